@@ -1,0 +1,48 @@
+/*
+ * EC CF records (fortinet-formats 2.1) as a UDP payload on port 514: several logs, LZ4-compressed
+ * as one block, with device id, name and vdom in the header. Pure; every bound is checked before
+ * inflating.
+ */
+#ifndef SLUICE_ECCF_H
+#define SLUICE_ECCF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/framing/fields.h"
+
+struct eccf {
+	struct text devid, devname, vdom;
+	uint32_t time_s;
+	uint16_t nlogs;
+	uint16_t raw_len, comp_len;
+	const uint8_t *lengths;    /* nlogs big-endian u16 */
+	const uint8_t *compressed;
+	uint32_t record_len;       /* the whole record, without any trailer */
+};
+
+enum eccf_error {
+	ECCF_OK = 0,
+	ECCF_NOT_ECCF = -1,     /* no magic */
+	ECCF_TRUNCATED = -2,    /* lengths run past the end */
+	ECCF_BAD_LENGTHS = -3,  /* log lengths do not add up to raw_len */
+	ECCF_BAD_LZ4 = -4,
+	ECCF_EMPTY = -5,        /* nlogs or raw_len is 0 */
+	ECCF_BAD_DEVID = -6,
+};
+const char *eccf_error_text(int error);
+
+bool eccf_is_magic(const uint8_t *data, size_t len);
+
+/* Decodes header and length array, inflates nothing. ECCF_OK or an error. */
+int eccf_parse(struct eccf *rec, const uint8_t *data, size_t len);
+
+/* Inflates into `raw` (at least raw_len + 1 bytes); returns the inflated size, or an error. */
+int eccf_inflate(const struct eccf *rec, uint8_t *raw, size_t room);
+
+/* The next log: *off and *index start at 0; false when there are no more. */
+bool eccf_next(const struct eccf *rec, const uint8_t *raw, uint32_t raw_len, uint32_t *off,
+	uint32_t *index, struct text *log);
+
+#endif
