@@ -15,23 +15,23 @@
 #include "dataplane/journal/journal.h"
 #include "dataplane/net/net.h"
 
-#define DP_MAX_PORTS        8
-#define DP_MAX_LCORES       32
-#define DP_MAX_LISTEN       16
-#define DP_MAX_PREFIXES     256
-#define DP_MAX_EAL_ARGS     64
-#define DP_NAME             32
-#define DP_DEVICE_NAME      64 /* longest device name, without NUL */
+#define DP_MAX_PORTS	8
+#define DP_MAX_LCORES	32
+#define DP_MAX_LISTEN	16
+#define DP_MAX_PREFIXES 256
+#define DP_MAX_EAL_ARGS 64
+#define DP_NAME		32
+#define DP_DEVICE_NAME	64 /* longest device name, without NUL */
 
 struct dp_port_config {
 	char name[DP_NAME];
-	char devargs[256];  /* PCI address or virtual device, as EAL's --vdev or --allow takes it */
+	char devargs[256]; /* PCI address or virtual device, as EAL's --vdev or --allow takes it */
 	unsigned addresses_count, gateways_count;
 	struct net_address addresses[NET_MAX_ADDRESSES];
 	struct ip_addr gateways[NET_MAX_GATEWAYS];
-	uint16_t vlan;      /* NET_VLAN_NONE */
+	uint16_t vlan; /* NET_VLAN_NONE */
 	uint16_t mtu;
-	uint16_t queues;    /* rx queues; 0: auto */
+	uint16_t queues; /* rx queues; 0: auto */
 };
 
 enum dp_huge { DP_HUGE_AUTO, DP_HUGE_ON, DP_HUGE_OFF };
@@ -52,9 +52,9 @@ struct dp_policy {
 	struct dp_prefix allow[DP_MAX_PREFIXES];
 	struct dp_prefix trust_devid[DP_MAX_PREFIXES];
 	enum dp_unknown_source unknown_source;
-	uint32_t message_size;       /* bytes; longer logs are cut */
-	uint32_t sessions;           /* limit, all workers */
-	uint64_t idle_timeout_us;    /* of a TCP session; 0: none */
+	uint32_t message_size;	  /* bytes; longer logs are cut */
+	uint32_t sessions;	  /* limit, all workers */
+	uint64_t idle_timeout_us; /* of a TCP session; 0: none */
 };
 
 struct dp_config {
@@ -119,12 +119,12 @@ struct dp_account {
 	char device[DP_DEVICE_NAME + 1];
 	uint64_t received, stored, duplicate, pending, dropped[DROP_REASON_COUNT];
 	uint64_t bytes, late, conflict, client_dropped;
-	uint64_t cut;                        /* stored, but cut to message-size */
+	uint64_t cut;			      /* stored, but cut to message-size */
 	uint64_t first_seen_ns, last_seen_ns; /* wall clock, receipt */
 };
 typedef void (*dp_account_fn)(void *ctx, const struct dp_account *a);
-/* Calls back for each device (summed over lcores), unsorted; returns the number. The equation holds for
- * each of them at every call. */
+/* Calls back for each device (summed over lcores), unsorted; returns the number. The equation holds
+ * for each of them at every call. */
 unsigned dp_accounts(struct dp *d, dp_account_fn fn, void *ctx);
 /* One device; false where it is not known. */
 bool dp_account_get(struct dp *d, const char *device, struct dp_account *a);
@@ -148,7 +148,10 @@ struct dp_port_info {
 	uint16_t mtu, vlan, rx_queues, tx_queues;
 	bool rx_csum_offload, tx_csum_offload, rx_interrupts;
 	unsigned addresses_count;
-	struct { struct net_address addr; const char *state; } addresses[NET_MAX_ADDRESSES + 1];
+	struct {
+		struct net_address addr;
+		const char *state;
+	} addresses[NET_MAX_ADDRESSES + 1];
 	struct dp_wire wire;
 	uint64_t tx_packets, tx_bytes, tx_dropped;
 	struct net_counters net;
@@ -157,8 +160,8 @@ unsigned dp_ports(struct dp *d, struct dp_port_info *v, unsigned n);
 
 struct dp_lcore_info {
 	unsigned lcore, cpu;
-	char roles[16];             /* "rx", "worker", "rx+worker" */
-	uint64_t heartbeat;         /* rounds; or sleeping */
+	char roles[16];	    /* "rx", "worker", "rx+worker" */
+	uint64_t heartbeat; /* rounds; or sleeping */
 	bool sleeping;
 	uint64_t busy_ns, total_ns; /* time in rounds that did something, time since start */
 	uint64_t logs, packets, sessions;
@@ -167,12 +170,12 @@ struct dp_lcore_info {
 unsigned dp_lcores(struct dp *d, struct dp_lcore_info *v, unsigned n);
 
 struct dp_session_info {
-	uint64_t id;                /* unique in this run */
+	uint64_t id; /* unique in this run */
 	char device[DP_DEVICE_NAME + 1];
-	struct ip_flow flow;        /* src is the peer */
-	const char *kind;           /* "detecting", "lines", "counted", "tls", ... */
+	struct ip_flow flow; /* src is the peer */
+	const char *kind;    /* "detecting", "lines", "counted", "tls", ... */
 	const char *tcp_state;
-	uint64_t opened_ns;         /* wall clock */
+	uint64_t opened_ns; /* wall clock */
 	uint64_t logs, bytes, last_log_ns;
 	uint32_t lcore, srtt_us, unread, rcv_wnd;
 	uint64_t retransmits;
@@ -185,7 +188,8 @@ int dp_session_kill(struct dp *d, uint64_t id);
 
 /* Counters that are not accounts, for metrics: calls back with a name ("tcp_retransmits"), a help
  * text, whether it is a gauge, and its value summed over lcores. */
-typedef void (*dp_counter_fn)(void *ctx, const char *name, const char *help, bool gauge, uint64_t v);
+typedef void (*dp_counter_fn)(
+	void *ctx, const char *name, const char *help, bool gauge, uint64_t v);
 void dp_counters(struct dp *d, dp_counter_fn fn, void *ctx);
 
 /* Sessions ended or refused by us, by reason. */
@@ -199,8 +203,8 @@ void dp_refusals(struct dp *d, uint64_t counts[REFUSAL_REASON_COUNT]);
  */
 bool dp_own_log(struct dp *d, const char *text, size_t len);
 
-/* To be called by control at least every 20 ms while it has own events pending or completions are due:
- * submits them and takes completions. Returns the next deadline in monotonic microseconds. */
+/* To be called by control at least every 20 ms while it has own events pending or completions are
+ * due: submits them and takes completions. Returns the next deadline in monotonic microseconds. */
 uint64_t dp_control_round(struct dp *d, uint64_t now_us);
 /* Readable when dp_control_round() should be called. */
 int dp_control_fd(struct dp *d);

@@ -26,8 +26,8 @@ static inline void sip_round(struct sip *s)
 	s->v2 = ROTL(s->v2, 32);
 }
 
-static inline uint64_t sip_hash(const struct siphash_key *key, const uint8_t *p, size_t len,
-	int c_rounds, int d_rounds)
+static inline uint64_t sip_hash(
+	const struct siphash_key *key, const uint8_t *p, size_t len, int c_rounds, int d_rounds)
 {
 	struct sip s = {
 		key->k0 ^ 0x736f6d6570736575ULL,

@@ -6,8 +6,8 @@
 
 struct device_table {
 	struct device *devices; /* max + 1 */
-	uint32_t *slots;        /* open addressing: index + 1, 0 is free */
-	uint32_t *dirty;        /* stack of indexes */
+	uint32_t *slots;	/* open addressing: index + 1, 0 is free */
+	uint32_t *dirty;	/* stack of indexes */
 	uint32_t slot_mask;
 	uint32_t count;
 	uint32_t max;
@@ -63,8 +63,8 @@ void device_table_free(struct device_table *t)
 	free(t);
 }
 
-static struct device *device_make(struct device_table *t, uint32_t slot, uint64_t hash,
-	uint64_t now_ns)
+static struct device *device_make(
+	struct device_table *t, uint32_t slot, uint64_t hash, uint64_t now_ns)
 {
 	struct device *d;
 

@@ -19,7 +19,7 @@
 
 #define DEVICE_NAME_MAX 64
 /* Entry 0: the device of all that found no place in a full table. */
-#define DEVICE_OTHER      0u
+#define DEVICE_OTHER	  0u
 #define DEVICE_OTHER_NAME "(other)"
 
 /* What left no row in a block, since the last block that told. */
@@ -31,16 +31,16 @@ struct account_deltas {
 struct device {
 	/* First cache line: what each log touches. */
 	uint64_t received;
-	uint64_t appended;   /* put into a block */
+	uint64_t appended; /* put into a block */
 	uint64_t bytes;
 	uint64_t last_seen_ns;
 	uint32_t block_generation; /* block_index and source_index are of this generation */
 	uint16_t block_index;
 	uint16_t source_index;
 	uint16_t source_port;
-	uint8_t by_addr;     /* its key is `addr`, else `name` */
+	uint8_t by_addr; /* its key is `addr`, else `name` */
 	uint8_t name_len;
-	uint8_t dirty;       /* on the list of devices with deltas to tell */
+	uint8_t dirty; /* on the list of devices with deltas to tell */
 	uint8_t reserved[3];
 	uint64_t cut;
 	uint64_t first_seen_ns;
@@ -49,7 +49,7 @@ struct device {
 	struct ip_addr addr;
 	uint64_t hash;
 	uint64_t stored;
-	uint64_t failed;     /* were in a block that could not be stored; counted as dropped */
+	uint64_t failed; /* were in a block that could not be stored; counted as dropped */
 	uint64_t duplicate;
 	uint64_t late;
 

@@ -1,0 +1,301 @@
+/*
+ * The loop of a polling lcore, and how it sleeps.
+ *
+ * `poll: busy` never sleeps and makes no system call. `poll: adaptive` sleeps after a while without
+ * work: it says so (waker), looks at every ring once more, goes offline for RCU and waits for an
+ * rx interrupt, a wake-up by another thread or its next timer; where a port has no interrupts it
+ * waits IDLE_SLEEP_US at most.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <rte_cycles.h>
+#include <rte_interrupts.h>
+#include <rte_lcore.h>
+#include <rte_pause.h>
+
+#include "dataplane/lcore.h"
+
+#define IDLE_ROUNDS   256u
+#define IDLE_SLEEP_US 200u
+#define SLEEP_MAX_US  100000u /* the watchdog sees a heartbeat at least this often */
+#define RING_BURST    64u
+#define CALL_WAIT_US  2000000u
+#define MAX_POLL_FDS  (MAX_QUEUES_RX + 1)
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+bool lcore_pass(struct lcore *from, struct lcore *to, struct rte_mbuf *m)
+{
+	if (rte_ring_sp_enqueue(to->in_ring[from->index], m) != 0)
+		return false;
+	waker_wake(&to->waker);
+	return true;
+}
+
+static bool drain_rings(struct lcore *l)
+{
+	struct rte_mbuf *m[RING_BURST];
+	bool any = false;
+
+	for (unsigned i = 0; i < l->dp->lcores_count; i++) {
+		unsigned n;
+
+		if (!l->in_ring[i])
+			continue;
+		n = rte_ring_sc_dequeue_burst(l->in_ring[i], (void **)m, RING_BURST, NULL);
+		for (unsigned k = 0; k < n; k++) {
+			switch ((enum pkt_kind)pkt_meta(m[k])->kind) {
+			case PKT_TCP:
+				worker_segment(l->worker, m[k]);
+				break;
+			case PKT_ICMP_TCP:
+				worker_icmp(l->worker, pkt_meta(m[k]));
+				rte_pktmbuf_free(m[k]);
+				break;
+			default:
+				rx_from_ring(l, m[k]);
+				break;
+			}
+		}
+		any |= n > 0;
+	}
+	return any;
+}
+
+static bool rings_empty(const struct lcore *l)
+{
+	for (unsigned i = 0; i < l->dp->lcores_count; i++)
+		if (l->in_ring[i] && !rte_ring_empty(l->in_ring[i]))
+			return false;
+	return true;
+}
+
+static void run_call(struct lcore *l)
+{
+	struct lcore_call *c = atomic_load_explicit(&l->call, memory_order_relaxed);
+
+	if (__builtin_expect(!c, 1))
+		return;
+	c = atomic_exchange_explicit(&l->call, NULL, memory_order_acquire);
+	if (!c)
+		return;
+	c->fn(l, c->arg);
+	atomic_store_explicit(&c->done, true, memory_order_release);
+}
+
+int lcore_run(struct lcore *l, void (*fn)(struct lcore *l, void *arg), void *arg)
+{
+	struct lcore_call c = {.fn = fn, .arg = arg};
+	const struct timespec nap = {0, 20000};
+	struct lcore_call *mine = &c;
+	uint64_t start = clock_ns(CLOCK_MONOTONIC);
+
+	atomic_init(&c.done, false);
+	atomic_store_explicit(&l->call, &c, memory_order_release);
+	waker_wake(&l->waker);
+	while (!atomic_load_explicit(&c.done, memory_order_acquire)) {
+		if (clock_ns(CLOCK_MONOTONIC) - start > CALL_WAIT_US * 1000ull &&
+			atomic_compare_exchange_strong(&l->call, &mine, NULL))
+			return -1; /* taken back; had it begun, it would end */
+		mine = &c;
+		nanosleep(&nap, NULL);
+	}
+	return 0;
+}
+
+static uint64_t next_deadline(struct lcore *l)
+{
+	uint64_t at = intake_deadline(&l->in);
+	uint64_t t;
+
+	if (l->is_rx && (t = rx_deadline(l)) < at)
+		at = t;
+	if (l->worker && (t = worker_deadline(l->worker)) < at)
+		at = t;
+	return at;
+}
+
+static bool interrupts_on(struct lcore *l, struct pollfd *fds, nfds_t *n)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < l->rx_count; i++) {
+		struct port *p = l->rx[i].port;
+		int fd = p->rx_intr ? rte_eth_dev_rx_intr_ctl_q_get_fd(p->eth, l->rx[i].queue) : -1;
+
+		if (fd < 0) {
+			all = false;
+			continue;
+		}
+		rte_eth_dev_rx_intr_enable(p->eth, l->rx[i].queue);
+		fds[(*n)++] = (struct pollfd){.fd = fd, .events = POLLIN};
+	}
+	return all;
+}
+
+static void interrupts_off(struct lcore *l, const struct pollfd *fds, nfds_t n)
+{
+	for (unsigned i = 0; i < l->rx_count; i++)
+		if (l->rx[i].port->rx_intr)
+			rte_eth_dev_rx_intr_disable(l->rx[i].port->eth, l->rx[i].queue);
+	for (nfds_t i = 1; i < n; i++) {
+		uint64_t count;
+
+		/* An interrupt's eventfd is emptied here. A tap's own file is not: what is read
+		 * from that would be a frame, so only counters of 8 bytes are taken off. */
+		if (fds[i].revents && l->rx[0].port->driver[4] != 't' &&
+			read(fds[i].fd, &count, sizeof(count)) < 0)
+			continue;
+	}
+}
+
+static bool queues_empty(const struct lcore *l)
+{
+	for (unsigned i = 0; i < l->rx_count; i++)
+		if (rte_eth_rx_queue_count(l->rx[i].port->eth, l->rx[i].queue) > 0)
+			return false;
+	return true;
+}
+
+static void idle_sleep(struct lcore *l)
+{
+	struct pollfd fds[MAX_POLL_FDS];
+	struct timespec ts;
+	uint64_t deadline, wait = SLEEP_MAX_US;
+	nfds_t n = 0;
+
+	fds[n++] = (struct pollfd){.fd = l->waker.fd, .events = POLLIN};
+	waker_prepare(&l->waker);
+	if (!interrupts_on(l, fds, &n) && wait > IDLE_SLEEP_US)
+		wait = IDLE_SLEEP_US;
+	deadline = next_deadline(l);
+	if (deadline <= l->now_us)
+		wait = 0;
+	else if (deadline - l->now_us < wait)
+		wait = deadline - l->now_us;
+	if (wait > 0 && rings_empty(l) && queues_empty(l) &&
+		!atomic_load_explicit(&l->call, memory_order_relaxed) && !intake_round(&l->in)) {
+		rte_rcu_qsbr_thread_offline(l->dp->qsbr, l->index);
+		ts.tv_sec = 0;
+		ts.tv_nsec = (long)wait * 1000;
+		if (ppoll(fds, n, &ts, NULL) < 0 && errno != EINTR)
+			abort(); /* our own descriptors */
+		rte_rcu_qsbr_thread_online(l->dp->qsbr, l->index);
+	}
+	interrupts_off(l, fds, n);
+	waker_done(&l->waker);
+}
+
+static void tell(_Atomic uint64_t *to, uint64_t v)
+{
+	atomic_store_explicit(to, v, memory_order_relaxed);
+}
+
+/* What others may read at any time. */
+static void tell_counts(struct lcore *l)
+{
+	uint64_t packets = 0;
+
+	for (unsigned i = 0; i < l->dp->ports_count; i++)
+		packets += l->wire[i].packets;
+	tell(&l->told_packets, packets);
+	tell(&l->told_logs, l->in.logs);
+	tell(&l->told_sessions, l->worker ? worker_session_count(l->worker) : 0);
+	tell(&l->told_ring_full, l->ring_full);
+	tell(&l->told_crossed, l->crossed);
+}
+
+static bool round_run(struct lcore *l)
+{
+	bool any = false;
+
+	if (l->is_rx)
+		any |= rx_round(l);
+	any |= drain_rings(l);
+	if (l->is_rx)
+		rx_timers(l);
+	if (l->worker)
+		any |= worker_round(l->worker);
+	any |= intake_round(&l->in);
+	tx_flush(l);
+	return any;
+}
+
+/* Nothing more comes in; what is in flight is settled. */
+static bool round_drain(struct lcore *l)
+{
+	bool sessions_done = true;
+
+	drain_rings(l);
+	if (l->worker)
+		sessions_done = worker_drain(l->worker);
+	tx_flush(l);
+	intake_round(&l->in);
+	if (sessions_done && rings_empty(l))
+		intake_flush(&l->in);
+	if (!(sessions_done && rings_empty(l) && intake_settled(&l->in)))
+		return true;
+	atomic_store_explicit(&l->drained, true, memory_order_release);
+	return false;
+}
+
+int lcore_main(void *arg)
+{
+	struct lcore *l = arg;
+	struct dp *d = l->dp;
+	bool adaptive = d->cfg.cores.poll == DP_POLL_ADAPTIVE;
+	unsigned idle = 0;
+	uint64_t last = clock_ns(CLOCK_MONOTONIC);
+	int phase;
+
+	rte_rcu_qsbr_thread_register(d->qsbr, l->index);
+	rte_rcu_qsbr_thread_online(d->qsbr, l->index);
+	atomic_store_explicit(&l->started_ns, last, memory_order_relaxed);
+	while ((phase = atomic_load_explicit(&d->phase, memory_order_acquire)) != DP_EXIT) {
+		uint64_t now = clock_ns(CLOCK_MONOTONIC);
+		bool any;
+
+		l->now_us = now / 1000;
+		l->now_ns = clock_ns(CLOCK_REALTIME);
+		l->in.now_us = l->now_us;
+		l->in.now_ns = l->now_ns;
+		rte_rcu_qsbr_quiescent(d->qsbr, l->index);
+		l->policy = atomic_load_explicit(&d->policy, memory_order_acquire);
+		atomic_store_explicit(&l->heartbeat,
+			atomic_load_explicit(&l->heartbeat, memory_order_relaxed) + 1,
+			memory_order_relaxed);
+		run_call(l);
+		any = phase == DP_RUN ? round_run(l) : round_drain(l);
+		if (any) {
+			uint64_t end = clock_ns(CLOCK_MONOTONIC);
+
+			atomic_store_explicit(&l->busy_ns,
+				atomic_load_explicit(&l->busy_ns, memory_order_relaxed) + end - now,
+				memory_order_relaxed);
+			tell_counts(l);
+			idle = 0;
+			continue;
+		}
+		if (!adaptive) {
+			rte_pause();
+			continue;
+		}
+		if (++idle < IDLE_ROUNDS) {
+			rte_pause();
+			continue;
+		}
+		idle_sleep(l);
+	}
+	rte_rcu_qsbr_thread_offline(d->qsbr, l->index);
+	rte_rcu_qsbr_thread_unregister(d->qsbr, l->index);
+	return 0;
+}

@@ -1,0 +1,47 @@
+/*
+ * A connection from its first byte to its end: what it speaks, where its logs end, into which
+ * block they go. Private to the worker, which owns both ends of it.
+ */
+#ifndef SLUICE_SESSION_H
+#define SLUICE_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/framing/framing.h"
+#include "dataplane/lcore.h"
+
+#define SESSION_SPANS	256u
+#define SESSION_QUANTUM 65536u /* bytes that a session may read before the next one's turn */
+
+struct session {
+	struct tcp_conn *conn;	     /* NULL: the slot is free */
+	struct session *next, *prev; /* on the worker's list of those with something to read */
+	struct framer framer;
+	uint8_t kind; /* enum stream_kind */
+	bool queued, peer_closed, closing;
+	bool closed;	  /* the stack has let go of it: this is the last read */
+	uint32_t quantum; /* deficit round robin: bytes left of this turn */
+	uint32_t slot;
+	struct intake_source src;
+	uint64_t id, logs, bytes, opened_ns, last_log_ns;
+};
+
+/* A new connection. */
+void session_init(struct session *s, struct lcore *l, struct tcp_conn *conn, uint64_t id);
+
+enum session_result {
+	SESSION_WAIT,	 /* everything readable was read */
+	SESSION_AGAIN,	 /* its turn is over, there is more */
+	SESSION_NO_ROOM, /* backpressure: no block */
+	SESSION_ABORT,	 /* to be reset; the reason was counted */
+	SESSION_DONE,	 /* the peer has closed and all was read: close our side */
+};
+
+/* Reads what it may. `spans` is the worker's scratch of SESSION_SPANS. */
+enum session_result session_read(struct session *s, struct lcore *l, struct tcp_span *spans);
+
+/* "detecting", "lines", "counted". Static. */
+const char *session_kind_name(const struct session *s);
+
+#endif
