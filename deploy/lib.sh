@@ -50,3 +50,20 @@ chroot_of() {
 	fi
 	printf '%s\n' "$dir"
 }
+
+# The user sluiced becomes, and the groups that its control socket knows. Prints what it had to make.
+make_users() {
+	if ! getent group sluice-admin >/dev/null; then
+		groupadd --system sluice-admin
+		say group sluice-admin
+	fi
+	if ! getent group sluice >/dev/null; then
+		groupadd --system sluice
+		say group sluice
+	fi
+	if ! getent passwd sluice >/dev/null; then
+		useradd --system --gid sluice --no-create-home --home-dir /var/lib/sluice \
+			--shell /usr/sbin/nologin sluice
+		say user sluice
+	fi
+}
