@@ -1,0 +1,427 @@
+#include "tests/unit/dp/rig.h"
+
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <rte_eal.h>
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include "dataplane/base/bytes.h"
+#include "dataplane/net/net.h"
+#include "dataplane/tcp/tcp.h"
+
+#define WIRE_RING   4096u
+#define MAX_CLIENTS 64u
+#define WAIT_S	    60
+#define MSS	    1460u
+
+static struct rte_ring *to_port, *from_port;
+static struct rte_mempool *pool;
+static struct rig_tcp *clients[MAX_CLIENTS];
+static uint8_t port_mac[6];
+
+static void die(const char *what)
+{
+	fprintf(stderr, "rig: %s\n", what);
+	exit(99);
+}
+
+static uint64_t now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec;
+}
+
+static void client_mac(uint8_t host, uint8_t mac[6])
+{
+	const uint8_t m[6] = {0x02, 0, 0, 0, 0, host};
+
+	memcpy(mac, m, 6);
+}
+
+static struct ip_addr client_addr(uint8_t host)
+{
+	const uint8_t a[4] = {192, 0, 2, host};
+
+	return ip_addr_v4(a);
+}
+
+void rig_start(struct rig *r, bool apart, bool busy)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	char lcores[64];
+	char *args[] = {"rig", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry",
+		"--main-lcore=0", "--iova-mode=va", "--log-level=lib.*:error", "--no-shconf",
+		lcores, NULL};
+	struct dp_config cfg;
+	struct dp_error err = {{0}};
+	struct journal_recovery rec;
+	char notes[512];
+	int port;
+
+	memset(r, 0, sizeof(*r));
+	snprintf(lcores, sizeof(lcores), "--lcores=0@0,1@%d%s", cpus > 1 ? 1 : 0,
+		apart ? ",2@0" : "");
+	if (rte_eal_init(11, args) < 0)
+		die("no EAL");
+	to_port =
+		rte_ring_create("wire-in", WIRE_RING, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	from_port = rte_ring_create("wire-out", WIRE_RING, SOCKET_ID_ANY, RING_F_SC_DEQ);
+	if (!to_port || !from_port)
+		die("no rings");
+	port = rte_eth_from_rings(
+		"rig", &to_port, 1, (struct rte_ring *[]){from_port, from_port}, apart ? 2 : 1, 0);
+	if (port < 0)
+		die("no ring port");
+	snprintf(r->dir, sizeof(r->dir), "/tmp/sluice-rig-XXXXXX");
+	if (!mkdtemp(r->dir))
+		die("no directory");
+
+	dp_config_defaults(&cfg);
+	cfg.eal.huge = DP_HUGE_OFF;
+	cfg.eal.memory_mib = 128;
+	cfg.cores.rx_count = cfg.cores.workers_count = 1;
+	cfg.cores.rx[0] = cpus > 1 ? 1 : 0;
+	cfg.cores.workers[0] = apart ? 0 : cfg.cores.rx[0];
+	if (apart && cpus == 1)
+		die("two lcores need two CPUs");
+	cfg.cores.poll = busy ? DP_POLL_BUSY : DP_POLL_ADAPTIVE;
+	cfg.cores.compressors = 1;
+	cfg.limits.sessions = 256;
+	cfg.limits.devices = 1000;
+	cfg.ports_count = 1;
+	snprintf(cfg.ports[0].name, sizeof(cfg.ports[0].name), "data0");
+	if (rte_eth_dev_get_name_by_port((uint16_t)port, cfg.ports[0].devargs) != 0)
+		die("port without a name");
+	cfg.ports[0].mtu = 1500;
+	cfg.ports[0].vlan = NET_VLAN_NONE;
+	cfg.ports[0].addresses_count = 1;
+	ip_addr_parse(&cfg.ports[0].addresses[0].addr, RIG_SERVER);
+	cfg.ports[0].addresses[0].prefix_len = 120;
+	snprintf(cfg.journal.dir, sizeof(cfg.journal.dir), "%s", r->dir);
+	cfg.journal.min_free = 0;
+	if (dp_start(&cfg, &r->dp, &rec, notes, sizeof(notes), &err) != 0)
+		die(err.text);
+	pool = rte_mempool_lookup("sluice");
+	if (!pool)
+		die("no pool");
+	for (uint64_t end = now_s() + WAIT_S;;) {
+		struct dp_port_info info;
+
+		rig_pump(r);
+		dp_ports(r->dp, &info, 1);
+		memcpy(port_mac, info.mac, 6);
+		if (strcmp(info.addresses[0].state, "valid") == 0)
+			break;
+		if (now_s() > end)
+			die("the address does not become valid");
+	}
+}
+
+void rig_stop(struct rig *r)
+{
+	dp_stop(r->dp);
+	r->dp = NULL;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+void rig_clean(struct rig *r)
+{
+	nftw(r->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void put(struct rig *r, struct rte_mbuf *m)
+{
+	while (rte_ring_sp_enqueue(to_port, m) != 0)
+		rig_pump(r);
+	r->frames_in++;
+}
+
+static struct rte_mbuf *fresh(struct rig *r, uint32_t len)
+{
+	struct rte_mbuf *m;
+
+	while (!(m = rte_pktmbuf_alloc(pool)))
+		rig_pump(r);
+	m->port = 0;
+	if (!rte_pktmbuf_append(m, (uint16_t)len))
+		die("frame too large");
+	return m;
+}
+
+void rig_frame(struct rig *r, const uint8_t *frame, uint32_t len)
+{
+	struct rte_mbuf *m = fresh(r, len);
+
+	memcpy(rte_pktmbuf_mtod(m, void *), frame, len);
+	put(r, m);
+}
+
+/* Ethernet and IP in front of `len` bytes of layer 4, whose place is returned. */
+static uint8_t *ip_frame(
+	struct rig *r, uint8_t host, uint8_t proto, uint32_t len, struct rte_mbuf **out)
+{
+	struct rte_mbuf *m = fresh(r, 14 + 20 + len);
+	uint8_t *at = rte_pktmbuf_mtod(m, uint8_t *);
+	struct ip_addr src = client_addr(host), dst;
+
+	ip_addr_parse(&dst, RIG_SERVER);
+	memcpy(at, port_mac, 6);
+	client_mac(host, at + 6);
+	store_be16(at + 12, 0x0800);
+	net_build_ip(at + 14, &src, &dst, proto, len);
+	*out = m;
+	return at + 34;
+}
+
+static void l4_sum(uint8_t host, uint8_t proto, uint8_t *l4, uint32_t len, unsigned off)
+{
+	struct ip_addr src = client_addr(host), dst;
+	uint16_t sum;
+
+	ip_addr_parse(&dst, RIG_SERVER);
+	sum = net_l4_checksum(&src, &dst, proto, l4, len);
+	memcpy(l4 + off, &sum, 2);
+}
+
+void rig_udp(
+	struct rig *r, uint8_t host, uint16_t sport, uint16_t dport, const void *data, uint32_t len)
+{
+	struct rte_mbuf *m;
+	uint8_t *udp = ip_frame(r, host, 17, 8 + len, &m);
+
+	store_be16(udp, sport);
+	store_be16(udp + 2, dport);
+	store_be16(udp + 4, (uint16_t)(8 + len));
+	store_be16(udp + 6, 0);
+	memcpy(udp + 8, data, len);
+	l4_sum(host, 17, udp, 8 + len, 6);
+	put(r, m);
+}
+
+static void tcp_segment(struct rig *r, struct rig_tcp *c, uint16_t dport, uint8_t flags,
+	const void *data, uint32_t len)
+{
+	uint32_t hdr = flags & TCP_SYN ? 24 : 20;
+	struct rte_mbuf *m;
+	uint8_t *t = ip_frame(r, c->host, 6, hdr + len, &m);
+
+	memset(t, 0, hdr);
+	store_be16(t, c->port);
+	store_be16(t + 2, dport);
+	store_be32(t + 4, c->snd_nxt);
+	store_be32(t + 8, c->rcv_nxt);
+	t[12] = (uint8_t)(hdr / 4 << 4);
+	t[13] = flags;
+	store_be16(t + 14, 65535);
+	if (flags & TCP_SYN) {
+		t[20] = 2;
+		t[21] = 4;
+		store_be16(t + 22, MSS);
+	}
+	if (len)
+		memcpy(t + hdr, data, len);
+	l4_sum(c->host, 6, t, hdr + len, 16);
+	c->snd_nxt += len + ((flags & (TCP_SYN | TCP_FIN)) ? 1 : 0);
+	put(r, m);
+}
+
+static void take_tcp(struct rig *r, uint8_t host, const uint8_t *t, uint32_t len)
+{
+	uint32_t hdr = (uint32_t)(t[12] >> 4) * 4, data = len - hdr;
+	uint32_t seq = load_be32(t + 4), ack = load_be32(t + 8);
+
+	for (unsigned i = 0; i < MAX_CLIENTS; i++) {
+		struct rig_tcp *c = clients[i];
+
+		if (!c || c->host != host || c->port != load_be16(t + 2))
+			continue;
+		if (t[13] & TCP_RST) {
+			c->reset = true;
+			return;
+		}
+		if ((t[13] & TCP_ACK) && (int32_t)(ack - c->snd_una) > 0)
+			c->snd_una = ack;
+		c->wnd = load_be16(t + 14);
+		if (t[13] & TCP_SYN) {
+			c->rcv_nxt = seq + 1;
+			c->established = true;
+			tcp_segment(r, c, load_be16(t), TCP_ACK, NULL, 0);
+			return;
+		}
+		if (seq != c->rcv_nxt)
+			return;
+		c->rcv_nxt += data;
+		if (t[13] & TCP_FIN) {
+			c->rcv_nxt++;
+			c->peer_fin = true;
+		}
+		if (data || (t[13] & TCP_FIN))
+			tcp_segment(r, c, load_be16(t), TCP_ACK, NULL, 0);
+		return;
+	}
+}
+
+static void answer_arp(struct rig *r, const uint8_t *f)
+{
+	uint8_t reply[42];
+
+	/* who has 192.0.2.<client>? (not the port's own probes and announcements) */
+	if (load_be16(f + 20) != 1 || f[41] < 10 || memcmp(f + 38, "\300\0\2", 3) != 0)
+		return;
+	memcpy(reply, f, sizeof(reply));
+	memcpy(reply, f + 6, 6);
+	client_mac(f[41], reply + 6);
+	store_be16(reply + 20, 2);
+	client_mac(f[41], reply + 22);
+	memcpy(reply + 28, f + 38, 4);
+	memcpy(reply + 32, f + 22, 6);
+	memcpy(reply + 38, f + 28, 4);
+	rig_frame(r, reply, sizeof(reply));
+}
+
+void rig_pump(struct rig *r)
+{
+	struct rte_mbuf *m[32];
+	unsigned n = rte_ring_sc_dequeue_burst(from_port, (void **)m, 32, NULL);
+
+	for (unsigned i = 0; i < n; i++) {
+		const uint8_t *f = rte_pktmbuf_mtod(m[i], const uint8_t *);
+
+		r->frames_out++;
+		if (load_be16(f + 12) == 0x0806)
+			answer_arp(r, f);
+		else if (load_be16(f + 12) == 0x0800 && f[23] == 6)
+			take_tcp(r, f[33], f + 34, load_be16(f + 16) - 20u);
+		rte_pktmbuf_free(m[i]);
+	}
+}
+
+void rig_tcp_open(struct rig *r, struct rig_tcp *c, uint8_t host, uint16_t port, uint16_t dport)
+{
+	memset(c, 0, sizeof(*c));
+	c->host = host;
+	c->port = port;
+	c->snd_nxt = c->snd_una = 1000;
+	for (unsigned i = 0; i < MAX_CLIENTS; i++)
+		if (!clients[i]) {
+			clients[i] = c;
+			break;
+		}
+	tcp_segment(r, c, dport, TCP_SYN, NULL, 0);
+	for (uint64_t end = now_s() + WAIT_S; !c->established && !c->reset;) {
+		rig_pump(r);
+		if (now_s() > end)
+			die("no answer to SYN");
+	}
+}
+
+bool rig_tcp_send(struct rig *r, struct rig_tcp *c, const void *data, uint32_t len)
+{
+	const uint8_t *p = data;
+
+	while (len > 0 && !c->reset) {
+		uint32_t flight = c->snd_nxt - c->snd_una;
+		uint32_t n = len < MSS ? len : MSS;
+
+		if (flight + n > c->wnd || flight > 32 * MSS) {
+			rig_pump(r);
+			continue;
+		}
+		tcp_segment(r, c, 514, TCP_ACK | TCP_PSH, p, n);
+		p += n;
+		len -= n;
+	}
+	return !c->reset;
+}
+
+void rig_tcp_close(struct rig *r, struct rig_tcp *c)
+{
+	tcp_segment(r, c, 514, TCP_ACK | TCP_FIN, NULL, 0);
+	for (uint64_t end = now_s() + WAIT_S; !c->peer_fin && !c->reset;) {
+		rig_pump(r);
+		if (now_s() > end)
+			die("no FIN from the peer");
+	}
+}
+
+void rig_tcp_end(struct rig *r, struct rig_tcp *c)
+{
+	(void)r;
+	for (unsigned i = 0; i < MAX_CLIENTS; i++)
+		if (clients[i] == c)
+			clients[i] = NULL;
+}
+
+void rig_wait_stored(struct rig *r, uint64_t stored)
+{
+	struct dp_account total;
+
+	for (uint64_t end = now_s() + WAIT_S;;) {
+		for (unsigned i = 0; i < 1000; i++)
+			rig_pump(r);
+		dp_account_total(r->dp, &total);
+		if (total.stored >= stored)
+			return;
+		if (now_s() > end)
+			fail_msg("stored %lu of %lu (received %lu, pending %lu)", total.stored,
+				stored, total.received, total.pending);
+	}
+}
+
+void rig_wait_frames(struct rig *r)
+{
+	struct dp_wire w;
+
+	for (uint64_t end = now_s() + WAIT_S;;) {
+		for (unsigned i = 0; i < 1000; i++)
+			rig_pump(r);
+		dp_wire(r->dp, &w);
+		if (w.packets == r->frames_in)
+			return;
+		if (now_s() > end)
+			fail_msg("the port saw %lu of %lu frames", w.packets, r->frames_in);
+	}
+}
+
+static void check_account(void *ctx, const struct dp_account *a)
+{
+	uint64_t sum = a->stored + a->duplicate + a->pending;
+
+	(void)ctx;
+	for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
+		sum += a->dropped[i];
+	assert_int_equal(a->received, sum);
+}
+
+void rig_check_equations(struct rig *r)
+{
+	struct dp_wire w;
+	uint64_t sum;
+
+	dp_accounts(r->dp, check_account, NULL);
+	dp_wire(r->dp, &w);
+	sum = w.accepted;
+	for (unsigned i = 0; i < WIRE_REASON_COUNT; i++)
+		sum += w.rejected[i];
+	assert_int_equal(w.packets, sum);
+}

@@ -1,0 +1,64 @@
+/*
+ * A whole data plane in the test's process, on ring ports: the test is the wire and every host on
+ * it. One rig a process, since EAL can be initialised only once.
+ */
+#ifndef TESTS_DP_RIG_H
+#define TESTS_DP_RIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/dp.h"
+
+#define RIG_SERVER     "192.0.2.2"
+#define RIG_CLIENT_NET "192.0.2." /* clients are 192.0.2.10 and up */
+
+struct rig {
+	struct dp *dp;
+	char dir[64];
+	uint64_t frames_in;  /* given to the port */
+	uint64_t frames_out; /* taken from it */
+};
+
+/*
+ * Starts one: rx and worker on CPUs of their own or all on one lcore, busy or adaptive. `dir` is a
+ * fresh journal in a directory of the test's own. Exits the process with a message where it cannot.
+ */
+void rig_start(struct rig *r, bool apart, bool busy);
+/* Stops sluiced's side; the journal stays for reading back. */
+void rig_stop(struct rig *r);
+/* Removes the journal. */
+void rig_clean(struct rig *r);
+
+/* Handles everything that the port has sent: answers ARP, feeds TCP clients. */
+void rig_pump(struct rig *r);
+/* Puts one frame on the wire; pumps while the ring is full. */
+void rig_frame(struct rig *r, const uint8_t *frame, uint32_t len);
+/* An Ethernet frame to the port around `ip_payload`; host: last byte of the client's address. */
+void rig_udp(struct rig *r, uint8_t host, uint16_t sport, uint16_t dport, const void *data,
+	uint32_t len);
+
+/* A TCP client: lossless wire, no options but MSS. */
+struct rig_tcp {
+	uint8_t host;
+	uint16_t port;
+	uint32_t snd_nxt, snd_una, rcv_nxt, wnd;
+	bool established, peer_fin, reset, fin_sent;
+	bool used;
+};
+/* Connects (SYN, waits for the answer). The rig keeps a pointer until rig_tcp_end(). */
+void rig_tcp_open(struct rig *r, struct rig_tcp *c, uint8_t host, uint16_t port, uint16_t dport);
+/* Sends all, within the peer's window. false: reset. */
+bool rig_tcp_send(struct rig *r, struct rig_tcp *c, const void *data, uint32_t len);
+/* FIN, and waits for the peer's. */
+void rig_tcp_close(struct rig *r, struct rig_tcp *c);
+void rig_tcp_end(struct rig *r, struct rig_tcp *c);
+
+/* Pumps until all accounts together have settled `stored` logs (bounded by 60 s; then fails). */
+void rig_wait_stored(struct rig *r, uint64_t stored);
+/* Pumps until the port's counters have seen all frames that were put on the wire. */
+void rig_wait_frames(struct rig *r);
+/* Every equation of the accounts and of the wire; fails the test where one does not hold. */
+void rig_check_equations(struct rig *r);
+
+#endif
