@@ -1,0 +1,269 @@
+#include "control/config/config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/config/schema.h"
+
+#define MAX_DEPTH 8 /* the deepest key: ports, its entry, addresses, one of them */
+
+static void file_error(struct config_errors *errors, const yaml_mark_t *at, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* An error outside of any key; `at` NULL: about the whole file. */
+static void file_error(struct config_errors *errors, const yaml_mark_t *at, const char *format, ...)
+{
+	struct config_error *e = &errors->v[errors->count];
+	va_list args;
+
+	assert(errors->count < CONFIG_MAX_ERRORS);
+	errors->count++;
+	e->line = at ? (unsigned)at->line + 1 : 0;
+	e->column = at ? (unsigned)at->column + 1 : 0;
+	va_start(args, format);
+	vsnprintf(e->text, sizeof(e->text), format, args);
+	va_end(args);
+}
+
+static void syntax_error(struct config_errors *errors, const yaml_parser_t *parser)
+{
+	switch (parser->error) {
+	case YAML_MEMORY_ERROR:
+		file_error(errors, NULL, "out of memory");
+		break;
+	case YAML_READER_ERROR:
+		file_error(errors, NULL, "no YAML text: %s at byte %zu", parser->problem,
+			parser->problem_offset);
+		break;
+	default:
+		file_error(errors, &parser->problem_mark, "no YAML: %s%s%s",
+			parser->context ? parser->context : "", parser->context ? ", " : "",
+			parser->problem ? parser->problem : "cannot be read");
+	}
+}
+
+static bool parser_open(yaml_parser_t *parser, const char *text, size_t len)
+{
+	if (!yaml_parser_initialize(parser))
+		return false;
+	yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(parser, (const unsigned char *)text, len);
+	return true;
+}
+
+/* The features of YAML that a configuration has no use for are refused before any of it is built.
+ */
+static bool refuse_event(
+	struct config_errors *errors, const yaml_event_t *e, unsigned *depth, unsigned *documents)
+{
+	const char *what = NULL;
+
+	switch (e->type) {
+	case YAML_DOCUMENT_START_EVENT:
+		if (++*documents > 1)
+			what = "a second document: expected one in a file";
+		break;
+	case YAML_ALIAS_EVENT:
+		what = "an alias (*name): expected the value itself";
+		break;
+	case YAML_SCALAR_EVENT:
+		if (e->data.scalar.anchor)
+			what = "an anchor (&name): expected a value without one";
+		else if (e->data.scalar.tag)
+			what = "a tag (!name): expected a value without one";
+		break;
+	case YAML_SEQUENCE_START_EVENT:
+	case YAML_MAPPING_START_EVENT:
+		/* Both have anchor and tag in the same place. */
+		if (e->data.sequence_start.anchor)
+			what = "an anchor (&name): expected a value without one";
+		else if (e->data.sequence_start.tag)
+			what = "a tag (!name): expected a value without one";
+		else if (++*depth > MAX_DEPTH)
+			what = "nested too deeply: no key is that deep";
+		break;
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_MAPPING_END_EVENT:
+		--*depth;
+		break;
+	default:
+		break;
+	}
+	if (what)
+		file_error(errors, &e->start_mark, "%s", what);
+	return what != NULL;
+}
+
+/* Goes through the text without keeping it; false with an error. */
+static bool scan(const char *text, size_t len, struct config_errors *errors)
+{
+	unsigned depth = 0, documents = 0;
+	yaml_parser_t parser;
+	bool ok = true, end = false;
+
+	if (!parser_open(&parser, text, len)) {
+		file_error(errors, NULL, "out of memory");
+		return false;
+	}
+	while (ok && !end) {
+		yaml_event_t event;
+
+		if (!yaml_parser_parse(&parser, &event)) {
+			syntax_error(errors, &parser);
+			ok = false;
+			break;
+		}
+		end = event.type == YAML_STREAM_END_EVENT;
+		ok = !refuse_event(errors, &event, &depth, &documents);
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	return ok;
+}
+
+static int by_place(const void *va, const void *vb)
+{
+	const struct config_error *a = va, *b = vb;
+
+	if (a->line != b->line)
+		return a->line < b->line ? -1 : 1;
+	return a->column < b->column ? -1 : a->column > b->column;
+}
+
+static void walk(yaml_document_t *doc, const struct config *defaults, struct config *cfg,
+	struct config_errors *errors)
+{
+	struct loader l = {.doc = doc, .defaults = defaults, .cfg = cfg, .errors = errors};
+	const yaml_node_t *root = yaml_document_get_root_node(doc);
+
+	if (!root) {
+		file_error(
+			errors, NULL, "empty: expected a mapping of keys, with `ports` at least");
+		return;
+	}
+	if (loader_mapping(&l, config_schema, root, cfg))
+		config_check(&l);
+	qsort(errors->v, errors->count, sizeof(errors->v[0]), by_place);
+}
+
+static void errors_init(struct config_errors *errors, const char *name)
+{
+	memset(errors, 0, sizeof(*errors));
+	snprintf(errors->file, sizeof(errors->file), "%s", name);
+}
+
+void config_defaults(struct config *cfg)
+{
+	memset(cfg, 0, sizeof(*cfg));
+	config_apply_defaults(config_schema, cfg);
+}
+
+int config_parse(const char *text, size_t len, const char *name, struct config *cfg,
+	struct config_errors *errors)
+{
+	struct config *defaults;
+	yaml_document_t doc;
+	yaml_parser_t parser;
+
+	errors_init(errors, name);
+	config_defaults(cfg);
+	if (len > CONFIG_MAX_BYTES) {
+		file_error(errors, NULL, "too long: expected at most %u bytes", CONFIG_MAX_BYTES);
+		return -1;
+	}
+	if (!scan(text, len, errors))
+		return -1;
+	defaults = malloc(sizeof(*defaults));
+	if (!defaults || !parser_open(&parser, text, len)) {
+		file_error(errors, NULL, "out of memory");
+		free(defaults);
+		return -1;
+	}
+	memcpy(defaults, cfg, sizeof(*defaults));
+	if (yaml_parser_load(&parser, &doc)) {
+		walk(&doc, defaults, cfg, errors);
+		yaml_document_delete(&doc);
+	} else {
+		syntax_error(errors, &parser);
+	}
+	yaml_parser_delete(&parser);
+	free(defaults);
+	return errors->count ? -1 : 0;
+}
+
+/* The whole file, or NULL with an error. One byte more than the bound is read, so that parsing says
+ * it. */
+static char *read_file(const char *path, size_t *len, struct config_errors *errors)
+{
+	const size_t size = CONFIG_MAX_BYTES + 1;
+	char *text = malloc(size);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = 0;
+
+	*len = 0;
+	if (fd < 0 || !text) {
+		file_error(errors, NULL, "cannot be read: %s", strerror(errno));
+		free(text);
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	while (*len < size && (n = read(fd, text + *len, size - *len)) > 0)
+		*len += (size_t)n;
+	if (n < 0) {
+		file_error(errors, NULL, "cannot be read: %s", strerror(errno));
+		free(text);
+		text = NULL;
+	}
+	close(fd);
+	return text;
+}
+
+int config_load(const char *path, struct config *cfg, struct config_errors *errors)
+{
+	size_t len;
+	char *text;
+	int rc;
+
+	errors_init(errors, path);
+	text = read_file(path, &len, errors);
+	if (!text) {
+		config_defaults(cfg);
+		return -1;
+	}
+	rc = config_parse(text, len, path, cfg, errors);
+	free(text);
+	return rc;
+}
+
+size_t config_error_format(const struct config_errors *errors, unsigned i, char *buf, size_t size)
+{
+	const struct config_error *e = &errors->v[i];
+	char place[32] = "";
+	int n;
+
+	assert(i < errors->count);
+	if (e->line)
+		snprintf(place, sizeof(place), "%u:%u:", e->line, e->column);
+	n = snprintf(buf, size, "%s:%s %s%s%s", errors->file, place, e->path,
+		e->path[0] ? ": " : "", e->text);
+	return (size_t)n < size ? (size_t)n : size - 1;
+}
+
+void config_errors_print(const struct config_errors *errors, FILE *out)
+{
+	char line[sizeof(errors->file) + sizeof(struct config_error) + 64];
+
+	for (unsigned i = 0; i < errors->count; i++) {
+		config_error_format(errors, i, line, sizeof(line));
+		fprintf(out, "%s\n", line);
+	}
+	if (errors->omitted)
+		fprintf(out, "%s: %u more errors\n", errors->file, errors->omitted);
+}

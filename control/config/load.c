@@ -1,0 +1,266 @@
+/* A mapping of YAML under a table of keys: what is there, what is not, and where that stands. */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control/config/nearest.h"
+#include "control/config/schema.h"
+
+/* ---- errors ----------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 5, 0))) static void add_error(struct config_errors *errors,
+	unsigned line, unsigned column, const char *path, const char *format, va_list args)
+{
+	struct config_error *e;
+
+	if (errors->count == CONFIG_MAX_ERRORS) {
+		errors->omitted++;
+		return;
+	}
+	e = &errors->v[errors->count++];
+	e->line = line;
+	e->column = column;
+	snprintf(e->path, sizeof(e->path), "%s", path);
+	vsnprintf(e->text, sizeof(e->text), format, args);
+	/* Values are quoted in it, and it goes to a terminal: printable ASCII only. */
+	for (char *p = e->text; *p; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			*p = '?';
+	for (char *p = e->path; *p; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			*p = '?';
+}
+
+bool loader_error(struct loader *l, const yaml_node_t *n, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add_error(l->errors, (unsigned)n->start_mark.line + 1, (unsigned)n->start_mark.column + 1,
+		l->path, format, args);
+	va_end(args);
+	return false;
+}
+
+/* The first mark of a place is the innermost: an entry is noted before its list, a key before its
+ * mapping, and they begin at the same address. */
+const struct loader_mark *loader_find_mark(const struct loader *l, const void *value)
+{
+	for (unsigned i = 0; i < l->marks_count; i++)
+		if (l->marks[i].value == value)
+			return &l->marks[i];
+	return NULL;
+}
+
+void loader_error_about(
+	struct loader *l, const void *value, const char *path, const char *format, ...)
+{
+	const struct loader_mark *m = loader_find_mark(l, value);
+	va_list args;
+
+	va_start(args, format);
+	add_error(l->errors, m ? m->line : 0, m ? m->column : 0, path, format, args);
+	va_end(args);
+}
+
+void loader_mark(struct loader *l, const yaml_node_t *n, const void *value)
+{
+	if (l->marks_count == LOADER_MARKS)
+		return;
+	l->marks[l->marks_count++] = (struct loader_mark){
+		value, (unsigned)n->start_mark.line + 1, (unsigned)n->start_mark.column + 1};
+}
+
+bool loader_unexpected(struct loader *l, const yaml_node_t *n, const char *expected)
+{
+	const char *text = loader_text(n);
+
+	if (n->type == YAML_MAPPING_NODE)
+		return loader_error(l, n, "expected %s, found a mapping", expected);
+	if (n->type == YAML_SEQUENCE_NODE)
+		return loader_error(l, n, "expected %s, found a list", expected);
+	if (!text)
+		return loader_error(l, n, "expected %s, found text with a NUL in it", expected);
+	if (text[0] == '\0' && loader_is_plain(n))
+		return loader_error(l, n, "expected %s, found nothing", expected);
+	return loader_error(l, n, "expected %s, found \"%.80s\"", expected, text);
+}
+
+/* ---- nodes ------------------------------------------------------------------------------ */
+
+const char *loader_text(const yaml_node_t *n)
+{
+	const char *text;
+
+	if (n->type != YAML_SCALAR_NODE)
+		return NULL;
+	text = (const char *)n->data.scalar.value;
+	return strlen(text) == n->data.scalar.length ? text : NULL;
+}
+
+bool loader_is_plain(const yaml_node_t *n)
+{
+	return n->type == YAML_SCALAR_NODE && n->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+}
+
+size_t loader_path_push(struct loader *l, const char *name, unsigned index)
+{
+	size_t mark = l->path_len;
+	size_t room = sizeof(l->path) - mark;
+	int n;
+
+	if (name)
+		n = snprintf(l->path + mark, room, "%s%.64s", mark ? "." : "", name);
+	else
+		n = snprintf(l->path + mark, room, "[%u]", index);
+	l->path_len = mark + (size_t)n < sizeof(l->path) ? mark + (size_t)n : sizeof(l->path) - 1;
+	return mark;
+}
+
+void loader_path_pop(struct loader *l, size_t mark)
+{
+	l->path[mark] = '\0';
+	l->path_len = mark;
+}
+
+/* ---- keys ------------------------------------------------------------------------------- */
+
+static void *place(const struct config_key *k, void *base)
+{
+	return (uint8_t *)base + k->offset;
+}
+
+/* A default is YAML text in the table and takes the way of any other value. */
+static void apply_default(const struct config_key *k, void *base)
+{
+	struct config_errors errors = {0};
+	struct loader l = {.errors = &errors};
+	yaml_document_t doc;
+	yaml_parser_t parser;
+	bool ok;
+
+	ok = yaml_parser_initialize(&parser);
+	assert(ok);
+	yaml_parser_set_input_string(
+		&parser, (const unsigned char *)k->fallback, strlen(k->fallback));
+	ok = yaml_parser_load(&parser, &doc);
+	assert(ok);
+	l.doc = &doc;
+	ok = k->type->parse(&l, k, yaml_document_get_root_node(&doc), place(k, base));
+	assert(ok);
+	yaml_document_delete(&doc);
+	yaml_parser_delete(&parser);
+}
+
+void config_apply_defaults(const struct config_key *keys, void *base)
+{
+	for (const struct config_key *k = keys; k->name; k++) {
+		if (!k->type)
+			config_apply_defaults(k->sub, base);
+		else if (k->fallback)
+			apply_default(k, base);
+	}
+}
+
+/* After a value that was refused: as if the key had not been there. */
+static void restore_default(const struct config_key *k, void *base)
+{
+	if (k->fallback && !(k->flags & KEY_SPLIT))
+		apply_default(k, base);
+}
+
+static bool load_key(struct loader *l, const struct config_key *k, const yaml_node_t *n, void *base)
+{
+	if (!k->type)
+		return loader_mapping(l, k->sub, n, base);
+	if (!k->type->parse(l, k, n, place(k, base))) {
+		restore_default(k, base);
+		return false;
+	}
+	loader_mark(l, n, place(k, base));
+	if ((k->flags & KEY_LATER) && !config_key_equal(k, l->cfg, l->defaults)) {
+		restore_default(k, base);
+		return loader_error(
+			l, n, "not available yet: only the default %s is taken", k->fallback);
+	}
+	return true;
+}
+
+static bool unknown_key(
+	struct loader *l, const struct config_key *keys, const yaml_node_t *n, const char *name)
+{
+	struct nearest nearest = {.word = name};
+	char known[300];
+	const char *meant;
+	size_t len = 0;
+
+	known[0] = '\0';
+	for (const struct config_key *k = keys; k->name; k++) {
+		nearest_offer(&nearest, k->name);
+		if (len < sizeof(known))
+			len += (size_t)snprintf(
+				known + len, sizeof(known) - len, "%s%s", len ? ", " : "", k->name);
+	}
+	meant = nearest_word(&nearest);
+	if (meant)
+		return loader_error(
+			l, n, "unknown key: expected one of %s; is %s meant?", known, meant);
+	return loader_error(l, n, "unknown key: expected one of %s", known);
+}
+
+static unsigned find_key(const struct config_key *keys, const char *name)
+{
+	unsigned i = 0;
+
+	while (keys[i].name && strcmp(keys[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+#define MAX_KEYS 32 /* of one table */
+
+bool loader_mapping(
+	struct loader *l, const struct config_key *keys, const yaml_node_t *n, void *base)
+{
+	unsigned seen_line[MAX_KEYS] = {0};
+	bool ok = true;
+	size_t mark;
+
+	if (n->type != YAML_MAPPING_NODE)
+		return loader_unexpected(l, n, "a mapping of keys");
+	for (const yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top;
+		p++) {
+		const yaml_node_t *key = yaml_document_get_node(l->doc, p->key);
+		const yaml_node_t *value = yaml_document_get_node(l->doc, p->value);
+		const char *name = loader_text(key);
+		unsigned i;
+
+		if (!name) {
+			ok = loader_unexpected(l, key, "a key");
+			continue;
+		}
+		i = find_key(keys, name);
+		assert(i < MAX_KEYS);
+		mark = loader_path_push(l, name, 0);
+		if (!keys[i].name) {
+			ok = unknown_key(l, keys, key, name);
+		} else if (seen_line[i]) {
+			ok = loader_error(l, key,
+				"duplicate key: expected once, it is on line %u already",
+				seen_line[i]);
+		} else {
+			seen_line[i] = (unsigned)key->start_mark.line + 1;
+			ok = load_key(l, &keys[i], value, base) && ok;
+		}
+		loader_path_pop(l, mark);
+	}
+	for (unsigned i = 0; keys[i].name; i++) {
+		if (!(keys[i].flags & KEY_REQUIRED) || seen_line[i])
+			continue;
+		mark = loader_path_push(l, keys[i].name, 0);
+		ok = loader_error(l, n, "missing: expected this key");
+		loader_path_pop(l, mark);
+	}
+	return ok;
+}
