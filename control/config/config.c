@@ -1,48 +1,25 @@
 #include "control/config/config.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "control/config/schema.h"
 
 #define MAX_DEPTH 8 /* the deepest key: ports, its entry, addresses, one of them */
 
-static void file_error(struct config_errors *errors, const yaml_mark_t *at, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/* An error outside of any key; `at` NULL: about the whole file. */
-static void file_error(struct config_errors *errors, const yaml_mark_t *at, const char *format, ...)
-{
-	struct config_error *e = &errors->v[errors->count];
-	va_list args;
-
-	assert(errors->count < CONFIG_MAX_ERRORS);
-	errors->count++;
-	e->line = at ? (unsigned)at->line + 1 : 0;
-	e->column = at ? (unsigned)at->column + 1 : 0;
-	va_start(args, format);
-	vsnprintf(e->text, sizeof(e->text), format, args);
-	va_end(args);
-}
-
 static void syntax_error(struct config_errors *errors, const yaml_parser_t *parser)
 {
 	switch (parser->error) {
 	case YAML_MEMORY_ERROR:
-		file_error(errors, NULL, "out of memory");
+		config_file_error(errors, NULL, "out of memory");
 		break;
 	case YAML_READER_ERROR:
-		file_error(errors, NULL, "no YAML text: %s at byte %zu", parser->problem,
+		config_file_error(errors, NULL, "no YAML text: %s at byte %zu", parser->problem,
 			parser->problem_offset);
 		break;
 	default:
-		file_error(errors, &parser->problem_mark, "no YAML: %s%s%s",
+		config_file_error(errors, &parser->problem_mark, "no YAML: %s%s%s",
 			parser->context ? parser->context : "", parser->context ? ", " : "",
 			parser->problem ? parser->problem : "cannot be read");
 	}
@@ -96,7 +73,7 @@ static bool refuse_event(
 		break;
 	}
 	if (what)
-		file_error(errors, &e->start_mark, "%s", what);
+		config_file_error(errors, &e->start_mark, "%s", what);
 	return what != NULL;
 }
 
@@ -108,7 +85,7 @@ static bool scan(const char *text, size_t len, struct config_errors *errors)
 	bool ok = true, end = false;
 
 	if (!parser_open(&parser, text, len)) {
-		file_error(errors, NULL, "out of memory");
+		config_file_error(errors, NULL, "out of memory");
 		return false;
 	}
 	while (ok && !end) {
@@ -143,19 +120,13 @@ static void walk(yaml_document_t *doc, const struct config *defaults, struct con
 	const yaml_node_t *root = yaml_document_get_root_node(doc);
 
 	if (!root) {
-		file_error(
+		config_file_error(
 			errors, NULL, "empty: expected a mapping of keys, with `ports` at least");
 		return;
 	}
 	if (loader_mapping(&l, config_schema, root, cfg))
 		config_check(&l);
 	qsort(errors->v, errors->count, sizeof(errors->v[0]), by_place);
-}
-
-static void errors_init(struct config_errors *errors, const char *name)
-{
-	memset(errors, 0, sizeof(*errors));
-	snprintf(errors->file, sizeof(errors->file), "%s", name);
 }
 
 void config_defaults(struct config *cfg)
@@ -171,17 +142,18 @@ int config_parse(const char *text, size_t len, const char *name, struct config *
 	yaml_document_t doc;
 	yaml_parser_t parser;
 
-	errors_init(errors, name);
+	config_errors_init(errors, name);
 	config_defaults(cfg);
 	if (len > CONFIG_MAX_BYTES) {
-		file_error(errors, NULL, "too long: expected at most %u bytes", CONFIG_MAX_BYTES);
+		config_file_error(
+			errors, NULL, "too long: expected at most %u bytes", CONFIG_MAX_BYTES);
 		return -1;
 	}
 	if (!scan(text, len, errors))
 		return -1;
 	defaults = malloc(sizeof(*defaults));
 	if (!defaults || !parser_open(&parser, text, len)) {
-		file_error(errors, NULL, "out of memory");
+		config_file_error(errors, NULL, "out of memory");
 		free(defaults);
 		return -1;
 	}
@@ -195,75 +167,4 @@ int config_parse(const char *text, size_t len, const char *name, struct config *
 	yaml_parser_delete(&parser);
 	free(defaults);
 	return errors->count ? -1 : 0;
-}
-
-/* The whole file, or NULL with an error. One byte more than the bound is read, so that parsing says
- * it. */
-static char *read_file(const char *path, size_t *len, struct config_errors *errors)
-{
-	const size_t size = CONFIG_MAX_BYTES + 1;
-	char *text = malloc(size);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = 0;
-
-	*len = 0;
-	if (fd < 0 || !text) {
-		file_error(errors, NULL, "cannot be read: %s", strerror(errno));
-		free(text);
-		if (fd >= 0)
-			close(fd);
-		return NULL;
-	}
-	while (*len < size && (n = read(fd, text + *len, size - *len)) > 0)
-		*len += (size_t)n;
-	if (n < 0) {
-		file_error(errors, NULL, "cannot be read: %s", strerror(errno));
-		free(text);
-		text = NULL;
-	}
-	close(fd);
-	return text;
-}
-
-int config_load(const char *path, struct config *cfg, struct config_errors *errors)
-{
-	size_t len;
-	char *text;
-	int rc;
-
-	errors_init(errors, path);
-	text = read_file(path, &len, errors);
-	if (!text) {
-		config_defaults(cfg);
-		return -1;
-	}
-	rc = config_parse(text, len, path, cfg, errors);
-	free(text);
-	return rc;
-}
-
-size_t config_error_format(const struct config_errors *errors, unsigned i, char *buf, size_t size)
-{
-	const struct config_error *e = &errors->v[i];
-	char place[32] = "";
-	int n;
-
-	assert(i < errors->count);
-	if (e->line)
-		snprintf(place, sizeof(place), "%u:%u:", e->line, e->column);
-	n = snprintf(buf, size, "%s:%s %s%s%s", errors->file, place, e->path,
-		e->path[0] ? ": " : "", e->text);
-	return (size_t)n < size ? (size_t)n : size - 1;
-}
-
-void config_errors_print(const struct config_errors *errors, FILE *out)
-{
-	char line[sizeof(errors->file) + sizeof(struct config_error) + 64];
-
-	for (unsigned i = 0; i < errors->count; i++) {
-		config_error_format(errors, i, line, sizeof(line));
-		fprintf(out, "%s\n", line);
-	}
-	if (errors->omitted)
-		fprintf(out, "%s: %u more errors\n", errors->file, errors->omitted);
 }

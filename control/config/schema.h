@@ -81,6 +81,11 @@ struct loader {
 	} marks[LOADER_MARKS];
 };
 
+void config_errors_init(struct config_errors *errors, const char *name);
+/* Notes an error outside of any key; `at` NULL: about the whole file. */
+void config_file_error(struct config_errors *errors, const yaml_mark_t *at, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* Notes an error about the key at hand, at the beginning of `n`. Always false. */
 bool loader_error(struct loader *l, const yaml_node_t *n, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

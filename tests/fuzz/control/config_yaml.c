@@ -1,0 +1,84 @@
+/*
+ * A configuration file of any bytes is either refused with an error that has a text, or what it
+ * says prints as YAML that loads back to the same.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/config/config.h"
+
+#define MAX_INPUT 65536
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct config cfg, again, defaults;
+static struct dp_config dp;
+static struct config_errors errors;
+
+static void check_errors(void)
+{
+	char line[1024];
+
+	assert(errors.count > 0 && errors.count <= CONFIG_MAX_ERRORS);
+	for (unsigned i = 0; i < errors.count; i++) {
+		assert(errors.v[i].text[0] != '\0');
+		assert(config_error_format(&errors, i, line, sizeof(line)) == strlen(line));
+		assert(i == 0 || errors.v[i - 1].line <= errors.v[i].line);
+	}
+}
+
+static void count_change(void *ctx, const struct config_change *c)
+{
+	assert(strcmp(c->before, c->after) != 0);
+	++*(unsigned *)ctx;
+}
+
+/* What is taken says the same in every way there is to look at it. */
+static void check_use(void)
+{
+	unsigned n = 0;
+
+	config_defaults(&defaults);
+	assert(config_diff(&defaults, &cfg, count_change, &n) == n);
+	config_take_live(&defaults, &cfg);
+	assert(config_diff(&defaults, &cfg, NULL, NULL) <= n);
+	config_to_dp(&cfg, &dp);
+	assert(dp.ports_count >= 1 && dp.ports_count <= DP_MAX_PORTS);
+	assert(dp.journal.pool_blocks >= 4 && dp.journal.block_size >= 2 * dp.policy.message_size);
+}
+
+static void check_round_trip(void)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	int rc;
+
+	assert(out);
+	config_print(&cfg, out);
+	fclose(out);
+	rc = config_parse(text, len, "printed", &again, &errors);
+	if (rc != 0) {
+		config_errors_print(&errors, stderr);
+		fputs(text, stderr);
+	}
+	assert(rc == 0);
+	assert(memcmp(&cfg, &again, sizeof(cfg)) == 0);
+	assert(config_diff(&cfg, &again, NULL, NULL) == 0);
+	free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size > MAX_INPUT)
+		return 0;
+	if (config_parse((const char *)data, size, "fuzz", &cfg, &errors) != 0) {
+		check_errors();
+		return 0;
+	}
+	check_use();
+	check_round_trip();
+	return 0;
+}
