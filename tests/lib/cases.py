@@ -26,6 +26,24 @@ def equal(what, got, wanted):
 FULL = os.environ.get("SLUICE_FULL") == "1"
 
 
+def collector(cases, around):
+    """A decorator for cases that want an own configuration: @case(quick=True, poll="busy")."""
+    def case(quick=False, **changes):
+        def add(fn):
+            def run(_):
+                with around(**changes) as given:
+                    try:
+                        fn(given)
+                    except Exception:
+                        trouble(given)
+                        raise
+            run.__name__, run.__doc__ = fn.__name__, fn.__doc__
+            cases.append((run, quick))
+            return fn
+        return add
+    return case
+
+
 class Suite:
     def __init__(self, name):
         self.name = name

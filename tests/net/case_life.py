@@ -1,0 +1,181 @@
+"""Starts, ends and what stops a start: restart, a second sluiced, bad configurations and directories."""
+
+import json
+import os
+import subprocess
+
+import appliance as lib
+from appliance import balanced, stage
+from case_wire import send
+from cases import collector, equal, expect
+from netns import HOST4, PEER4
+
+CASES = []
+case = collector(CASES, lambda **changes: stage(**changes))
+cold = collector(CASES, lambda **changes: stage(start=False, **changes))
+
+
+def refused(appliance, *words):
+    """sluiced does not start, ends with an error, and its message has all `words`."""
+    appliance.write_config()
+    appliance.spawn()
+    try:
+        code = appliance.process.wait(30)
+    finally:
+        appliance.close()
+    text = appliance.log.read_text(errors="replace")
+    expect(code not in (0, None) and code > 0, f"status {code}: {text}")
+    for word in words:
+        expect(word in text, f"no {word!r} in: {text}")
+
+
+@case(quick=True)
+def restart(appliance):
+    """SIGTERM ends it cleanly with all that was received stored; the next one knows it all"""
+    logs = [b"<13>first %d" % n for n in range(3000)]
+    send(appliance, logs)
+    equal("exit status", appliance.stop(), 0)
+    code, said = appliance.verify()
+    equal(f"journal verify ({said})", code, 0)
+    done = appliance.run("log", "show", "--raw", "--dir", str(appliance.journal), "--device", PEER4)
+    equal("logs without sluiced", done.stdout.split(b"\n")[:-1] == logs, True)
+    appliance.start()
+    more = [b"<13>second %d" % n for n in range(100)]
+    send(appliance, more)
+    appliance.wait_total("stored", len(more))
+    equal("logs after the restart", appliance.logs("--device", PEER4) == logs + more, True)
+
+
+@case()
+def end_under_load(appliance):
+    """SIGTERM while logs pour in: what the account had received is stored"""
+    with appliance.ns.connect((HOST4, 514), timeout=60) as s:
+        s.sendall(b"".join(b"<13>%d\n" % n for n in range(100000)))
+        seen = appliance.total()
+        equal("exit status", appliance.stop(), 0)
+    expect(balanced(seen), f"the account does not add up: {seen}")
+    code, said = appliance.verify()
+    equal(f"journal verify ({said})", code, 0)
+    done = appliance.run("log", "show", "--raw", "--dir", str(appliance.journal), "--device", PEER4)
+    stored = done.stdout.split(b"\n")[:-1]
+    expect(len(stored) >= seen["received"], f"{seen['received']} received, {len(stored)} stored")
+    equal("stored logs are the first ones", stored == [b"<13>%d" % n for n in range(len(stored))], True)
+
+
+@case(quick=True)
+def zstdcat(appliance):
+    """zstdcat reads a segment while it is written, and when it is closed"""
+    logs = [b"<13>plain %d" % n for n in range(2000)]
+    send(appliance, logs)
+    appliance.wait_total("stored", len(logs))
+
+    def read():
+        files = sorted(appliance.journal.glob("*.zst"))
+        out = b""
+        for path in files:
+            out += subprocess.run(["zstdcat", str(path)], stdin=subprocess.DEVNULL,
+                                  capture_output=True, check=False).stdout
+        return [line for line in out.split(b"\n") if line.startswith(b"<13>plain")]
+
+    equal("logs of the segment being written", read() == logs, True)
+    equal("exit status", appliance.stop(), 0)
+    equal("logs of closed segments", read() == logs, True)
+    for path in appliance.journal.glob("*.zst"):
+        done = subprocess.run(["zstd", "--test", "--quiet", str(path)], stdin=subprocess.DEVNULL,
+                              capture_output=True, check=False)
+        equal(f"zstd --test {path.name} ({done.stderr.decode()})", done.returncode, 0)
+
+
+@case()
+def second_sluiced(appliance):
+    """a second sluiced on the same journal is refused by name; the first goes on"""
+    other = appliance.dir / "other.yaml"
+    config = json.loads(json.dumps(appliance.config))
+    config["control"]["socket"] = str(appliance.dir / "other.sock")
+    config["ports"][0]["devargs"] = "net_null0"
+    config["metrics"]["listen"] = "127.0.0.1:9515"
+    other.write_text(json.dumps(config))
+    done = subprocess.run(appliance.ns.command(str(lib.SLUICED), "--config", str(other)),
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                          check=False)
+    expect(done.returncode > 0, f"status {done.returncode}")
+    text = done.stdout + done.stderr
+    expect("lock" in text.lower() and str(appliance.journal) in text, text)
+    send(appliance, [b"<13>still here"])
+    appliance.wait_total("stored", 1)
+
+
+@cold()
+def bad_configuration(appliance):
+    """unknown key and wrong type are told with file, line and key, by --check-config too"""
+    appliance.file.write_text("node: {name: x}\nports: []\njournal:\n  dri: /tmp\n  block-size: 1MB\n")
+    for words in (["--config"], ["--check-config"]):
+        done = subprocess.run([str(lib.SLUICED), *words, str(appliance.file)],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        expect(done.returncode > 0, f"status {done.returncode}")
+        text = done.stdout + done.stderr
+        for word in (f"{appliance.file}:4:", "journal.dri", f"{appliance.file}:5:", "journal.block-size"):
+            expect(word in text, f"no {word!r} in: {text}")
+
+
+@cold()
+def print_config(appliance):
+    """--print-config is a configuration that --check-config takes, once it has a port"""
+    done = subprocess.run([str(lib.SLUICED), "--print-config"], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, check=True)
+    expect("commit-interval-unacked" in done.stdout, done.stdout)
+    good = subprocess.run([str(lib.SLUICED), "--check-config", str(appliance.file)],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    equal(f"status for a good file ({good.stderr})", good.returncode, 0)
+
+
+@cold()
+def no_such_port(appliance):
+    """a port that does not exist"""
+    appliance.config["ports"][0]["devargs"] = "0000:99:00.0"
+    refused(appliance, "data0", "0000:99:00.0")
+
+
+@cold()
+def no_such_driver(appliance):
+    """a virtual device that no driver knows"""
+    appliance.config["ports"][0]["devargs"] = "net_foo0"
+    refused(appliance, "data0", "net_foo0")
+
+
+@cold()
+def journal_missing(appliance):
+    """a journal directory that is missing"""
+    appliance.config["journal"]["dir"] = str(appliance.dir / "nowhere")
+    refused(appliance, "nowhere")
+
+
+@cold()
+def journal_read_only(appliance):
+    """a journal directory that cannot be written"""
+    subprocess.run(["mount", "--bind", str(appliance.journal), str(appliance.journal)], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(appliance.journal)], check=True)
+        refused(appliance, str(appliance.journal), "ead-only")
+    finally:
+        subprocess.run(["umount", str(appliance.journal)], check=True)
+
+
+@cold()
+def journal_foreign(appliance):
+    """a directory full of something else"""
+    (appliance.journal / "letter.txt").write_text("dear diary")
+    (appliance.journal / "0000000000000001.zst").write_bytes(b"this is no zstd file at all" * 100)
+    refused(appliance, str(appliance.journal))
+    equal("the foreign file", (appliance.journal / "letter.txt").read_text(), "dear diary")
+
+
+@cold()
+def no_hugepages(appliance):
+    """hugepages asked for where there are none"""
+    free = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
+    if os.path.exists(free):
+        with open(free, encoding="ascii") as f:
+            appliance.config["eal"]["memory"] = f"{(int(f.read()) * 2 + 2048) // 64 * 64}MiB"
+    appliance.config["eal"]["huge"] = "on"
+    refused(appliance, "hugepages")

@@ -1,0 +1,28 @@
+"""All cases of the net suite; each file beside this one holds those of one subject."""
+
+import contextlib
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+
+import case_control  # noqa: E402
+import case_frames  # noqa: E402
+import case_life  # noqa: E402
+import case_tcp  # noqa: E402
+import case_wire  # noqa: E402
+from cases import Suite  # noqa: E402
+
+suite = Suite("net")
+for module in (case_wire, case_tcp, case_control, case_life, case_frames):
+    suite.cases += module.CASES
+
+
+@contextlib.contextmanager
+def nothing():
+    """Each case makes its own stage, as it wants another configuration."""
+    yield None
+
+
+if __name__ == "__main__":
+    sys.exit(suite.main(nothing))
