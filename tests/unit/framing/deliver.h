@@ -144,7 +144,7 @@ static inline struct tape deliver(
 			if (out.len == 0 || out.len > max_len || out.skip + out.len > out.total)
 				abort();
 			tape_add(&t, out.flags, whole.data + out.skip, out.len);
-			/* fall through */
+			__attribute__((fallthrough));
 		case FRAME_SKIP:
 			if (out.total == 0 || out.total > whole.len)
 				abort();
