@@ -1,0 +1,240 @@
+/* All that sluicectl can be told. */
+
+#include "control/cli/cli.h"
+#include "control/cli/show.h"
+#include "control/cli/when.h"
+#include "control/config/units.h"
+
+/* ---- parameters ------------------------------------------------------------------------- */
+
+static json_t *no_params(struct cli *cli, const struct args *args)
+{
+	(void)cli;
+	(void)args;
+	return json_object();
+}
+
+static json_t *device_operand(struct cli *cli, const struct args *args)
+{
+	const char *device = args_operand(args, 0);
+
+	(void)cli;
+	return device ? json_pack("{s:s}", "device", device) : json_object();
+}
+
+/* A whole number as JSON carries it; -1 after a message. */
+static json_int_t number(struct cli *cli, const char *what, const char *text)
+{
+	uint64_t v;
+
+	if (unit_parse_number(text, &v) == UNIT_OK && v <= INT64_MAX)
+		return (json_int_t)v;
+	cli_error(cli, "%s \"%s\": expected a whole number", what, text);
+	return -1;
+}
+
+/* Adds an option that is a number, where it is given; false after a message. */
+static bool add_number(struct cli *cli, const struct args *args, const char *option, json_t *params)
+{
+	const char *text = args_option(args, option);
+	json_int_t v = text ? number(cli, option, text) : 0;
+
+	if (text && v >= 0)
+		json_object_set_new(params, option, json_integer(v));
+	return v >= 0;
+}
+
+static json_t *session_list_params(struct cli *cli, const struct args *args)
+{
+	const char *device = args_option(args, "device");
+	json_t *params = json_object();
+
+	if (device)
+		json_object_set_new(params, "device", json_string(device));
+	if (add_number(cli, args, "limit", params))
+		return params;
+	json_decref(params);
+	return NULL;
+}
+
+static json_t *session_id(struct cli *cli, const struct args *args)
+{
+	json_int_t id = number(cli, "session", args_operand(args, 0));
+
+	return id < 0 ? NULL : json_pack("{s:I}", "id", id);
+}
+
+static json_t *setting_name(struct cli *cli, const struct args *args)
+{
+	(void)cli;
+	return json_pack("{s:s}", "name", args_operand(args, 0));
+}
+
+static json_t *setting_value(struct cli *cli, const struct args *args)
+{
+	(void)cli;
+	return json_pack(
+		"{s:s, s:s}", "name", args_operand(args, 0), "value", args_operand(args, 1));
+}
+
+static json_t *audit_params(struct cli *cli, const struct args *args)
+{
+	json_t *params = json_object();
+	const char *before = args_option(args, "before");
+	json_int_t id = before ? number(cli, "before", before) : 0;
+
+	if (before && id >= 0)
+		json_object_set_new(params, "before_id", json_integer(id));
+	if (id >= 0 && add_number(cli, args, "limit", params))
+		return params;
+	json_decref(params);
+	return NULL;
+}
+
+/* ---- options ---------------------------------------------------------------------------- */
+
+static const struct option_spec top_options[] = {
+	{"interval", "SPAN", "between two screens (default 2s; at least 1s makes sense)"},
+	{"count", "N", "stop after N screens"},
+	{"once", NULL, "the same as --count 1"},
+	{"limit", "N", "at most N devices (default 20)"},
+	{0},
+};
+static const struct option_spec wait_options[] = {
+	{"timeout", "S", "seconds to wait at most (default 60)"},
+	{0},
+};
+static const struct option_spec session_options[] = {
+	{"device", "DEVICE", "only those of this device"},
+	{"limit", "N", "at most N"},
+	{0},
+};
+static const struct option_spec log_options[] = {
+	{"device", "DEVICE", "only logs of this device"},
+	{"since", "TIME", "received at this time or later"},
+	{"until", "TIME", "received at this time or earlier"},
+	{"grep", "RE", "only logs that match a POSIX extended regular expression"},
+	{"follow", NULL, "go on with what becomes durable, until interrupted"},
+	{"raw", NULL, "the bytes of each log and a newline, nothing else"},
+	{"dir", "DIR", "read a journal's directory, without sluiced"},
+	{0},
+};
+static const struct option_spec dir_options[] = {
+	{"dir", "DIR", "read a journal's directory, without sluiced"},
+	{0},
+};
+static const struct option_spec audit_options[] = {
+	{"limit", "N", "at most N entries (default 100), the newest"},
+	{"before", "ID", "only entries older than this one"},
+	{0},
+};
+
+static const char log_help[] = "Prints `TIME DEVICE LOG` a line (UTC, microseconds), in the order "
+			       "of the journal. Control\n"
+			       "characters and bytes that are no UTF-8 show as \\xNN. --raw prints "
+			       "the bytes as they came, --json\n"
+			       "one object a line, where such a log stands as log_base64.\n"
+			       "TIME: " WHEN_FORMS ".\n";
+static const char wait_help[] = "Waits for sluiced to be there, its ports to be up and logs to be "
+				"taken in. Exit status 6 when\n"
+				"that has not happened in time.\n";
+static const char check_help[] = "Without FILE: sluiced's own file as it is now, and what a reload "
+				 "would change. With FILE: that\n"
+				 "file, without sluiced. Exit status 1 when there are errors.\n";
+static const char verify_help[] =
+	"Reads the whole journal. Exit status 10: a torn tail (what was being written when the "
+	"machine\n"
+	"stopped; nothing of it had been announced as durable). 11: corruption.\n";
+
+/* ---- the table -------------------------------------------------------------------------- */
+
+#define CMD(n, v) .noun = (n), .verb = (v)
+#define LATER(n, v, o, a)                                                                          \
+	{                                                                                          \
+		CMD(n, v), .operands = (o), .most = CLI_MAX_OPERANDS, .about = (a), .later = true, \
+			   .method = n "." v, .params = no_params                                  \
+	}
+
+const struct command commands[] = {
+	{CMD("status", NULL), .about = "this node on one screen", .method = "status",
+		.params = no_params, .show = show_status},
+	{CMD("top", NULL), .about = "what happens now: rates, lcores, busiest devices",
+		.options = top_options, .run = run_top},
+	{CMD("wait", "ready"), .about = "wait until logs are taken in", .more = wait_help,
+		.options = wait_options, .run = run_wait_ready},
+	{CMD("version", NULL), .about = "of sluicectl and of sluiced", .run = run_version},
+
+	{CMD("config", "show"), .about = "what is in effect, and what the file says otherwise",
+		.method = "config.show", .params = no_params, .show = show_config},
+	{CMD("config", "check"), .operands = "[FILE]", .most = 1,
+		.about = "all that is wrong with a file", .more = check_help,
+		.run = run_config_check},
+	{CMD("config", "reload"), .about = "read the file again and apply it",
+		.method = "config.reload", .params = no_params, .show = show_reload},
+
+	{CMD("port", "list"), .about = "network ports", .method = "port.list", .params = no_params,
+		.show = show_ports},
+	{CMD("session", "list"), .about = "connections", .options = session_options,
+		.method = "session.list", .params = session_list_params, .show = show_sessions},
+	{CMD("session", "kill"), .operands = "ID", .least = 1, .most = 1,
+		.about = "end a connection", .method = "session.kill", .params = session_id,
+		.show = show_killed},
+
+	{CMD("account", "list"), .about = "what came in, by device, and what became of it",
+		.method = "account.list", .params = no_params, .show = show_accounts},
+	{CMD("account", "show"), .operands = "[DEVICE]", .most = 1,
+		.about = "one account, or the total", .method = "account.show",
+		.params = device_operand, .show = show_account},
+	{CMD("gap", "list"), .operands = "[DEVICE]", .most = 1, .about = "logs known to be missing",
+		.method = "gap.list", .params = device_operand, .show = show_gaps},
+
+	{CMD("log", "show"), .about = "logs out of the journal", .more = log_help,
+		.options = log_options, .run = run_log_show},
+	{CMD("journal", "status"), .about = "how the journal does", .method = "journal.status",
+		.params = no_params, .show = show_journal_status},
+	{CMD("journal", "list"), .about = "its segments", .options = dir_options,
+		.run = run_journal_list},
+	{CMD("journal", "verify"), .about = "read all of it and say what is wrong",
+		.more = verify_help, .options = dir_options, .run = run_journal_verify},
+	{CMD("journal", "resume"), .about = "try again after a failed journal was repaired",
+		.method = "journal.resume", .params = no_params, .show = show_journal_resume},
+
+	{CMD("device", "list"), .about = "devices that were seen", .method = "device.list",
+		.params = no_params, .show = show_devices},
+	{CMD("device", "show"), .operands = "DEVICE", .least = 1, .most = 1, .about = "one of them",
+		.method = "device.show", .params = device_operand, .show = show_device},
+	LATER("device", "authorize", "DEVICE", "let it log"),
+	LATER("device", "deny", "DEVICE", "refuse it"),
+	LATER("device", "forget", "DEVICE", "as if it had never been seen"),
+	LATER("device", "set", "DEVICE ...", "change what is kept about it"),
+	{CMD("refusal", "list"), .about = "what was refused, and why", .method = "refusal.list",
+		.params = no_params, .show = show_refusals},
+
+	{CMD("settings", "list"), .about = "what can be changed while running",
+		.method = "settings.list", .params = no_params, .show = show_settings},
+	{CMD("settings", "get"), .operands = "NAME", .least = 1, .most = 1, .about = "one of them",
+		.method = "settings.get", .params = setting_name, .show = show_setting},
+	{CMD("settings", "set"), .operands = "NAME VALUE", .least = 2, .most = 2,
+		.about = "change one", .method = "settings.set", .params = setting_value,
+		.show = show_setting},
+
+	LATER("user", "add", "NAME", "a legacy login"),
+	LATER("user", "delete", "NAME", "remove one"),
+	LATER("user", "list", NULL, "all of them"),
+
+	LATER("cert", "list", NULL, "certificates"),
+	LATER("cert", "show", "NAME", "one of them"),
+	LATER("cert", "import", "FILE", "from a file"),
+	LATER("cert", "delete", "NAME", "remove one"),
+	LATER("cert", "use", "NAME", "for an identity"),
+	LATER("cert", "request", "NAME", "make a signing request"),
+	LATER("cert", "expiring", NULL, "those that end soon"),
+	LATER("cert", "ca-init", NULL, "make a certificate authority"),
+	LATER("cert", "issue", "SERIAL", "for a device"),
+	LATER("tls", "show", NULL, "TLS as it is in effect"),
+	LATER("debug", "start", "oftpd LEVEL [ADDRESS]", "stream what the login does"),
+
+	{CMD("audit", "list"), .about = "who changed what, and when", .options = audit_options,
+		.method = "audit.list", .params = audit_params, .show = show_audit},
+	{0},
+};

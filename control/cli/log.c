@@ -1,0 +1,189 @@
+/* log show: asked of sluiced, or read from a directory without it. */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+
+#include "control/cli/cli.h"
+#include "control/cli/conn.h"
+#include "control/cli/log_print.h"
+#include "control/cli/when.h"
+
+#define LOOK_AGAIN_MS 200 /* following a directory: nobody tells when it grows */
+
+static uint64_t wall_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static int take_time(struct cli *cli, const struct args *args, const char *option, uint64_t *ns)
+{
+	const char *text = args_option(args, option);
+
+	if (!text || when_parse(text, wall_now_ns(), ns) == 0)
+		return CLI_DONE;
+	cli_error(cli, "--%s \"%s\": expected %s", option, text, WHEN_FORMS);
+	return CLI_USAGE;
+}
+
+/* ---- from sluiced ----------------------------------------------------------------------- */
+
+static json_t *request_of(const struct args *args, const struct journal_query *q)
+{
+	json_t *params = json_object();
+
+	if (q->device)
+		json_object_set_new(params, "device", json_string(q->device));
+	if (q->grep)
+		json_object_set_new(params, "grep", json_string(q->grep));
+	if (q->since_ns)
+		json_object_set_new(params, "since_ns", json_integer((json_int_t)q->since_ns));
+	if (q->until_ns != UINT64_MAX)
+		json_object_set_new(params, "until_ns", json_integer((json_int_t)q->until_ns));
+	if (args_option(args, "follow"))
+		json_object_set_new(params, "follow", json_true());
+	return params;
+}
+
+static void warn_of_corruption(struct cli *cli, uint64_t blocks)
+{
+	if (blocks)
+		cli_error(
+			cli, "%" PRIu64 " corrupt blocks were skipped: see journal verify", blocks);
+}
+
+/* false: what came is no batch of logs. */
+static bool print_batch(struct cli *cli, const json_t *params, enum log_form form)
+{
+	const json_t *logs = json_object_get(params, "logs"), *log;
+	size_t i;
+
+	if (!json_is_array(logs))
+		return false;
+	json_array_foreach(logs, i, log)
+	{
+		if (log_print_json(log, form, cli->out) != 0)
+			return false;
+	}
+	fflush(cli->out);
+	return true;
+}
+
+static int stream(struct cli *cli, struct conn *conn, json_t *params, enum log_form form)
+{
+	json_int_t id = conn_send(conn, "log.show", params);
+	int rc = id < 0 ? (int)id : CONN_OK;
+
+	while (rc == CONN_OK && !ferror(cli->out)) {
+		const char *method;
+		json_t *message, *result;
+
+		/* A search may find nothing for long; who waits too long for it may interrupt it.
+		 */
+		rc = conn_read(conn, CONN_FOREVER, &message);
+		if (rc != CONN_OK)
+			break;
+		method = json_string_value(json_object_get(message, "method"));
+		if (method) {
+			if (strcmp(method, "log.entries") == 0 &&
+				!print_batch(cli, json_object_get(message, "params"), form))
+				rc = CONN_BAD;
+			json_decref(message);
+			continue;
+		}
+		result = json_object_get(message, "result");
+		if (result) {
+			warn_of_corruption(cli, (uint64_t)json_integer_value(
+							json_object_get(result, "corrupt_blocks")));
+			rc = CLI_DONE;
+		} else {
+			rc = cli_refused(cli, json_object_get(message, "error"));
+		}
+		json_decref(message);
+		return rc;
+	}
+	return rc == CONN_OK ? CLI_FAILED : cli_broken(cli, rc);
+}
+
+static int show_from_sluiced(
+	struct cli *cli, const struct args *args, const struct journal_query *q, enum log_form form)
+{
+	struct conn conn;
+	int rc = cli_connect(cli, &conn);
+
+	if (rc != CLI_DONE)
+		return rc;
+	rc = stream(cli, &conn, request_of(args, q), form);
+	conn_close(&conn);
+	return rc;
+}
+
+/* ---- from a directory ------------------------------------------------------------------- */
+
+static int read_all(struct cli *cli, struct journal_reader *r, bool follow, enum log_form form)
+{
+	struct journal_reader_stats st;
+	struct journal_log log;
+	int rc;
+
+	do {
+		while ((rc = journal_reader_next(r, &log)) == 1 && !ferror(cli->out))
+			log_print_record(&log, form, cli->out);
+		fflush(cli->out);
+		if (follow && rc == 0 && !ferror(cli->out)) {
+			poll(NULL, 0, LOOK_AGAIN_MS);
+			journal_reader_extend(r, UINT64_MAX);
+		}
+	} while (follow && rc == 0 && !ferror(cli->out));
+	journal_reader_stats(r, &st);
+	warn_of_corruption(cli, st.corrupt_blocks);
+	if (rc < 0)
+		cli_error(cli, "%s", journal_error_text(rc));
+	return rc < 0 || ferror(cli->out) ? CLI_FAILED : CLI_DONE;
+}
+
+static int show_from_dir(struct cli *cli, const char *dir, bool follow,
+	const struct journal_query *q, enum log_form form)
+{
+	struct journal_fault fault = {0};
+	struct journal_reader *r;
+	int rc = journal_reader_open(dir, q, &r, &fault);
+
+	if (rc != JOURNAL_OK) {
+		cli_error(cli, "%s", fault.text[0] ? fault.text : journal_error_text(rc));
+		return rc == JOURNAL_E_MISSING ? CLI_NOT_FOUND : CLI_FAILED;
+	}
+	rc = read_all(cli, r, follow, form);
+	journal_reader_close(r);
+	return rc;
+}
+
+int run_log_show(struct cli *cli, const struct args *args)
+{
+	const char *dir = args_option(args, "dir");
+	const bool raw = args_option(args, "raw") != NULL,
+		   follow = args_option(args, "follow") != NULL;
+	struct journal_query q = {
+		.device = args_option(args, "device"),
+		.grep = args_option(args, "grep"),
+		.until_ns = UINT64_MAX,
+	};
+	const enum log_form form = cli->json ? LOG_JSON : raw ? LOG_RAW : LOG_TEXT;
+	int rc = take_time(cli, args, "since", &q.since_ns);
+
+	if (rc == CLI_DONE)
+		rc = take_time(cli, args, "until", &q.until_ns);
+	if (rc == CLI_DONE && raw && cli->json) {
+		cli_error(cli, "--raw and --json exclude each other");
+		rc = CLI_USAGE;
+	}
+	if (rc != CLI_DONE)
+		return rc;
+	if (dir)
+		return show_from_dir(cli, dir, follow, &q, form);
+	return show_from_sluiced(cli, args, &q, form);
+}
