@@ -16,17 +16,17 @@
 
 #include "dataplane/base/addr.h"
 
-#define BLOCK_MAX_ROWS    16384u
+#define BLOCK_MAX_ROWS	  16384u
 #define BLOCK_MAX_DEVICES 8192u
 #define BLOCK_MAX_SOURCES 16384u
 #define BLOCK_MAX_STREAMS 4096u
-#define BLOCK_MAX_VDOMS   4096u
+#define BLOCK_MAX_VDOMS	  4096u
 #define BLOCK_MAX_DELTAS  8192u
-#define BLOCK_MAX_GAPS    8192u
+#define BLOCK_MAX_GAPS	  8192u
 #define BLOCK_NAME_BYTES  (256u * 1024u)
-#define BLOCK_NONE        0xffffu /* no vdom, no stream, no source */
+#define BLOCK_NONE	  0xffffu /* no vdom, no stream, no source */
 
-enum block_transport { /* numbers are on disk */
+enum block_transport {		/* numbers are on disk */
 	TRANSPORT_INTERNAL = 0, /* sluiced's own events */
 	TRANSPORT_UDP = 1,
 	TRANSPORT_TCP = 2,
@@ -41,13 +41,13 @@ enum block_transport { /* numbers are on disk */
 struct block_row {
 	uint64_t time_ns; /* wall clock at receipt, since 1970 */
 	uint64_t seq_no;  /* 0 where there is no stream */
-	uint32_t len;     /* without the newline */
+	uint32_t len;	  /* without the newline */
 	uint16_t device;  /* indexes of this block's dictionaries */
 	uint16_t source;
-	uint16_t vdom;    /* BLOCK_NONE: not known at intake; readers look into the log's text */
+	uint16_t vdom; /* BLOCK_NONE: not known at intake; readers look into the log's text */
 	uint16_t stream;
 	uint8_t transport;
-	uint8_t flags;    /* enum log_flag, framing.h */
+	uint8_t flags; /* enum log_flag, framing.h */
 	uint16_t reserved;
 };
 _Static_assert(sizeof(struct block_row) == 32, "two rows a cache line");
@@ -57,8 +57,8 @@ struct block_device {
 	uint16_t name_len;
 	uint16_t reserved;
 	uint32_t table_index; /* of the owner's device table: for the owner only, not stored */
-	uint32_t logs;        /* rows of this device in this block */
-	uint64_t bytes;       /* of log, without newlines */
+	uint32_t logs;	      /* rows of this device in this block */
+	uint64_t bytes;	      /* of log, without newlines */
 };
 
 struct block_source {
@@ -76,13 +76,13 @@ struct block_vdom {
 struct block_stream {
 	uint64_t epoch;
 	uint64_t first_seq, last_seq; /* of this block's items */
-	uint64_t confirmed;           /* every seq_no up to it is durable or a recorded gap, once this
-	                                 block is durable */
+	uint64_t confirmed; /* every seq_no up to it is durable or a recorded gap, once this
+			       block is durable */
 	uint32_t conn_id;
 	uint16_t device;
 	uint16_t reserved;
-	uint32_t table_index;         /* for the owner only, not stored */
-	uint8_t digest[16];           /* of item `confirmed` */
+	uint32_t table_index; /* for the owner only, not stored */
+	uint8_t digest[16];   /* of item `confirmed` */
 };
 
 enum block_gap_kind { GAP_OPENED = 0, GAP_CLOSED = 1 };
@@ -99,7 +99,12 @@ struct block_gap {
  * What happened to a device's logs since this lcore's previous block and left no row. `counter` is
  * a drop reason (reason.h) or one of these.
  */
-enum { DELTA_DUPLICATE = 0x100, DELTA_LATE = 0x101, DELTA_CLIENT_DROPPED = 0x102, DELTA_CONFLICT = 0x103 };
+enum {
+	DELTA_DUPLICATE = 0x100,
+	DELTA_LATE = 0x101,
+	DELTA_CLIENT_DROPPED = 0x102,
+	DELTA_CONFLICT = 0x103
+};
 
 struct block_delta {
 	uint64_t n;
@@ -111,15 +116,16 @@ struct block_delta {
 struct block {
 	/* Set by the owner while filling. */
 	uint8_t *raw;
-	uint32_t raw_size;  /* capacity */
-	uint32_t raw_len;   /* used, newlines included */
+	uint32_t raw_size; /* capacity */
+	uint32_t raw_len;  /* used, newlines included */
 	uint32_t row_count;
-	uint32_t generation; /* changes at every reset: tells whether a cached index is of this block */
+	uint32_t generation; /* changes at every reset: tells whether a cached index is of this
+				block */
 	uint16_t device_count, source_count, vdom_count, stream_count, gap_count, delta_count;
 	uint32_t names_len;
-	bool acked;          /* holds rows of an acknowledged source (OFTP, RELP): commit at once */
-	uint8_t lcore;       /* index of the producing port, set by the journal */
-	uint64_t first_us;   /* monotonic time of the first row; 0: empty */
+	bool acked;	   /* holds rows of an acknowledged source (OFTP, RELP): commit at once */
+	uint8_t lcore;	   /* index of the producing port, set by the journal */
+	uint64_t first_us; /* monotonic time of the first row; 0: empty */
 	struct block_row *rows;
 	struct block_device *devices;
 	struct block_source *sources;
@@ -130,8 +136,8 @@ struct block {
 	uint8_t *names;
 
 	/* Set by the journal. */
-	uint64_t number;     /* block number, from 1 without holes, given at intake */
-	int error;           /* 0: durable; else a negative journal error: not stored */
+	uint64_t number; /* block number, from 1 without holes, given at intake */
+	int error;	 /* 0: durable; else a negative journal error: not stored */
 	void *journal_priv;
 };
 
@@ -161,16 +167,16 @@ static inline bool block_empty(const struct block *b)
 
 /* Is there room for `rows` more logs of `bytes` in total (newlines not counted), each with a new
  * device, source, vdom and stream and `name_bytes` of names? */
-static inline bool block_has_room(const struct block *b, uint32_t bytes, uint32_t rows,
-	uint32_t name_bytes)
+static inline bool block_has_room(
+	const struct block *b, uint32_t bytes, uint32_t rows, uint32_t name_bytes)
 {
 	return b->raw_size - b->raw_len >= (uint64_t)bytes + rows &&
-		BLOCK_MAX_ROWS - b->row_count >= rows &&
-		BLOCK_MAX_DEVICES - b->device_count >= rows &&
-		BLOCK_MAX_SOURCES - b->source_count >= rows &&
-		BLOCK_MAX_VDOMS - b->vdom_count >= rows &&
-		BLOCK_MAX_STREAMS - b->stream_count >= rows &&
-		BLOCK_NAME_BYTES - b->names_len >= name_bytes;
+	       BLOCK_MAX_ROWS - b->row_count >= rows &&
+	       BLOCK_MAX_DEVICES - b->device_count >= rows &&
+	       BLOCK_MAX_SOURCES - b->source_count >= rows &&
+	       BLOCK_MAX_VDOMS - b->vdom_count >= rows &&
+	       BLOCK_MAX_STREAMS - b->stream_count >= rows &&
+	       BLOCK_NAME_BYTES - b->names_len >= name_bytes;
 }
 
 static inline uint32_t block_name_add(struct block *b, const void *name, uint16_t len)
@@ -185,8 +191,8 @@ static inline uint32_t block_name_add(struct block *b, const void *name, uint16_
 
 /* Adds a device and returns its index; the caller has checked the room and remembers the index
  * together with b->generation. */
-static inline uint16_t block_device_add(struct block *b, const void *name, uint16_t len,
-	uint32_t table_index)
+static inline uint16_t block_device_add(
+	struct block *b, const void *name, uint16_t len, uint32_t table_index)
 {
 	assert(b->device_count < BLOCK_MAX_DEVICES);
 	b->devices[b->device_count] = (struct block_device){
@@ -208,7 +214,8 @@ static inline uint16_t block_source_add(struct block *b, const struct ip_addr *a
 static inline uint16_t block_vdom_add(struct block *b, const void *name, uint16_t len)
 {
 	assert(b->vdom_count < BLOCK_MAX_VDOMS);
-	b->vdoms[b->vdom_count] = (struct block_vdom){.name_off = block_name_add(b, name, len), .name_len = len};
+	b->vdoms[b->vdom_count] =
+		(struct block_vdom){.name_off = block_name_add(b, name, len), .name_len = len};
 	return b->vdom_count++;
 }
 
@@ -234,7 +241,8 @@ static inline bool block_delta_add(struct block *b, uint16_t device, uint16_t co
 {
 	if (b->delta_count >= BLOCK_MAX_DELTAS)
 		return false;
-	b->deltas[b->delta_count++] = (struct block_delta){.n = n, .device = device, .counter = counter};
+	b->deltas[b->delta_count++] =
+		(struct block_delta){.n = n, .device = device, .counter = counter};
 	return true;
 }
 

@@ -21,56 +21,56 @@ struct journal_port;
 
 enum journal_error {
 	JOURNAL_OK = 0,
-	JOURNAL_E_IO = -1,          /* a system call failed: errno in journal_fault.sys */
-	JOURNAL_E_MISSING = -2,     /* no such directory */
+	JOURNAL_E_IO = -1,	/* a system call failed: errno in journal_fault.sys */
+	JOURNAL_E_MISSING = -2, /* no such directory */
 	JOURNAL_E_READ_ONLY = -3,
-	JOURNAL_E_FOREIGN = -4,     /* not empty and not a journal */
-	JOURNAL_E_LOCKED = -5,      /* another instance has it */
-	JOURNAL_E_NEWER = -6,       /* of a newer format version */
-	JOURNAL_E_CORRUPT = -7,     /* ID or state unreadable */
+	JOURNAL_E_FOREIGN = -4, /* not empty and not a journal */
+	JOURNAL_E_LOCKED = -5,	/* another instance has it */
+	JOURNAL_E_NEWER = -6,	/* of a newer format version */
+	JOURNAL_E_CORRUPT = -7, /* ID or state unreadable */
 	JOURNAL_E_NO_MEMORY = -8,
 	JOURNAL_E_NO_SPACE = -9,
-	JOURNAL_E_FAILED = -10,     /* the journal has failed; see journal_resume() */
+	JOURNAL_E_FAILED = -10, /* the journal has failed; see journal_resume() */
 	JOURNAL_E_CONFIG = -11,
 };
 const char *journal_error_text(int error);
 
 /* What was wrong, for people: filled by functions that fail. */
 struct journal_fault {
-	int sys;          /* errno, 0: none */
-	char text[512];   /* names the directory or file, e.g. "/x/journal: locked by process 412" */
+	int sys;	/* errno, 0: none */
+	char text[512]; /* names the directory or file, e.g. "/x/journal: locked by process 412" */
 };
 
 struct journal_config {
 	char dir[1024];
-	uint32_t block_size;          /* raw bytes of a block */
-	uint32_t pool_blocks;         /* bound of blocks in memory, all ports together */
-	uint32_t commit_interval_us;          /* acknowledged sources */
-	uint32_t commit_interval_unacked_us;  /* the others */
-	uint64_t segment_size;        /* bytes on disk */
+	uint32_t block_size;		     /* raw bytes of a block */
+	uint32_t pool_blocks;		     /* bound of blocks in memory, all ports together */
+	uint32_t commit_interval_us;	     /* acknowledged sources */
+	uint32_t commit_interval_unacked_us; /* the others */
+	uint64_t segment_size;		     /* bytes on disk */
 	uint64_t segment_age_s;
-	uint64_t min_free;            /* bytes of the file system */
-	uint64_t retention_age_s;     /* 0: none */
-	uint64_t retention_bytes;     /* 0: none; or by percent: */
-	uint32_t retention_percent;   /* of the file system; 0: none */
+	uint64_t min_free;	    /* bytes of the file system */
+	uint64_t retention_age_s;   /* 0: none */
+	uint64_t retention_bytes;   /* 0: none; or by percent: */
+	uint32_t retention_percent; /* of the file system; 0: none */
 	uint64_t stream_retention_s;
-	uint32_t compressors;         /* threads; 0: the committer compresses when idle, else raw */
-	int compression_level;        /* zstd, at intake; 1 */
-	bool busy_poll;               /* the committer polls with short sleeps and is never woken by
-	                                 system calls of an lcore */
-	int committer_cpu;            /* -1: anywhere */
-	uint64_t compressor_cpus;     /* bit mask; 0: anywhere */
-	const struct journal_fs *fs;  /* file operations; NULL: the real ones (fs.h) */
+	uint32_t compressors;	     /* threads; 0: the committer compresses when idle, else raw */
+	int compression_level;	     /* zstd, at intake; 1 */
+	bool busy_poll;		     /* the committer polls with short sleeps and is never woken by
+					system calls of an lcore */
+	int committer_cpu;	     /* -1: anywhere */
+	uint64_t compressor_cpus;    /* bit mask; 0: anywhere */
+	const struct journal_fs *fs; /* file operations; NULL: the real ones (fs.h) */
 };
 void journal_config_defaults(struct journal_config *cfg);
 
 /* What recovery found and did, and the state it leaves. */
 struct journal_recovery {
 	uint64_t segments, blocks, logs;
-	uint64_t durable_block;   /* the newest */
-	uint64_t corrupt_blocks;  /* reported, skipped, never truncated */
+	uint64_t durable_block;		 /* the newest */
+	uint64_t corrupt_blocks;	 /* reported, skipped, never truncated */
 	uint64_t torn_bytes, torn_files; /* moved to torn/ */
-	bool clean;               /* the last run had closed it */
+	bool clean;			 /* the last run had closed it */
 };
 
 /*
@@ -97,8 +97,8 @@ struct block *journal_block_get(struct journal_port *p);
 /* Gives a block back that was got and not submitted, or was completed. */
 void journal_block_put(struct journal_port *p, struct block *b);
 
-/* Should this non-empty block go now? (full enough, its interval over, or acknowledged rows in it and
- * no commit in flight.) `now_us` monotonic. */
+/* Should this non-empty block go now? (full enough, its interval over, or acknowledged rows in it
+ * and no commit in flight.) `now_us` monotonic. */
 bool journal_should_submit(const struct journal_port *p, const struct block *b, uint64_t now_us);
 /* The instant at which journal_should_submit() will say yes for it at the latest. */
 uint64_t journal_submit_deadline(const struct journal_port *p, const struct block *b);
@@ -122,14 +122,14 @@ struct journal_status {
 	enum journal_state state;
 	uint64_t id[2];
 	uint64_t durable_block;
-	uint64_t durable_logs;      /* since this journal began */
-	uint64_t bytes;             /* on disk, all segments */
-	uint64_t free_bytes;        /* of the file system */
+	uint64_t durable_logs; /* since this journal began */
+	uint64_t bytes;	       /* on disk, all segments */
+	uint64_t free_bytes;   /* of the file system */
 	uint64_t segments;
-	uint64_t oldest_ns, newest_ns;    /* receive times */
+	uint64_t oldest_ns, newest_ns; /* receive times */
 	uint64_t blocks_compressed, blocks_raw, commits, fsyncs;
-	uint64_t raw_bytes, disk_bytes;   /* since start */
-	uint64_t pool_blocks, pool_free, no_block; /* times a port found none */
+	uint64_t raw_bytes, disk_bytes;		      /* since start */
+	uint64_t pool_blocks, pool_free, no_block;    /* times a port found none */
 	uint64_t committer_cpu_ns, compressor_cpu_ns; /* thread CPU time */
 	uint64_t commit_us_p50, commit_us_p99;
 	uint64_t retention_removed_segments;
@@ -144,7 +144,8 @@ enum journal_state journal_state(const struct journal *j);
 /* After repair: a failed journal tries again. */
 int journal_resume(struct journal *j, struct journal_fault *fault);
 /* Retention and commit intervals, live. */
-int journal_reconfigure(struct journal *j, const struct journal_config *cfg, struct journal_fault *fault);
+int journal_reconfigure(
+	struct journal *j, const struct journal_config *cfg, struct journal_fault *fault);
 
 /*
  * The newest durable block and logs since the journal began; returns at once. With `efd` from
@@ -156,8 +157,17 @@ void journal_durable(struct journal *j, uint64_t *block, uint64_t *logs);
 struct journal_state_device;
 /* The life totals that are durable, device by device (the fold of all blocks, see state.h). The
  * callback runs with the journal's state mutex held: copy and return. */
-typedef void (*journal_device_fn)(void *ctx, const char *device, size_t len,
-	const struct journal_state_device *d);
+typedef void (*journal_device_fn)(
+	void *ctx, const char *device, size_t len, const struct journal_state_device *d);
 void journal_each_device(struct journal *j, journal_device_fn fn, void *ctx);
+
+struct journal_state_stream;
+/* The same for streams: confirmed seq_no, digest and gaps, as a login needs them (state.h). */
+typedef void (*journal_stream_fn)(
+	void *ctx, const char *device, size_t len, const struct journal_state_stream *s);
+void journal_each_stream(struct journal *j, journal_stream_fn fn, void *ctx);
+
+/* How the journal writes: "io_uring", or what takes its place where it is not permitted. */
+const char *journal_io_text(const struct journal *j);
 
 #endif

@@ -15,11 +15,11 @@
 struct journal_reader;
 
 struct journal_query {
-	const char *device;      /* exact name; NULL: all */
+	const char *device;	     /* exact name; NULL: all */
 	uint64_t since_ns, until_ns; /* receive time, inclusive; 0 and UINT64_MAX: open */
-	const char *grep;        /* POSIX extended regular expression over the log; NULL: all */
-	uint64_t after_block;    /* only blocks with a greater number (0: all) */
-	uint64_t max_block;      /* only up to this one: with a live writer, the durable block. 0: all */
+	const char *grep;	     /* POSIX extended regular expression over the log; NULL: all */
+	uint64_t after_block;	     /* only blocks with a greater number (0: all) */
+	uint64_t max_block; /* only up to this one: with a live writer, the durable block. 0: all */
 };
 
 /* A log found; pointers are valid until the next call. */
@@ -28,7 +28,7 @@ struct journal_log {
 	uint32_t conn_id;
 	const char *device;
 	uint32_t device_len;
-	const char *vdom;        /* from the row, else from the log's text; NULL: none */
+	const char *vdom; /* from the row, else from the log's text; NULL: none */
 	uint32_t vdom_len;
 	bool has_source, has_stream;
 	struct ip_addr source;
@@ -38,44 +38,58 @@ struct journal_log {
 	uint32_t len;
 };
 const char *journal_transport_name(uint8_t transport); /* "udp", "tcp", "tls", "relp", ... */
-/* Names of the set flags ("cut", "lf", "crlf", "nul", "counted", "late", "partial", "batch"), up to n. */
+/* Names of the set flags ("cut", "lf", "crlf", "nul", "counted", "late", "partial", "batch"), up to
+ * n. */
 unsigned journal_flag_names(uint8_t flags, const char **names, unsigned n);
 
 /* JOURNAL_OK or an error with `fault` (missing directory, no journal, newer format, bad regex). */
 int journal_reader_open(const char *dir, const struct journal_query *q, struct journal_reader **out,
 	struct journal_fault *fault);
+/* The same over another table of file operations (fs.h); NULL: the real one. */
+struct journal_fs;
+int journal_reader_open_fs(const struct journal_fs *fs, const char *dir,
+	const struct journal_query *q, struct journal_reader **out, struct journal_fault *fault);
 /* 1: a log in *log; 0: none for now (call again later to follow, after journal_reader_extend());
  * negative: an error that ends the reading. Corrupt blocks are skipped and counted. */
 int journal_reader_next(struct journal_reader *r, struct journal_log *log);
 /* For following: reads may now go up to this block. */
 void journal_reader_extend(struct journal_reader *r, uint64_t max_block);
-struct journal_reader_stats { uint64_t blocks_read, blocks_skipped, corrupt_blocks, logs, bytes_read; };
+struct journal_reader_stats {
+	uint64_t blocks_read, blocks_skipped, corrupt_blocks, logs, bytes_read;
+};
 void journal_reader_stats(const struct journal_reader *r, struct journal_reader_stats *st);
 void journal_reader_close(struct journal_reader *r);
 
 /* ---- list and verify -------------------------------------------------------------------- */
 
 struct journal_segment_info {
-	char name[64];          /* "0000000000000001.zst" */
+	char name[64]; /* "0000000000000001.zst" */
 	uint64_t bytes, first_block, last_block, blocks, logs, raw_bytes, first_ns, last_ns;
-	bool finished;          /* closed with an index and a seek table */
+	bool finished; /* closed with an index and a seek table */
 };
 typedef void (*journal_segment_fn)(void *ctx, const struct journal_segment_info *info);
 int journal_list(const char *dir, journal_segment_fn fn, void *ctx, struct journal_fault *fault);
+int journal_list_fs(const struct journal_fs *fs, const char *dir, journal_segment_fn fn, void *ctx,
+	struct journal_fault *fault);
 
 enum journal_finding_kind { FINDING_TORN_TAIL, FINDING_CORRUPTION };
 struct journal_finding {
 	enum journal_finding_kind kind;
 	char segment[64];
-	uint64_t offset, length;   /* in the file */
+	uint64_t offset, length;	  /* in the file */
 	uint64_t first_block, last_block; /* 0: not known */
-	uint64_t logs;             /* concerned, where known */
+	uint64_t logs;			  /* concerned, where known */
 	char text[200];
 };
 typedef void (*journal_finding_fn)(void *ctx, const struct journal_finding *f);
-struct journal_verify_totals { uint64_t segments, blocks, logs, bytes, torn, corrupt; };
+struct journal_verify_totals {
+	uint64_t segments, blocks, logs, bytes, torn, corrupt;
+};
 /* Reads everything. JOURNAL_OK even when there are findings; `max_block` as in journal_query. */
 int journal_verify(const char *dir, uint64_t max_block, journal_finding_fn fn, void *ctx,
 	struct journal_verify_totals *totals, struct journal_fault *fault);
+int journal_verify_fs(const struct journal_fs *fs, const char *dir, uint64_t max_block,
+	journal_finding_fn fn, void *ctx, struct journal_verify_totals *totals,
+	struct journal_fault *fault);
 
 #endif

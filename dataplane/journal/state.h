@@ -10,11 +10,65 @@
 #include <stdint.h>
 
 #include "dataplane/base/reason.h"
+#include "dataplane/base/siphash.h"
+
+struct bytes_buf;
+struct journal_records;
 
 struct journal_state_device {
+	/* `late` counts DELTA_LATE alone: flags of rows (LOG_FLAG_LATE) add nothing to it. */
 	uint64_t stored, bytes, duplicate, late, client_dropped, conflict;
 	uint64_t dropped[DROP_REASON_COUNT];
 	uint64_t first_seen_ns, last_seen_ns;
 };
+
+#define STATE_MAX_GAPS 65536u /* of one stream; past it the oldest is forgotten, and counted */
+
+/* A range of seq_nos that never came: seen missing between the receipts of its neighbours. */
+struct journal_state_gap {
+	uint64_t first, last;
+	uint64_t before_ns, after_ns; /* 0: not known */
+};
+
+struct journal_state_stream {
+	uint64_t epoch;
+	uint64_t confirmed;    /* every seq_no up to it is durable or a recorded gap */
+	uint64_t last_seen_ns; /* receive time of its newest log */
+	uint64_t gaps_forgotten;
+	uint32_t device; /* fold_name() */
+	uint32_t conn_id;
+	uint8_t digest[16];		      /* of item `confirmed` */
+	const struct journal_state_gap *gaps; /* ascending, disjoint */
+	uint32_t gap_count;
+};
+
+struct fold;
+
+/* `key`: random, for the hash of names. NULL when out of memory. */
+struct fold *fold_new(const struct siphash_key *key);
+void fold_free(struct fold *s);
+
+/* Folds one block in. Blocks come in the order of their numbers. 0, or -1 when out of memory. */
+int fold_block(struct fold *s, const struct journal_records *r);
+
+/* Totals over all devices. */
+uint64_t fold_logs(const struct fold *s);
+uint64_t fold_raw_bytes(const struct fold *s); /* newlines included */
+
+uint32_t fold_device_count(const struct fold *s);
+const struct journal_state_device *fold_device(const struct fold *s, uint32_t i);
+/* Not NUL-terminated. */
+const char *fold_name(const struct fold *s, uint32_t device, size_t *len);
+
+uint32_t fold_stream_count(const struct fold *s);
+const struct journal_state_stream *fold_stream(const struct fold *s, uint32_t i);
+
+/* Forgets streams last seen before `ns`; returns how many. Their device stays. */
+uint32_t fold_expire(struct fold *s, uint64_t ns);
+
+/* The payload of a checkpoint. Appends to `out` (out->failed: out of memory). */
+void fold_encode(const struct fold *s, struct bytes_buf *out);
+/* Into a new state: 0, -1 where the bytes are no state, -2 where memory is out. */
+int fold_decode(struct fold *s, const uint8_t *data, size_t len);
 
 #endif

@@ -1,0 +1,399 @@
+/*
+ * The committer: everything sealed so far is written in the order of block numbers, and one sync is
+ * started only when all of it was written in full. Only then is it durable, and only then do the
+ * blocks go back to their ports. After a failure the segment ends where it was durable and the same
+ * blocks go into a new one, under their own numbers, once; then the journal has failed, and keeps
+ * them until journal_resume().
+ */
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dataplane/journal/internal.h"
+
+#define SPACE_CHECK_US	  200000u
+#define SPACE_CHECK_BYTES (16u << 20)
+#define NO_SPACE_WAIT_US  1000000u
+
+enum { TAG_WRITE = 1, TAG_SYNC = 2 };
+
+static bool no_space(int sys)
+{
+	return sys == -ENOSPC || sys == -EDQUOT;
+}
+
+static void set_state(struct journal *j, enum journal_state s)
+{
+	atomic_store_explicit(&j->state, (int)s, memory_order_release);
+}
+
+void commit_error(struct journal *j, int sys, const char *what)
+{
+	pthread_mutex_lock(&j->mutex);
+	snprintf(j->last_error, sizeof(j->last_error), "%s: %s", what,
+		strerror(sys < 0 ? -sys : sys));
+	pthread_mutex_unlock(&j->mutex);
+}
+
+static void resume_done(struct journal *j, int result)
+{
+	pthread_mutex_lock(&j->mutex);
+	if (j->resume_asked) {
+		j->resume_asked = false;
+		j->resume_result = result;
+		pthread_cond_broadcast(&j->cond);
+	}
+	pthread_mutex_unlock(&j->mutex);
+}
+
+static void hold(struct journal *j, int sys, uint64_t now_us)
+{
+	j->hold_error = sys;
+	j->gave_up = atomic_load(&j->stopping);
+	j->hold_until_us = now_us + (sys ? NO_SPACE_WAIT_US : SPACE_CHECK_US);
+	set_state(j, JOURNAL_HOLD_DISK_FULL);
+	resume_done(j, JOURNAL_E_NO_SPACE);
+}
+
+/* The commit under way did not come to its end: its blocks stay at the head of the queue. */
+static void failed(struct journal *j, int sys, const char *what, uint64_t now_us)
+{
+	commit_error(j, sys, what);
+	j->commit.phase = COMMIT_IDLE;
+	rotate_abandon(j);
+	if (no_space(sys)) {
+		hold(j, sys, now_us);
+		return;
+	}
+	if (j->failures++ == 0)
+		return; /* once more, in a new segment */
+	set_state(j, JOURNAL_FAILED);
+	resume_done(j, JOURNAL_E_FAILED);
+}
+
+/* ---- space -------------------------------------------------------------------------------- */
+
+static bool under_min_free(struct journal *j, uint64_t now_us)
+{
+	uint64_t written = counted(&j->disk_bytes);
+	struct journal_fs_space space;
+
+	if (j->space_checked_us == 0 || now_us - j->space_checked_us >= SPACE_CHECK_US ||
+		written - j->space_checked_at >= SPACE_CHECK_BYTES) {
+		if (j->fs->space(j->fs->ctx, j->cfg.dir, &space) == 0) {
+			j->available = space.available;
+			atomic_store_explicit(&j->total_bytes, space.total, memory_order_relaxed);
+		}
+		j->space_checked_us = now_us;
+		j->space_checked_at = written;
+	}
+	return j->available < j->cfg.min_free;
+}
+
+/* May a commit begin? Leaves hold by itself when there is room again. */
+static bool may_begin(struct journal *j, uint64_t now_us)
+{
+	switch (journal_state(j)) {
+	case JOURNAL_RUNNING:
+		/* At the end everything is tried: that is what min-free is kept free for. */
+		if (!under_min_free(j, now_us) || atomic_load(&j->stopping))
+			return true;
+		hold(j, 0, now_us);
+		return false;
+	case JOURNAL_HOLD_DISK_FULL:
+		if (j->gave_up)
+			return false;
+		if (!atomic_load(&j->stopping)) {
+			if (now_us < j->hold_until_us)
+				return false;
+			j->space_checked_us = 0;
+			if (under_min_free(j, now_us)) {
+				j->hold_until_us = now_us + SPACE_CHECK_US;
+				return false;
+			}
+		}
+		set_state(j, JOURNAL_RUNNING);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* ---- a commit ------------------------------------------------------------------------------ */
+
+static void encode(struct journal *j, unsigned n)
+{
+	struct commit *c = &j->commit;
+
+	c->len = 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct pending *p = queue_at(j, i);
+		struct block_frame *f = &p->frame;
+
+		f->p.id[0] = j->id[0];
+		f->p.id[1] = j->id[1];
+		f->p.segment = j->w.first_block;
+		f->p.durable_upto = atomic_load_explicit(&j->durable_block, memory_order_relaxed);
+		f->p.fixed_len = BLOCK_FIXED;
+		f->p.frame_len = BLOCK_FIXED + f->payload.len;
+		block_frame_encode(f, p->out->head);
+		c->iov[2 * i] = (struct iovec){p->out->head, f->p.frame_len};
+		c->iov[2 * i + 1] = (struct iovec){p->out->data, f->data_len};
+		c->len += (uint64_t)f->p.frame_len + f->data_len;
+	}
+	c->blocks = n;
+	c->iov_first = 0;
+	c->iov_count = 2 * n;
+}
+
+static int write_on(struct journal *j)
+{
+	struct commit *c = &j->commit;
+
+	return j->fs->io_writev(
+		j->fs->ctx, j->io, j->w.fd, c->iov + c->iov_first, c->iov_count, c->off, TAG_WRITE);
+}
+
+static void begin(struct journal *j, unsigned n, uint64_t now_us)
+{
+	struct commit *c = &j->commit;
+	uint64_t len = 0;
+	int rc;
+
+	for (unsigned i = 0; i < n; i++)
+		len += (uint64_t)BLOCK_FIXED + queue_at(j, i)->frame.payload.len +
+		       queue_at(j, i)->frame.data_len;
+	rc = rotate_for(j, len, now_us);
+	if (rc < 0) {
+		count(&j->write_errors, 1);
+		failed(j, rc, "a segment cannot be begun", now_us);
+		return;
+	}
+	encode(j, n);
+	assert(c->len == len);
+	c->off = j->w.end;
+	c->left = c->len;
+	c->started_us = now_us;
+	c->phase = COMMIT_WRITING;
+	rc = write_on(j);
+	if (rc < 0) {
+		count(&j->write_errors, 1);
+		failed(j, rc, "write", now_us);
+	}
+}
+
+/* Takes `n` written bytes off the front of the iovecs. */
+static void advance(struct commit *c, uint64_t n)
+{
+	c->off += n;
+	c->left -= n;
+	while (n > 0) {
+		struct iovec *v = &c->iov[c->iov_first];
+
+		if (n < v->iov_len) {
+			v->iov_base = (uint8_t *)v->iov_base + n;
+			v->iov_len -= n;
+			return;
+		}
+		n -= v->iov_len;
+		c->iov_first++;
+		c->iov_count--;
+	}
+}
+
+static void written(struct journal *j, int64_t res, uint64_t now_us)
+{
+	struct commit *c = &j->commit;
+	int rc;
+
+	if (res == -EINTR || res == -EAGAIN)
+		res = 0;
+	else if (res == 0)
+		res = -EIO; /* a write that writes nothing would go on for ever */
+	if (res < 0 || (uint64_t)res > c->left) {
+		count(&j->write_errors, 1);
+		failed(j, res < 0 ? (int)res : -EIO, "write", now_us);
+		return;
+	}
+	advance(c, (uint64_t)res);
+	if (c->left > 0) {
+		rc = write_on(j);
+	} else {
+		c->phase = COMMIT_SYNCING;
+		rc = j->fs->io_sync(j->fs->ctx, j->io, j->w.fd, TAG_SYNC);
+	}
+	if (rc < 0) {
+		count(&j->write_errors, 1);
+		failed(j, rc, "write", now_us);
+	}
+}
+
+static void note_time(struct journal *j, uint64_t us)
+{
+	unsigned log = us < 8 ? 0 : 61 - (unsigned)__builtin_clzll(us); /* us >> log is 4..7 */
+	unsigned bucket = us < 8 ? (unsigned)us : log * 4 + (unsigned)(us >> log);
+
+	if (bucket >= COMMIT_BUCKETS)
+		bucket = COMMIT_BUCKETS - 1;
+	count(&j->commit_us[bucket], 1);
+}
+
+/* Index, fold and counters, before the blocks are anybody else's again. */
+static void account(struct journal *j)
+{
+	struct commit *c = &j->commit;
+	uint64_t off = j->w.end;
+
+	pthread_mutex_lock(&j->mutex);
+	for (unsigned i = 0; i < c->blocks; i++) {
+		struct pending *p = queue_at(j, i);
+		const struct block_frame *f = &p->frame;
+		uint64_t disk = (uint64_t)f->p.frame_len + f->data_len;
+		struct journal_part part;
+		struct journal_records r = records_of_block(p->block, &part);
+
+		if (index_add(&j->w.index, off, f, &r) != 0)
+			j->w.index_broken = true;
+		if (fold_block(j->fold, &r) != 0)
+			j->poisoned = true;
+		rotate_note(j, f, disk);
+		off += disk;
+		count(f->flags & BLOCK_FLAG_RAW ? &j->blocks_raw : &j->blocks_compressed, 1);
+		count(&j->raw_bytes, f->raw_len);
+		count(&j->disk_bytes, disk);
+	}
+	atomic_store_explicit(&j->durable_logs, fold_logs(j->fold), memory_order_relaxed);
+	pthread_mutex_unlock(&j->mutex);
+	j->w.end += c->len;
+}
+
+static void announce(struct journal *j)
+{
+	int efd = atomic_load_explicit(&j->watch_fd, memory_order_acquire);
+	uint64_t one = 1;
+
+	if (efd >= 0 && write(efd, &one, sizeof(one)) < 0)
+		return; /* readable already */
+}
+
+static void synced(struct journal *j, int64_t res, uint64_t now_us)
+{
+	struct commit *c = &j->commit;
+
+	if (res < 0) {
+		count(&j->sync_errors, 1);
+		failed(j, (int)res, "fdatasync", now_us);
+		return;
+	}
+	account(j);
+	count(&j->commits, 1);
+	count(&j->fsyncs, 1);
+	note_time(j, now_us - c->started_us);
+	j->w.last_block = queue_at(j, c->blocks - 1)->frame.last_block;
+	atomic_store_explicit(&j->durable_block, j->w.last_block, memory_order_release);
+	c->phase = COMMIT_IDLE;
+	j->failures = 0;
+	pool_complete(j, c->blocks, JOURNAL_OK);
+	announce(j);
+	resume_done(j, JOURNAL_OK);
+	if (j->poisoned) {
+		/* What is durable is durable; but the fold is not exact any more, and a checkpoint
+		 * of it must never be written. A restart reads it anew. */
+		commit_error(j, ENOMEM, "the journal's state");
+		rotate_abandon(j);
+		set_state(j, JOURNAL_FAILED);
+	}
+}
+
+static bool reap(struct journal *j)
+{
+	struct journal_io_done v[4];
+	int n;
+
+	if (j->commit.phase == COMMIT_IDLE)
+		return false;
+	n = j->fs->io_reap(j->fs->ctx, j->io, v, 4, false);
+	for (int i = 0; i < n; i++) {
+		uint64_t now_us = j->fs->mono_us(j->fs->ctx);
+
+		if (v[i].tag == TAG_WRITE)
+			written(j, v[i].result, now_us);
+		else
+			synced(j, v[i].result, now_us);
+	}
+	return n > 0;
+}
+
+static void try_resume(struct journal *j, uint64_t now_us)
+{
+	bool asked;
+
+	pthread_mutex_lock(&j->mutex);
+	asked = j->resume_asked;
+	pthread_mutex_unlock(&j->mutex);
+	if (!asked || j->commit.phase != COMMIT_IDLE)
+		return;
+	if (journal_state(j) == JOURNAL_HOLD_DISK_FULL) {
+		j->hold_until_us = now_us;
+	} else if (journal_state(j) == JOURNAL_FAILED && !j->poisoned) {
+		int rc;
+
+		j->failures = 1; /* no second chance this time */
+		set_state(j, JOURNAL_RUNNING);
+		rc = rotate_for(j, 0, now_us);
+		if (rc < 0) {
+			count(&j->write_errors, 1);
+			failed(j, rc, "a segment cannot be begun", now_us);
+			return;
+		}
+	} else if (j->poisoned) {
+		resume_done(j, JOURNAL_E_FAILED);
+	}
+	if (j->queue_len == 0)
+		resume_done(j, JOURNAL_OK); /* else the commit that follows tells */
+}
+
+bool commit_step(struct journal *j, uint64_t now_us)
+{
+	bool any = reap(j);
+	bool stopping = atomic_load(&j->stopping);
+	unsigned n;
+
+	try_resume(j, now_us);
+	if (j->commit.phase != COMMIT_IDLE || j->queue_len == 0)
+		return any;
+	if (!may_begin(j, now_us)) {
+		if (!stopping)
+			return any;
+		n = press_ready(j, now_us); /* a compressor may still hold one */
+		pool_complete(j, n, j->gave_up ? JOURNAL_E_NO_SPACE : JOURNAL_E_FAILED);
+		return any || n > 0;
+	}
+	n = press_ready(j, now_us);
+	if (n == 0)
+		return any;
+	begin(j, n, now_us);
+	return true;
+}
+
+uint64_t commit_deadline(const struct journal *j, uint64_t now_us)
+{
+	uint64_t at = now_us + 1000000;
+
+	if (j->queue_len > 0 && j->commit.phase == COMMIT_IDLE) {
+		if (journal_state(j) == JOURNAL_HOLD_DISK_FULL)
+			return j->hold_until_us;
+		if (journal_state(j) == JOURNAL_RUNNING && j->press.threads > 0) {
+			uint64_t due = queue_at(j, 0)->taken_us +
+				       atomic_load_explicit(&j->interval_us, memory_order_relaxed);
+
+			/* Past it the head is being compressed, and its compressor will wake us. */
+			if (due > now_us)
+				at = due;
+		}
+	}
+	return at;
+}

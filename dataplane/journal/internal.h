@@ -1,0 +1,239 @@
+/* What the files of the running journal share: pool.c, press.c, commit.c, rotate.c, recover.c,
+ * retention.c, journal.c. */
+#ifndef SLUICE_JOURNAL_INTERNAL_H
+#define SLUICE_JOURNAL_INTERNAL_H
+
+#include <pthread.h>
+#include <rte_ring.h>
+#include <stdatomic.h>
+
+#include "dataplane/journal/columns.h"
+#include "dataplane/journal/dir.h"
+#include "dataplane/journal/format.h"
+#include "dataplane/journal/fs.h"
+#include "dataplane/journal/journal.h"
+#include "dataplane/journal/segment.h"
+#include "dataplane/journal/segment_write.h"
+#include "dataplane/journal/state.h"
+#include "dataplane/journal/zframe.h"
+
+#define CACHE_LINE	     64
+#define COMMIT_MAX_BLOCKS    256u /* of one commit; two iovecs each, IOV_MAX is 1024 */
+#define SEGMENT_MAX_BLOCKS   (1u << 18)
+#define SEGMENT_RESERVE_STEP (16u << 20)
+#define COMPRESSORS_MAX	     64u
+
+enum pend_op { PEND_SUBMIT, PEND_RETURN };
+enum pend_state { PEND_QUEUED, PEND_COMPRESSING, PEND_READY };
+
+/* Where a block's frames are made. LIFO, so that under low load a warm one is used again. */
+struct output {
+	uint8_t *head; /* BLOCK_FIXED bytes for the committer, then the columns' payload */
+	size_t head_cap;
+	uint8_t *data;
+	size_t data_cap;
+	struct output *next;
+};
+
+/* The journal's side of a block (block->journal_priv). */
+struct pending {
+	struct block *block;
+	struct journal_port *port;
+	enum pend_op op;
+	enum pend_state state; /* under press.mutex while compressors run */
+	struct pending *next;  /* in the compressors' queue */
+	uint64_t taken_us;
+	struct output *out;
+	struct block_frame frame;
+};
+
+struct journal_port {
+	/* the lcore's */
+	_Alignas(CACHE_LINE) struct journal *j;
+	struct block **free_stack;
+	unsigned free_count, keep;
+	unsigned outstanding; /* submitted, not completed */
+	unsigned index;
+	struct waker *waker;
+	struct rte_ring *to_journal, *done, *granted;
+	_Atomic uint64_t no_block;
+	_Atomic uint32_t free_shown; /* free_count for journal_status() */
+	/* the committer's */
+	_Alignas(CACHE_LINE) _Atomic uint32_t want; /* set by the lcore, cleared by the committer */
+	bool wake;
+};
+
+/* A compressor's memory; the committer has one too. */
+struct presser {
+	struct zpress *z;
+	uint8_t *columns;
+	struct columns_last *last;
+	uint64_t *seq;
+};
+
+struct press_pool {
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
+	struct pending *head, *tail; /* queued, in order */
+	bool stop;
+	unsigned threads, taken;
+	pthread_t thread[COMPRESSORS_MAX];
+	struct presser presser[COMPRESSORS_MAX];
+};
+
+/* A segment as the writer knows it. */
+struct seg {
+	uint64_t first_block, last_block; /* last_block < first_block: no blocks */
+	uint64_t bytes, blocks, logs, raw_bytes, first_ns, last_ns;
+	bool finished;
+};
+
+enum commit_phase { COMMIT_IDLE, COMMIT_WRITING, COMMIT_SYNCING };
+
+struct commit {
+	enum commit_phase phase;
+	unsigned blocks; /* the first of the queue */
+	struct iovec iov[2 * COMMIT_MAX_BLOCKS];
+	unsigned iov_first, iov_count;
+	uint64_t off, left;
+	uint64_t len; /* in all */
+	uint64_t started_us;
+};
+
+#define COMMIT_BUCKETS 256
+
+struct journal {
+	struct journal_config cfg; /* .fs is set; live parts under `mutex` */
+	const struct journal_fs *fs;
+	uint64_t id[2];
+	int lock_fd;
+	unsigned port_count;
+	struct journal_port *ports;
+
+	/* the pool */
+	struct block **blocks; /* all of them */
+	struct pending *pendings;
+	struct output *outputs;
+	struct output *output_free;
+	struct block **shared; /* free blocks that no port holds */
+	unsigned shared_count;
+	_Atomic uint32_t shared_shown;
+
+	/* the committer's queue: a ring of pool_blocks entries, in the order of block numbers */
+	struct pending **queue;
+	unsigned queue_head, queue_len;
+	uint64_t last_number;
+	struct commit commit;
+	struct journal_io *io;
+	const char *io_what;
+	unsigned failures; /* since the last commit that succeeded */
+	bool poisoned;	   /* memory was out in the fold: only a restart helps */
+	uint64_t hold_until_us;
+	uint64_t space_checked_us, space_checked_at;
+	uint64_t available;
+	int hold_error; /* 0: under min-free */
+	bool gave_up;	/* no space even at the end */
+	struct presser presser;
+	struct segment_writer w;
+	uint64_t retention_us;	 /* when it is looked at next */
+	int64_t clock_offset_ns; /* wall minus monotonic, when retention last looked */
+	uint64_t paced_until_us, paced_next_us;
+
+	pthread_t thread;
+	bool threads_run;
+	struct waker waker;
+	struct press_pool press;
+
+	_Atomic bool stopping;
+	_Atomic bool poke; /* something to see to that no ring holds */
+	_Atomic bool config_new;
+	struct journal_config next_cfg; /* under `mutex` */
+	_Atomic int state;		/* enum journal_state */
+	_Atomic uint64_t interval_us, interval_unacked_us;
+	_Atomic int level; /* zstd, at intake */
+	_Atomic bool busy; /* a commit is under way or blocks wait for one */
+	_Atomic uint64_t durable_block, durable_logs;
+	_Atomic int watch_fd;
+
+	/* under `mutex`: read by any thread */
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
+	struct fold *fold;
+	struct seg *segs;
+	unsigned seg_count, seg_cap;
+	bool resume_asked;
+	int resume_result;
+	char last_error[256];
+
+	_Atomic uint64_t blocks_compressed, blocks_raw, commits, fsyncs, raw_bytes, disk_bytes;
+	_Atomic uint64_t write_errors, sync_errors, retention_removed, streams_expired;
+	_Atomic uint64_t total_bytes;
+	_Atomic uint64_t compressor_cpu_ns; /* of threads that have ended */
+	_Atomic uint64_t commit_us[COMMIT_BUCKETS];
+};
+
+static inline void count(_Atomic uint64_t *c, uint64_t n)
+{
+	atomic_fetch_add_explicit(c, n, memory_order_relaxed);
+}
+
+static inline uint64_t counted(_Atomic uint64_t *c)
+{
+	return atomic_load_explicit(c, memory_order_relaxed);
+}
+
+/* pool.c: rings, ports and free blocks. */
+int pool_open(struct journal *j, struct journal_fault *fault);
+void pool_close(struct journal *j);
+/* Takes what the ports have handed over; serves their wishes. Did anything come? */
+bool pool_drain(struct journal *j, uint64_t now_us);
+bool pool_has_work(struct journal *j);
+/* Completes the first `n` of the queue, with their ports' wakers at the end. */
+void pool_complete(struct journal *j, unsigned n, int error);
+static inline struct pending *queue_at(const struct journal *j, unsigned i)
+{
+	return j->queue[(j->queue_head + i) % j->cfg.pool_blocks];
+}
+
+/* press.c */
+int presser_init(struct presser *p);
+void presser_free(struct presser *p);
+/* Makes a block's frames in p->out. Level zpress_raw_level(): stored. */
+void press_block(struct presser *pr, struct pending *p, int level);
+int press_start(struct journal *j, struct journal_fault *fault);
+void press_stop(struct journal *j);
+uint64_t press_cpu_ns(struct journal *j);
+void press_queue(struct journal *j, struct pending *p);
+/* The number of finished ones at the queue's head; those that are late are stored raw here. */
+unsigned press_ready(struct journal *j, uint64_t now_us);
+
+/* commit.c */
+bool commit_step(struct journal *j, uint64_t now_us);
+/* The next instant at which something is due without anybody's doing. */
+uint64_t commit_deadline(const struct journal *j, uint64_t now_us);
+void commit_error(struct journal *j, int sys, const char *what);
+
+/* rotate.c: segments of the running journal. 0 or -errno. */
+int rotate_for(struct journal *j, uint64_t len, uint64_t now_us);
+void rotate_abandon(struct journal *j);
+int rotate_finish(struct journal *j);
+void rotate_note(struct journal *j, const struct block_frame *f, uint64_t disk);
+void rotate_age(struct journal *j, uint64_t now_us);
+int seg_add(struct journal *j, const struct seg *s);
+
+/* retention.c */
+void retention_begin(struct journal *j);
+void retention_step(struct journal *j, uint64_t now_us);
+
+/* recover.c */
+int journal_recover(struct journal *j, struct journal_recovery *out, struct journal_fault *fault);
+
+/*
+ * One round of the committer: takes blocks, compresses where no thread does, commits, completes,
+ * looks after segments and retention. Did anything happen? Threads call it; tests may, instead of
+ * journal_start().
+ */
+bool journal_step(struct journal *j, uint64_t now_us);
+bool journal_has_work(struct journal *j);
+
+#endif

@@ -1,0 +1,506 @@
+#include "dataplane/journal/journal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dataplane/journal/internal.h"
+
+#define BUSY_NAP_NS 50000
+
+const char *journal_error_text(int error)
+{
+	static const char *const text[] = {
+		[0] = "ok",
+		[-JOURNAL_E_IO] = "input/output error",
+		[-JOURNAL_E_MISSING] = "missing",
+		[-JOURNAL_E_READ_ONLY] = "read-only",
+		[-JOURNAL_E_FOREIGN] = "not a journal",
+		[-JOURNAL_E_LOCKED] = "locked",
+		[-JOURNAL_E_NEWER] = "of a newer format version",
+		[-JOURNAL_E_CORRUPT] = "corrupt",
+		[-JOURNAL_E_NO_MEMORY] = "out of memory",
+		[-JOURNAL_E_NO_SPACE] = "no space",
+		[-JOURNAL_E_FAILED] = "failed",
+		[-JOURNAL_E_CONFIG] = "bad configuration",
+	};
+	unsigned i = error <= 0 ? 0u - (unsigned)error : UINT32_MAX;
+
+	return i < sizeof(text) / sizeof(text[0]) ? text[i] : "unknown error";
+}
+
+const char *journal_state_name(enum journal_state s)
+{
+	static const char *const name[] = {"running", "hold_disk_full", "failed", "stopped"};
+
+	return (unsigned)s < 4 ? name[s] : "unknown";
+}
+
+void journal_config_defaults(struct journal_config *cfg)
+{
+	memset(cfg, 0, sizeof(*cfg));
+	cfg->block_size = 1u << 20;
+	cfg->pool_blocks = 64;
+	cfg->commit_interval_us = 1000;
+	cfg->commit_interval_unacked_us = 50000;
+	cfg->segment_size = 256ull << 20;
+	cfg->segment_age_s = 3600;
+	cfg->min_free = 1ull << 30;
+	cfg->retention_age_s = 90ull * 86400;
+	cfg->retention_percent = 80;
+	cfg->stream_retention_s = 400ull * 86400;
+	cfg->compressors = 1;
+	cfg->compression_level = 1;
+	cfg->committer_cpu = -1;
+}
+
+static int check_config(
+	const struct journal_config *cfg, unsigned ports, struct journal_fault *fault)
+{
+	const char *wrong = NULL;
+
+	if (cfg->block_size < (64u << 10) || cfg->block_size > (16u << 20))
+		wrong = "block-size must be 64KiB to 16MiB";
+	else if (ports == 0 || ports > 254)
+		wrong = "1 to 254 ports";
+	else if (cfg->pool_blocks < 4 * ports || cfg->pool_blocks > 65536)
+		wrong = "at least 4 blocks a port, at most 65536";
+	else if (cfg->compressors > COMPRESSORS_MAX)
+		wrong = "at most 64 compressors";
+	else if (cfg->segment_size < cfg->block_size)
+		wrong = "segment-size must be at least block-size";
+	else if (cfg->segment_age_s == 0 || cfg->segment_age_s > 366ull * 86400)
+		wrong = "segment-age must be 1s to 366d";
+	else if (cfg->retention_percent > 100)
+		wrong = "retention: at most 100%";
+	else if (cfg->retention_age_s > 100ull * 366 * 86400 ||
+		 cfg->stream_retention_s > 100ull * 366 * 86400)
+		wrong = "retention: at most 100 years";
+	if (wrong)
+		return journal_fault_set(fault, JOURNAL_E_CONFIG, 0, "journal: %s", wrong);
+	return JOURNAL_OK;
+}
+
+static void publish_config(struct journal *j)
+{
+	atomic_store(&j->interval_us, j->cfg.commit_interval_us);
+	atomic_store(&j->interval_unacked_us, j->cfg.commit_interval_unacked_us);
+	atomic_store(&j->level, j->cfg.compression_level);
+}
+
+static int open_all(
+	struct journal *j, struct journal_recovery *recovery, struct journal_fault *fault)
+{
+	struct siphash_key key = {0, 0};
+	int rc = journal_dir_open(j->fs, j->cfg.dir, j->id, &j->lock_fd, fault);
+
+	if (rc != JOURNAL_OK)
+		return rc;
+	rc = pool_open(j, fault);
+	if (rc != JOURNAL_OK)
+		return rc;
+	if (presser_init(&j->presser) != 0 || waker_init(&j->waker) != 0 ||
+		j->fs->random(j->fs->ctx, &key, sizeof(key)) < 0)
+		return journal_fault_set(
+			fault, JOURNAL_E_NO_MEMORY, errno, "%s: no memory", j->cfg.dir);
+	j->w.fs = j->fs;
+	j->w.dir = j->cfg.dir;
+	j->w.id[0] = j->id[0];
+	j->w.id[1] = j->id[1];
+	index_init(&j->w.index, &key);
+	rc = j->fs->io_open(j->fs->ctx, 8, j->waker.fd, &j->io, &j->io_what);
+	if (rc < 0)
+		return journal_fault_set(fault, JOURNAL_E_IO, rc, "%s: no queue for writing: %s",
+			j->cfg.dir, strerror(-rc));
+	rc = journal_recover(j, recovery, fault);
+	if (rc == JOURNAL_OK)
+		retention_begin(j);
+	return rc;
+}
+
+static void free_all(struct journal *j)
+{
+	int efd = atomic_load(&j->watch_fd);
+
+	if (efd >= 0)
+		close(efd);
+	if (j->io)
+		j->fs->io_close(j->fs->ctx, j->io);
+	pool_close(j);
+	presser_free(&j->presser);
+	if (j->waker.fd > 0)
+		waker_destroy(&j->waker);
+	index_free(&j->w.index);
+	fold_free(j->fold);
+	free(j->segs);
+	if (j->lock_fd >= 0)
+		j->fs->close(j->fs->ctx, j->lock_fd);
+	pthread_mutex_destroy(&j->mutex);
+	pthread_cond_destroy(&j->cond);
+	pthread_mutex_destroy(&j->press.mutex);
+	pthread_cond_destroy(&j->press.cond);
+	free(j);
+}
+
+int journal_open(const struct journal_config *cfg, unsigned ports, struct journal **out,
+	struct journal_recovery *recovery, struct journal_fault *fault)
+{
+	struct journal_recovery unseen;
+	struct journal *j;
+	int rc = check_config(cfg, ports, fault);
+
+	if (rc != JOURNAL_OK)
+		return rc;
+	j = calloc(1, sizeof(*j));
+	if (!j)
+		return journal_fault_set(fault, JOURNAL_E_NO_MEMORY, ENOMEM, "no memory");
+	j->cfg = *cfg;
+	j->fs = cfg->fs ? cfg->fs : &journal_fs_real;
+	j->port_count = ports;
+	j->lock_fd = -1;
+	j->w.fd = -1;
+	atomic_store(&j->watch_fd, -1);
+	pthread_mutex_init(&j->mutex, NULL);
+	pthread_cond_init(&j->cond, NULL);
+	pthread_mutex_init(&j->press.mutex, NULL);
+	pthread_cond_init(&j->press.cond, NULL);
+	publish_config(j);
+	rc = open_all(j, recovery ? recovery : &unseen, fault);
+	if (rc != JOURNAL_OK) {
+		free_all(j);
+		return rc;
+	}
+	*out = j;
+	return JOURNAL_OK;
+}
+
+/* ---- the committer ------------------------------------------------------------------------ */
+
+static void take_config(struct journal *j)
+{
+	if (!atomic_load_explicit(&j->config_new, memory_order_acquire))
+		return;
+	pthread_mutex_lock(&j->mutex);
+	j->cfg.commit_interval_us = j->next_cfg.commit_interval_us;
+	j->cfg.commit_interval_unacked_us = j->next_cfg.commit_interval_unacked_us;
+	j->cfg.segment_size = j->next_cfg.segment_size;
+	j->cfg.segment_age_s = j->next_cfg.segment_age_s;
+	j->cfg.min_free = j->next_cfg.min_free;
+	j->cfg.retention_age_s = j->next_cfg.retention_age_s;
+	j->cfg.retention_bytes = j->next_cfg.retention_bytes;
+	j->cfg.retention_percent = j->next_cfg.retention_percent;
+	j->cfg.stream_retention_s = j->next_cfg.stream_retention_s;
+	j->cfg.compression_level = j->next_cfg.compression_level;
+	publish_config(j);
+	atomic_store(&j->config_new, false);
+	pthread_mutex_unlock(&j->mutex);
+}
+
+bool journal_step(struct journal *j, uint64_t now_us)
+{
+	bool any = pool_drain(j, now_us);
+
+	take_config(j);
+	any |= commit_step(j, now_us);
+	rotate_age(j, now_us);
+	retention_step(j, now_us);
+	atomic_store_explicit(&j->busy, j->queue_len > 0, memory_order_relaxed);
+	return any;
+}
+
+bool journal_has_work(struct journal *j)
+{
+	return pool_has_work(j) || atomic_load_explicit(&j->config_new, memory_order_acquire) ||
+	       atomic_load_explicit(&j->poke, memory_order_acquire);
+}
+
+static void nap(struct journal *j)
+{
+	struct timespec ts = {0, BUSY_NAP_NS};
+	struct pollfd pfd = {.fd = j->waker.fd, .events = POLLIN};
+	uint64_t now_us;
+	uint64_t until;
+
+	if (j->cfg.busy_poll) {
+		nanosleep(&ts, NULL);
+		return;
+	}
+	waker_prepare(&j->waker);
+	now_us = j->fs->mono_us(j->fs->ctx);
+	until = commit_deadline(j, now_us);
+	if (until > now_us && !journal_has_work(j) && !atomic_load(&j->stopping)) {
+		uint64_t us = until - now_us;
+
+		ts.tv_sec = (time_t)(us / 1000000);
+		ts.tv_nsec = (long)(us % 1000000) * 1000;
+		ppoll(&pfd, 1, &ts, NULL);
+	}
+	waker_done(&j->waker);
+}
+
+static bool drained(struct journal *j)
+{
+	return j->queue_len == 0 && j->commit.phase == COMMIT_IDLE && !pool_has_work(j);
+}
+
+static void *committer_main(void *arg)
+{
+	struct journal *j = arg;
+
+	prctl(PR_SET_TIMERSLACK, 1000UL); /* a nap of 50 us is not one of 100 */
+	for (;;) {
+		atomic_store_explicit(&j->poke, false, memory_order_relaxed);
+		if (journal_step(j, j->fs->mono_us(j->fs->ctx)))
+			continue;
+		if (atomic_load(&j->stopping) && drained(j))
+			break;
+		nap(j);
+	}
+	return NULL;
+}
+
+int journal_start(struct journal *j, struct journal_fault *fault)
+{
+	int rc = press_start(j, fault);
+
+	if (rc != JOURNAL_OK)
+		return rc;
+	rc = pthread_create(&j->thread, NULL, committer_main, j);
+	if (rc != 0) {
+		press_stop(j);
+		return journal_fault_set(fault, JOURNAL_E_NO_MEMORY, rc,
+			"the committer cannot be started: %s", strerror(rc));
+	}
+	pthread_setname_np(j->thread, "sluice-commit");
+	if (j->cfg.committer_cpu >= 0) {
+		cpu_set_t set;
+
+		CPU_ZERO(&set);
+		CPU_SET((unsigned)j->cfg.committer_cpu, &set);
+		pthread_setaffinity_np(j->thread, sizeof(set), &set);
+	}
+	j->threads_run = true;
+	return JOURNAL_OK;
+}
+
+static void poke(struct journal *j)
+{
+	atomic_store_explicit(&j->poke, true, memory_order_release);
+	waker_wake(&j->waker);
+}
+
+static uint64_t thread_cpu_ns(pthread_t t)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	if (pthread_getcpuclockid(t, &clock) != 0 || clock_gettime(clock, &ts) != 0)
+		return 0;
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+void journal_stop(struct journal *j)
+{
+	if (journal_state(j) == JOURNAL_STOPPED)
+		return;
+	atomic_store(&j->stopping, true);
+	if (j->threads_run) {
+		poke(j);
+		pthread_join(j->thread, NULL);
+		press_stop(j);
+		j->threads_run = false;
+	} else {
+		while (journal_step(j, j->fs->mono_us(j->fs->ctx)) || !drained(j))
+			continue;
+	}
+	atomic_store(&j->state, JOURNAL_STOPPED);
+	pthread_mutex_lock(&j->mutex);
+	pthread_cond_broadcast(&j->cond);
+	pthread_mutex_unlock(&j->mutex);
+}
+
+void journal_close(struct journal *j)
+{
+	if (!j)
+		return;
+	journal_stop(j);
+	rotate_finish(j);
+	free_all(j);
+}
+
+/* ---- any thread --------------------------------------------------------------------------- */
+
+enum journal_state journal_state(const struct journal *j)
+{
+	return (enum journal_state)atomic_load_explicit(&j->state, memory_order_acquire);
+}
+
+/* The upper bound of the bucket that holds the quantile. */
+static uint64_t commit_quantile(struct journal *j, unsigned per_thousand)
+{
+	uint64_t total = 0;
+	uint64_t seen = 0;
+
+	for (unsigned i = 0; i < COMMIT_BUCKETS; i++)
+		total += counted(&j->commit_us[i]);
+	for (unsigned i = 0; i < COMMIT_BUCKETS; i++) {
+		seen += counted(&j->commit_us[i]);
+		if (total && seen * 1000 >= total * per_thousand)
+			return i < 8 ? i : (uint64_t)(i % 4 + 5) << (i / 4 - 1);
+	}
+	return 0;
+}
+
+static void segment_status(struct journal *j, struct journal_status *st)
+{
+	for (unsigned i = 0; i < j->seg_count; i++) {
+		const struct seg *s = &j->segs[i];
+
+		st->bytes += s->bytes;
+		if (s->logs == 0)
+			continue;
+		if (st->oldest_ns == 0 || s->first_ns < st->oldest_ns)
+			st->oldest_ns = s->first_ns;
+		if (s->last_ns > st->newest_ns)
+			st->newest_ns = s->last_ns;
+	}
+	st->segments = j->seg_count;
+}
+
+void journal_status(struct journal *j, struct journal_status *st)
+{
+	struct journal_fs_space space;
+
+	memset(st, 0, sizeof(*st));
+	st->state = journal_state(j);
+	st->id[0] = j->id[0];
+	st->id[1] = j->id[1];
+	pthread_mutex_lock(&j->mutex);
+	segment_status(j, st);
+	memcpy(st->last_error, j->last_error, sizeof(st->last_error));
+	pthread_mutex_unlock(&j->mutex);
+	journal_durable(j, &st->durable_block, &st->durable_logs);
+	if (j->fs->space(j->fs->ctx, j->cfg.dir, &space) == 0)
+		st->free_bytes = space.available;
+	st->blocks_compressed = counted(&j->blocks_compressed);
+	st->blocks_raw = counted(&j->blocks_raw);
+	st->commits = counted(&j->commits);
+	st->fsyncs = counted(&j->fsyncs);
+	st->raw_bytes = counted(&j->raw_bytes);
+	st->disk_bytes = counted(&j->disk_bytes);
+	st->pool_blocks = j->cfg.pool_blocks;
+	st->pool_free = atomic_load_explicit(&j->shared_shown, memory_order_relaxed);
+	for (unsigned i = 0; i < j->port_count; i++) {
+		st->pool_free +=
+			atomic_load_explicit(&j->ports[i].free_shown, memory_order_relaxed) +
+			rte_ring_count(j->ports[i].granted);
+		st->no_block += counted(&j->ports[i].no_block);
+	}
+	st->committer_cpu_ns = j->threads_run ? thread_cpu_ns(j->thread) : 0;
+	st->compressor_cpu_ns = counted(&j->compressor_cpu_ns) + press_cpu_ns(j);
+	st->commit_us_p50 = commit_quantile(j, 500);
+	st->commit_us_p99 = commit_quantile(j, 990);
+	st->retention_removed_segments = counted(&j->retention_removed);
+	st->write_errors = counted(&j->write_errors);
+	st->sync_errors = counted(&j->sync_errors);
+}
+
+int journal_resume(struct journal *j, struct journal_fault *fault)
+{
+	int rc;
+
+	if (journal_state(j) == JOURNAL_STOPPED)
+		return journal_fault_set(fault, JOURNAL_E_FAILED, 0, "the journal is stopped");
+	if (journal_state(j) == JOURNAL_RUNNING)
+		return JOURNAL_OK;
+	pthread_mutex_lock(&j->mutex);
+	j->resume_asked = true;
+	if (j->threads_run) {
+		poke(j);
+		while (j->resume_asked && journal_state(j) != JOURNAL_STOPPED)
+			pthread_cond_wait(&j->cond, &j->mutex);
+	} else {
+		while (j->resume_asked) {
+			pthread_mutex_unlock(&j->mutex);
+			journal_step(j, j->fs->mono_us(j->fs->ctx));
+			pthread_mutex_lock(&j->mutex);
+		}
+	}
+	rc = j->resume_asked ? JOURNAL_E_FAILED : j->resume_result;
+	if (rc != JOURNAL_OK)
+		journal_fault_set(fault, rc, 0, "%s: %s", j->cfg.dir, j->last_error);
+	pthread_mutex_unlock(&j->mutex);
+	return rc;
+}
+
+int journal_reconfigure(
+	struct journal *j, const struct journal_config *cfg, struct journal_fault *fault)
+{
+	int rc = check_config(cfg, j->port_count, fault);
+
+	if (rc != JOURNAL_OK)
+		return rc;
+	pthread_mutex_lock(&j->mutex);
+	j->next_cfg = *cfg;
+	atomic_store(&j->config_new, true);
+	pthread_mutex_unlock(&j->mutex);
+	waker_wake(&j->waker);
+	return JOURNAL_OK;
+}
+
+int journal_watch(struct journal *j)
+{
+	int efd;
+
+	pthread_mutex_lock(&j->mutex);
+	efd = atomic_load(&j->watch_fd);
+	if (efd < 0) {
+		efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		atomic_store(&j->watch_fd, efd);
+	}
+	pthread_mutex_unlock(&j->mutex);
+	return efd;
+}
+
+void journal_durable(struct journal *j, uint64_t *block, uint64_t *logs)
+{
+	*block = atomic_load_explicit(&j->durable_block, memory_order_acquire);
+	*logs = atomic_load_explicit(&j->durable_logs, memory_order_relaxed);
+}
+
+void journal_each_device(struct journal *j, journal_device_fn fn, void *ctx)
+{
+	pthread_mutex_lock(&j->mutex);
+	for (uint32_t i = 0; i < fold_device_count(j->fold); i++) {
+		size_t len;
+		const char *name = fold_name(j->fold, i, &len);
+
+		fn(ctx, name, len, fold_device(j->fold, i));
+	}
+	pthread_mutex_unlock(&j->mutex);
+}
+
+void journal_each_stream(struct journal *j, journal_stream_fn fn, void *ctx)
+{
+	pthread_mutex_lock(&j->mutex);
+	for (uint32_t i = 0; i < fold_stream_count(j->fold); i++) {
+		const struct journal_state_stream *s = fold_stream(j->fold, i);
+		size_t len;
+		const char *name = fold_name(j->fold, s->device, &len);
+
+		fn(ctx, name, len, s);
+	}
+	pthread_mutex_unlock(&j->mutex);
+}
+
+const char *journal_io_text(const struct journal *j)
+{
+	return j->io_what;
+}

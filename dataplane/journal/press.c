@@ -1,0 +1,281 @@
+/*
+ * Compression at intake. Any free compressor takes the oldest block that waits; the committer never
+ * waits for one that has not been begun when it is due, but stores it raw.
+ *
+ * Due is: a block of an acknowledged source (or one in front of it, as commits go in the order of
+ * numbers) after commit-interval, another after commit-interval-unacked, and all at once when half
+ * of the pool waits. So compression takes what time there is, and costs intake nothing.
+ */
+#include <assert.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "dataplane/base/crc32c.h"
+#include "dataplane/journal/internal.h"
+
+#define RAW_AT_ONCE 8u /* blocks that one round of the committer stores raw */
+
+int presser_init(struct presser *p)
+{
+	p->z = zpress_new();
+	p->columns = malloc(COLUMNS_BOUND);
+	p->last = calloc(BLOCK_MAX_DEVICES, sizeof(*p->last));
+	p->seq = calloc(BLOCK_MAX_STREAMS, sizeof(*p->seq));
+	return p->z && p->columns && p->last && p->seq ? 0 : -1;
+}
+
+void presser_free(struct presser *p)
+{
+	zpress_free(p->z);
+	free(p->columns);
+	free(p->last);
+	free(p->seq);
+	memset(p, 0, sizeof(*p));
+}
+
+static void times_of(const struct block *b, uint64_t *first, uint64_t *last)
+{
+	uint64_t lo = b->row_count ? b->rows[0].time_ns : 0;
+	uint64_t hi = lo;
+
+	for (uint32_t i = 1; i < b->row_count; i++) {
+		uint64_t t = b->rows[i].time_ns;
+
+		lo = t < lo ? t : lo;
+		hi = t > hi ? t : hi;
+	}
+	*first = lo;
+	*last = hi;
+}
+
+void press_block(struct presser *pr, struct pending *p, int level)
+{
+	const struct block *b = p->block;
+	struct block_frame *f = &p->frame;
+	struct journal_part part;
+	struct journal_records r = records_of_block(b, &part);
+	size_t columns = columns_encode(&r, pr->last, pr->seq, pr->columns, COLUMNS_BOUND);
+	size_t data;
+
+	assert(columns > 0); /* block.h bounds what a block can hold: COLUMNS_BOUND is more */
+	memset(f, 0, sizeof(*f));
+	f->first_block = f->last_block = b->number;
+	f->rows = b->row_count;
+	f->raw_len = b->raw_len;
+	f->lcore = b->lcore;
+	f->flags = level == zpress_raw_level() ? BLOCK_FLAG_RAW : 0;
+	times_of(b, &f->first_ns, &f->last_ns);
+	if (zpress_payload(pr->z, pr->columns, columns, p->out->head + BLOCK_FIXED,
+		    p->out->head_cap - BLOCK_FIXED, &f->payload) != 0)
+		abort(); /* room is there: only memory can have run out */
+	data = zpress_data(pr->z, level, b->raw, b->raw_len, p->out->data, p->out->data_cap);
+	if (data == 0)
+		abort();
+	f->data_len = (uint32_t)data;
+	f->data_crc = crc32c(0, p->out->data, data);
+}
+
+void press_queue(struct journal *j, struct pending *p)
+{
+	struct press_pool *q = &j->press;
+
+	if (q->threads == 0)
+		return;
+	p->next = NULL;
+	pthread_mutex_lock(&q->mutex);
+	if (q->tail)
+		q->tail->next = p;
+	else
+		q->head = p;
+	q->tail = p;
+	pthread_mutex_unlock(&q->mutex);
+	pthread_cond_signal(&q->cond);
+}
+
+/* Out of the queue; q->mutex held. */
+static void unqueue(struct press_pool *q, struct pending *p)
+{
+	struct pending **at = &q->head;
+	struct pending *before = NULL;
+
+	for (; *at && *at != p; at = &(*at)->next)
+		before = *at;
+	assert(*at == p);
+	*at = p->next;
+	if (q->tail == p)
+		q->tail = before;
+}
+
+static int level_of(struct journal *j)
+{
+	return atomic_load_explicit(&j->level, memory_order_relaxed);
+}
+
+static void *compressor_main(void *arg)
+{
+	struct journal *j = arg;
+	struct press_pool *q = &j->press;
+	struct presser *pr;
+
+	pthread_mutex_lock(&q->mutex);
+	pr = &q->presser[q->taken++];
+	for (;;) {
+		struct pending *p = q->head;
+
+		if (!p) {
+			if (q->stop)
+				break;
+			pthread_cond_wait(&q->cond, &q->mutex);
+			continue;
+		}
+		unqueue(q, p);
+		p->state = PEND_COMPRESSING;
+		pthread_mutex_unlock(&q->mutex);
+		press_block(pr, p, level_of(j));
+		pthread_mutex_lock(&q->mutex);
+		p->state = PEND_READY;
+		if (!j->cfg.busy_poll)
+			waker_wake(&j->waker);
+	}
+	pthread_mutex_unlock(&q->mutex);
+	return NULL;
+}
+
+int press_start(struct journal *j, struct journal_fault *fault)
+{
+	struct press_pool *q = &j->press;
+	unsigned n = j->cfg.compressors;
+
+	for (unsigned i = 0; i < n; i++) {
+		char name[16];
+		int rc = presser_init(&q->presser[i]) != 0 ? ENOMEM : 0;
+
+		if (rc == 0)
+			rc = pthread_create(&q->thread[i], NULL, compressor_main, j);
+		if (rc != 0) {
+			presser_free(&q->presser[i]);
+			press_stop(j);
+			return journal_fault_set(fault, JOURNAL_E_NO_MEMORY, rc,
+				"compressor %u cannot be started: %s", i, strerror(rc));
+		}
+		q->threads++;
+		snprintf(name, sizeof(name), "sluice-zstd-%u", i % 100);
+		pthread_setname_np(q->thread[i], name);
+		if (j->cfg.compressor_cpus) {
+			cpu_set_t set;
+
+			CPU_ZERO(&set);
+			for (unsigned c = 0; c < 64; c++)
+				if (j->cfg.compressor_cpus >> c & 1)
+					CPU_SET(c, &set);
+			pthread_setaffinity_np(q->thread[i], sizeof(set), &set);
+		}
+	}
+	return JOURNAL_OK;
+}
+
+static uint64_t thread_cpu_ns(pthread_t t)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	if (pthread_getcpuclockid(t, &clock) != 0 || clock_gettime(clock, &ts) != 0)
+		return 0;
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t press_cpu_ns(struct journal *j)
+{
+	uint64_t ns = 0;
+
+	for (unsigned i = 0; i < j->press.threads; i++)
+		ns += thread_cpu_ns(j->press.thread[i]);
+	return ns;
+}
+
+void press_stop(struct journal *j)
+{
+	struct press_pool *q = &j->press;
+
+	count(&j->compressor_cpu_ns, press_cpu_ns(j));
+	pthread_mutex_lock(&q->mutex);
+	q->stop = true;
+	pthread_mutex_unlock(&q->mutex);
+	pthread_cond_broadcast(&q->cond);
+	for (unsigned i = 0; i < q->threads; i++) {
+		pthread_join(q->thread[i], NULL);
+		presser_free(&q->presser[i]);
+	}
+	q->threads = 0;
+}
+
+/* The last of the queue that is due, counted from 1; 0: none. */
+static unsigned due(struct journal *j, uint64_t now_us)
+{
+	uint64_t acked = atomic_load_explicit(&j->interval_us, memory_order_relaxed);
+	uint64_t unacked = atomic_load_explicit(&j->interval_unacked_us, memory_order_relaxed);
+
+	if (j->queue_len * 2 >= j->cfg.pool_blocks)
+		return j->queue_len;
+	for (unsigned i = j->queue_len; i > 0; i--) {
+		const struct pending *p = queue_at(j, i - 1);
+
+		if (now_us - p->taken_us >= (p->block->acked ? acked : unacked))
+			return i;
+	}
+	return 0;
+}
+
+/* Without threads: compressed here while there is little to do, else stored. */
+static unsigned ready_inline(struct journal *j, unsigned n)
+{
+	unsigned ready = 0;
+
+	for (; ready < n; ready++) {
+		struct pending *p = queue_at(j, ready);
+
+		if (p->state == PEND_QUEUED) {
+			bool calm = j->queue_len <= j->port_count + 1 ||
+				    j->queue_len * 4 <= j->cfg.pool_blocks;
+
+			press_block(&j->presser, p, calm ? level_of(j) : zpress_raw_level());
+			p->state = PEND_READY;
+		}
+	}
+	return ready;
+}
+
+unsigned press_ready(struct journal *j, uint64_t now_us)
+{
+	struct press_pool *q = &j->press;
+	unsigned n = j->queue_len < COMMIT_MAX_BLOCKS ? j->queue_len : COMMIT_MAX_BLOCKS;
+	struct pending *raw[RAW_AT_ONCE];
+	unsigned raws = 0;
+	unsigned ready = 0;
+
+	if (q->threads == 0)
+		return ready_inline(j, n);
+	pthread_mutex_lock(&q->mutex);
+	for (unsigned i = 0, late = due(j, now_us); i < late && raws < RAW_AT_ONCE; i++) {
+		struct pending *p = queue_at(j, i);
+
+		if (p->state != PEND_QUEUED)
+			continue;
+		unqueue(q, p);
+		p->state = PEND_COMPRESSING;
+		raw[raws++] = p;
+	}
+	pthread_mutex_unlock(&q->mutex);
+	for (unsigned i = 0; i < raws; i++)
+		press_block(&j->presser, raw[i], zpress_raw_level());
+	pthread_mutex_lock(&q->mutex);
+	for (unsigned i = 0; i < raws; i++)
+		raw[i]->state = PEND_READY;
+	while (ready < n && queue_at(j, ready)->state == PEND_READY)
+		ready++;
+	pthread_mutex_unlock(&q->mutex);
+	return ready;
+}

@@ -1,0 +1,440 @@
+/*
+ * Opening a journal that may have been left in any state. All that was ever said to be durable is
+ * kept; the torn tail of the newest segment moves to torn/; segments that were not closed are
+ * closed now (index and seek table), so that no file is ever written on whose end was in doubt, and
+ * the next block begins a new one. Every step may be interrupted and done again.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dataplane/journal/internal.h"
+
+struct old_segment {
+	struct segment file;
+	struct seg info;
+	bool finished;
+	struct index_frame index;
+	uint64_t index_off;
+	struct segment_map map; /* where it was not finished */
+	struct segment_judgement judgement;
+};
+
+struct recovery {
+	struct journal *j;
+	struct journal_recovery *out;
+	struct journal_fault *fault;
+	struct segment_buffers buffers;
+	struct index index;
+	struct old_segment *v;
+	unsigned n;
+	uint64_t durable_upto;
+};
+
+static int fail(struct recovery *r, int error, int sys, uint64_t segment, const char *what)
+{
+	return journal_fault_set(r->fault, error, sys, "%s/%016" PRIx64 ".zst: %s%s%s",
+		r->j->cfg.dir, segment, what, sys ? ": " : "", sys ? strerror(abs(sys)) : "");
+}
+
+static int no_memory(struct recovery *r)
+{
+	return journal_fault_set(
+		r->fault, JOURNAL_E_NO_MEMORY, ENOMEM, "%s: no memory to recover", r->j->cfg.dir);
+}
+
+static void note_durable(struct recovery *r, uint64_t block)
+{
+	if (block > r->durable_upto)
+		r->durable_upto = block;
+}
+
+/* What its end says, or else a map of all of it. */
+static int look(struct recovery *r, struct old_segment *s, uint64_t first_block)
+{
+	struct journal *j = r->j;
+	int rc = segment_open(&s->file, j->fs, j->cfg.dir, first_block, j->id);
+
+	if (rc < 0)
+		return fail(r, JOURNAL_E_IO, rc, first_block, "cannot be opened");
+	s->info.first_block = first_block;
+	s->finished = segment_tail(&s->file, &s->index, &s->index_off) &&
+		      segment_seek_table_check(&s->file, &s->index, s->index_off, &r->buffers) ==
+			      SEGMENT_OK;
+	if (s->finished)
+		note_durable(r, s->index.p.durable_upto);
+	else if (segment_map(&s->file, MAP_CHECKED, &r->buffers, &s->map) != 0)
+		return no_memory(r);
+	note_durable(r, s->map.durable_upto);
+	if (s->file.newer)
+		return fail(r, JOURNAL_E_NEWER, 0, first_block, "of a newer format version");
+	if (s->file.foreign && !s->finished && !s->map.checkpoint_ok)
+		return fail(r, JOURNAL_E_FOREIGN, 0, first_block, "belongs to another journal");
+	return JOURNAL_OK;
+}
+
+static void judge_all(struct recovery *r)
+{
+	for (unsigned i = 0; i < r->n; i++) {
+		struct old_segment *s = &r->v[i];
+		struct segment_context c = {
+			.durable_upto = r->durable_upto,
+			.next_segment = i + 1 < r->n ? r->v[i + 1].info.first_block : 0,
+		};
+
+		s->info.bytes = s->file.size;
+		if (s->finished) {
+			s->info.last_block = s->index.last_block;
+			s->info.blocks = s->index.entries;
+			s->info.logs = s->index.logs;
+			s->info.raw_bytes = s->index.raw_bytes;
+			s->info.first_ns = s->index.first_ns;
+			s->info.last_ns = s->index.last_ns;
+			s->info.finished = true;
+			if (s->index.entries == 0)
+				s->info.last_block = s->info.first_block - 1;
+			continue;
+		}
+		segment_judge(&s->map, s->info.first_block, &c, &s->judgement);
+		r->out->corrupt_blocks += s->judgement.corrupt;
+		s->info.last_block =
+			s->judgement.last_good ? s->judgement.last_good : s->info.first_block - 1;
+		s->info.blocks = s->judgement.blocks;
+		s->info.logs = s->judgement.logs;
+	}
+}
+
+/* ---- the fold ----------------------------------------------------------------------------- */
+
+static int load_checkpoint(struct recovery *r, struct old_segment *s, struct fold **out)
+{
+	struct siphash_key key;
+	union journal_frame f;
+	struct fold *fold;
+	int rc;
+
+	*out = NULL;
+	if (!segment_frame(&s->file, 0, &f) || f.p.kind != FRAME_CHECKPOINT)
+		return SEGMENT_DAMAGED;
+	rc = segment_payload(&s->file, 0, &f.p, &f.checkpoint.payload, &r->buffers);
+	if (rc != SEGMENT_OK)
+		return rc;
+	if (r->j->fs->random(r->j->fs->ctx, &key, sizeof(key)) < 0)
+		return SEGMENT_NO_MEMORY;
+	fold = fold_new(&key);
+	if (!fold)
+		return SEGMENT_NO_MEMORY;
+	rc = fold_decode(fold, r->buffers.columns.data, r->buffers.columns.len);
+	if (rc != 0) {
+		fold_free(fold);
+		return rc == -2 ? SEGMENT_NO_MEMORY : SEGMENT_DAMAGED;
+	}
+	*out = fold;
+	return SEGMENT_OK;
+}
+
+/* A block that is good by now: into the fold, and into the index where one is to be written. */
+static int take_block(struct recovery *r, struct old_segment *s, uint64_t off,
+	const struct block_frame *f, bool fold, bool indexed)
+{
+	struct journal_records records;
+	int rc = segment_columns(&s->file, off, f, &r->buffers, &records);
+
+	if (rc == SEGMENT_NO_MEMORY)
+		return no_memory(r);
+	if (rc != SEGMENT_OK) {
+		r->out->corrupt_blocks++;
+		return JOURNAL_OK;
+	}
+	if (fold && fold_block(r->j->fold, &records) != 0)
+		return no_memory(r);
+	if (indexed && index_add(&r->index, off, f, &records) != 0)
+		return no_memory(r);
+	return JOURNAL_OK;
+}
+
+static int take_finished(struct recovery *r, struct old_segment *s)
+{
+	int rc = segment_index(&s->file, &s->index, s->index_off, &r->buffers, &r->index);
+
+	if (rc == SEGMENT_NO_MEMORY)
+		return no_memory(r);
+	if (rc != SEGMENT_OK) { /* cannot be: segment_tail() found its CRC right */
+		r->out->corrupt_blocks += s->index.entries;
+		return JOURNAL_OK;
+	}
+	for (uint32_t i = 0; i < r->index.count; i++) {
+		uint64_t off = r->index.entries[i].offset;
+		union journal_frame f;
+
+		if (!segment_frame(&s->file, off, &f) || f.p.kind != FRAME_BLOCK) {
+			r->out->corrupt_blocks++;
+			continue;
+		}
+		rc = take_block(r, s, off, &f.block, true, false);
+		if (rc != JOURNAL_OK)
+			return rc;
+	}
+	return JOURNAL_OK;
+}
+
+/* ---- repair ------------------------------------------------------------------------------- */
+
+static int copy_range(struct recovery *r, struct segment *from, uint64_t off, int to)
+{
+	const struct journal_fs *fs = r->j->fs;
+	size_t step = 1u << 20;
+	uint8_t *buf = malloc(step);
+	uint64_t at = off;
+	int rc = buf ? 0 : -ENOMEM;
+
+	while (rc == 0 && at < from->size) {
+		size_t want = from->size - at < step ? (size_t)(from->size - at) : step;
+		int64_t n = journal_fs_read(fs, from->fd, buf, want, at);
+
+		if (n <= 0) { /* unreadable: its place stays empty in the copy */
+			memset(buf, 0, want);
+			n = (int64_t)want;
+		}
+		rc = journal_fs_write(fs, to, buf, (size_t)n, at - off);
+		at += (uint64_t)n;
+	}
+	free(buf);
+	return rc;
+}
+
+/* Everything from the cut on moves to torn/<segment>.<offset>, never over an older one. */
+static int move_torn(struct recovery *r, struct old_segment *s, uint64_t cut)
+{
+	const struct journal_fs *fs = r->j->fs;
+	char dir[JOURNAL_PATH_MAX];
+	char path[JOURNAL_PATH_MAX + 64];
+	int fd = -EEXIST;
+	int rc;
+
+	journal_path(dir, r->j->cfg.dir, "torn");
+	rc = fs->mkdir(fs->ctx, dir, 0750);
+	if (rc < 0 && rc != -EEXIST)
+		return rc;
+	for (unsigned i = 0; i < 1000 && fd == -EEXIST; i++) {
+		snprintf(path, sizeof(path), "%s/%016" PRIx64 ".%" PRIx64 ".%u", dir,
+			s->info.first_block, cut, i);
+		fd = fs->open(fs->ctx, path, O_WRONLY | O_CREAT | O_EXCL, 0640);
+	}
+	if (fd < 0)
+		return fd;
+	rc = copy_range(r, &s->file, cut, fd);
+	if (rc == 0)
+		rc = fs->fdatasync(fs->ctx, fd);
+	fs->close(fs->ctx, fd);
+	if (rc == 0)
+		rc = fs->fsync_dir(fs->ctx, dir);
+	if (rc < 0)
+		fs->unlink(fs->ctx, path);
+	return rc;
+}
+
+static int close_segment(struct recovery *r, struct old_segment *s, uint64_t end, int fd)
+{
+	struct journal *j = r->j;
+	uint64_t size;
+	int rc;
+
+	rc = segment_write_index(j->fs, fd, j->id, s->info.first_block, r->durable_upto, &r->index,
+		end, j->presser.z, &size);
+	if (rc < 0)
+		return rc;
+	s->info.bytes = size;
+	s->info.first_ns = r->index.first_ns;
+	s->info.last_ns = r->index.last_ns;
+	s->info.raw_bytes = r->index.raw_bytes;
+	s->info.finished = true;
+	return 0;
+}
+
+/*
+ * Cuts what does not belong to it and closes it. Where the disk is full it stays as it is: the next
+ * segment begins with the number at the cut, which supersedes what lies behind it.
+ */
+static int repair(struct recovery *r, struct old_segment *s)
+{
+	struct journal *j = r->j;
+	uint64_t cut = s->judgement.cut;
+	uint64_t end = s->file.size;
+	char path[JOURNAL_PATH_MAX];
+	int rc = 0;
+	int fd;
+
+	if (s->map.closed && cut == UINT64_MAX)
+		return JOURNAL_OK; /* damaged since it was closed: reported, never touched */
+	journal_segment_path(path, j->cfg.dir, s->info.first_block);
+	fd = j->fs->open(j->fs->ctx, path, O_RDWR, 0);
+	if (fd < 0)
+		return fail(
+			r, JOURNAL_E_IO, fd, s->info.first_block, "cannot be opened to repair it");
+	if (cut < end) {
+		if (s->judgement.torn && !s->map.has_index) {
+			r->out->torn_bytes += end - cut;
+			r->out->torn_files++;
+		}
+		if (!s->map.has_index) /* an index says nothing that its blocks do not */
+			rc = move_torn(r, s, cut);
+		if (rc == 0)
+			rc = j->fs->truncate(j->fs->ctx, fd, cut);
+		if (rc == 0)
+			rc = j->fs->fdatasync(j->fs->ctx, fd);
+		end = cut;
+	}
+	if (rc == 0 && r->index.count > 0)
+		rc = close_segment(r, s, end, fd);
+	j->fs->close(j->fs->ctx, fd);
+	if (rc == -ENOSPC || rc == -EDQUOT)
+		return JOURNAL_OK;
+	if (rc < 0)
+		return fail(r, JOURNAL_E_IO, rc, s->info.first_block, "cannot be repaired");
+	return JOURNAL_OK;
+}
+
+static int take_unfinished(struct recovery *r, struct old_segment *s, bool fold)
+{
+	index_reset(&r->index);
+	for (size_t i = 0; i < s->map.count; i++) {
+		const struct segment_item *it = &s->map.items[i];
+		int rc;
+
+		if (it->kind != ITEM_BLOCK || it->verdict != VERDICT_GOOD)
+			continue;
+		rc = take_block(r, s, it->offset, &it->f, fold, true);
+		if (rc != JOURNAL_OK)
+			return rc;
+	}
+	s->info.first_ns = r->index.first_ns;
+	s->info.last_ns = r->index.last_ns;
+	s->info.raw_bytes = r->index.raw_bytes;
+	return repair(r, s);
+}
+
+/* From the newest checkpoint that can be read; what is older needs no folding. */
+static int fold_all(struct recovery *r)
+{
+	unsigned base = r->n;
+	int rc = SEGMENT_DAMAGED;
+
+	while (base > 0 && rc == SEGMENT_DAMAGED)
+		rc = load_checkpoint(r, &r->v[--base], &r->j->fold);
+	if (rc == SEGMENT_NO_MEMORY)
+		return no_memory(r);
+	if (!r->j->fold) {
+		struct siphash_key key;
+
+		if (r->j->fs->random(r->j->fs->ctx, &key, sizeof(key)) < 0)
+			return no_memory(r);
+		r->j->fold = fold_new(&key);
+		if (!r->j->fold)
+			return no_memory(r);
+	}
+	for (unsigned i = 0; i < r->n; i++) {
+		struct old_segment *s = &r->v[i];
+
+		rc = JOURNAL_OK;
+		if (!s->finished)
+			rc = take_unfinished(r, s, i >= base);
+		else if (i >= base)
+			rc = take_finished(r, s);
+		if (rc != JOURNAL_OK)
+			return rc;
+	}
+	return JOURNAL_OK;
+}
+
+/* What an interrupted creation left. */
+static int remove_tmp(void *arg, const char *name)
+{
+	struct recovery *r = arg;
+	size_t len = strlen(name);
+	char path[JOURNAL_PATH_MAX];
+
+	if (len > 8 && strcmp(name + len - 8, ".zst.tmp") == 0) {
+		journal_path(path, r->j->cfg.dir, name);
+		r->j->fs->unlink(r->j->fs->ctx, path);
+	}
+	return 0;
+}
+
+static int recover(struct recovery *r)
+{
+	struct journal *j = r->j;
+	uint64_t *numbers = NULL;
+	unsigned n = 0;
+	int rc;
+
+	j->fs->list(j->fs->ctx, j->cfg.dir, remove_tmp, r);
+	rc = journal_dir_segments(j->fs, j->cfg.dir, &numbers, &n);
+	if (rc < 0)
+		return journal_fault_set(r->fault, JOURNAL_E_IO, rc, "%s: cannot be listed: %s",
+			j->cfg.dir, strerror(-rc));
+	r->v = calloc(n ? n : 1, sizeof(*r->v));
+	rc = r->v ? JOURNAL_OK : no_memory(r);
+	for (unsigned i = 0; i < n && rc == JOURNAL_OK; i++) {
+		r->v[i].file.fd = -1;
+		r->n = i + 1;
+		rc = look(r, &r->v[i], numbers[i]);
+	}
+	free(numbers);
+	if (rc != JOURNAL_OK)
+		return rc;
+	judge_all(r);
+	return fold_all(r);
+}
+
+static int finish(struct recovery *r)
+{
+	struct journal *j = r->j;
+	uint64_t durable = r->durable_upto;
+
+	r->out->clean = r->out->corrupt_blocks == 0;
+	for (unsigned i = 0; i < r->n; i++) {
+		struct old_segment *s = &r->v[i];
+
+		if (seg_add(j, &s->info) != 0)
+			return no_memory(r);
+		r->out->segments++;
+		r->out->blocks += s->info.blocks;
+		r->out->logs += s->info.logs;
+		r->out->clean &= s->finished;
+		if (s->info.last_block > durable)
+			durable = s->info.last_block;
+	}
+	r->out->durable_block = durable;
+	j->last_number = durable;
+	atomic_store(&j->durable_block, durable);
+	atomic_store(&j->durable_logs, fold_logs(j->fold));
+	return JOURNAL_OK;
+}
+
+int journal_recover(struct journal *j, struct journal_recovery *out, struct journal_fault *fault)
+{
+	struct siphash_key key = {0, 0};
+	struct recovery r = {.j = j, .out = out, .fault = fault};
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	if (j->fs->random(j->fs->ctx, &key, sizeof(key)) < 0 ||
+		segment_buffers_init(&r.buffers) != 0)
+		return no_memory(&r);
+	index_init(&r.index, &key);
+	rc = recover(&r);
+	if (rc == JOURNAL_OK)
+		rc = finish(&r);
+	for (unsigned i = 0; i < r.n; i++) {
+		segment_close(&r.v[i].file);
+		segment_map_free(&r.v[i].map);
+	}
+	free(r.v);
+	index_free(&r.index);
+	segment_buffers_free(&r.buffers);
+	return rc;
+}

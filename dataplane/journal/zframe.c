@@ -1,0 +1,119 @@
+#include "dataplane/journal/zframe.h"
+
+#include <zstd.h>
+
+#include "dataplane/base/crc32c.h"
+
+#define PAYLOAD_LEVEL 3 /* columns are small: half a percent of a block's time */
+
+struct zpress {
+	ZSTD_CCtx *cctx;
+};
+
+struct zread {
+	ZSTD_DCtx *dctx;
+};
+
+struct zpress *zpress_new(void)
+{
+	struct zpress *z = calloc(1, sizeof(*z));
+
+	if (z)
+		z->cctx = ZSTD_createCCtx();
+	if (z && !z->cctx) {
+		free(z);
+		return NULL;
+	}
+	return z;
+}
+
+void zpress_free(struct zpress *z)
+{
+	if (!z)
+		return;
+	ZSTD_freeCCtx(z->cctx);
+	free(z);
+}
+
+size_t zpress_bound(size_t len)
+{
+	return ZSTD_compressBound(len);
+}
+
+int zpress_raw_level(void)
+{
+	return ZSTD_minCLevel();
+}
+
+static size_t press(struct zpress *z, int level, int checksum, const void *raw, size_t len,
+	void *out, size_t cap)
+{
+	size_t n;
+
+	ZSTD_CCtx_setParameter(z->cctx, ZSTD_c_compressionLevel, level);
+	ZSTD_CCtx_setParameter(z->cctx, ZSTD_c_checksumFlag, checksum);
+	n = ZSTD_compress2(z->cctx, out, cap, raw, len);
+	return ZSTD_isError(n) ? 0 : n;
+}
+
+size_t zpress_data(struct zpress *z, int level, const void *raw, size_t len, void *out, size_t cap)
+{
+	return press(z, level, 1, raw, len, out, cap);
+}
+
+int zpress_payload(struct zpress *z, const void *raw, size_t len, void *out, size_t cap,
+	struct frame_payload *p)
+{
+	size_t n = press(z, PAYLOAD_LEVEL, 0, raw, len, out, cap);
+
+	if (n == 0 || len > UINT32_MAX || n > UINT32_MAX)
+		return -1;
+	p->raw_len = (uint32_t)len;
+	p->len = (uint32_t)n;
+	p->crc = crc32c(0, out, n);
+	return 0;
+}
+
+int zpress_payload_buf(struct zpress *z, const struct bytes_buf *raw, struct bytes_buf *out,
+	struct frame_payload *p)
+{
+	size_t before = out->len;
+	size_t bound = ZSTD_compressBound(raw->len);
+	uint8_t *at = raw->failed ? NULL : bytes_buf_room(out, bound);
+
+	if (!at || zpress_payload(z, raw->data, raw->len, at, bound, p) != 0)
+		return -1;
+	out->len = before + p->len;
+	return 0;
+}
+
+struct zread *zread_new(void)
+{
+	struct zread *z = calloc(1, sizeof(*z));
+
+	if (z)
+		z->dctx = ZSTD_createDCtx();
+	if (z && !z->dctx) {
+		free(z);
+		return NULL;
+	}
+	return z;
+}
+
+void zread_free(struct zread *z)
+{
+	if (!z)
+		return;
+	ZSTD_freeDCtx(z->dctx);
+	free(z);
+}
+
+int zread_frame(struct zread *z, const void *data, size_t len, void *out, size_t raw_len)
+{
+	size_t n = ZSTD_findFrameCompressedSize(data, len);
+
+	if (ZSTD_isError(n) || n != len || ZSTD_getFrameContentSize(data, len) != raw_len)
+		return -1;
+	n = ZSTD_decompressDCtx(z->dctx, out, raw_len, data, len);
+	return ZSTD_isError(n) || n != raw_len ? -1 : 0;
+}
