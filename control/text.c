@@ -208,6 +208,17 @@ void text_json_string(struct text *t, const void *data, size_t len)
 	text_char(t, '"');
 }
 
+json_t *text_json_value(const void *data, size_t len)
+{
+	struct text t = {0};
+	json_t *v;
+
+	text_json_string(&t, data, len);
+	v = t.failed ? NULL : json_loadb(t.data, t.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	text_free(&t);
+	return v;
+}
+
 void text_json_key(struct text *t, const char *key)
 {
 	if (t->len && t->data[t->len - 1] != '{')

@@ -32,6 +32,8 @@ __attribute__((format(printf, 2, 3))) void text_printf(struct text *t, const cha
 void text_json_string(struct text *t, const void *data, size_t len);
 /* "key": with a comma before it unless it is the first thing in its object. */
 void text_json_key(struct text *t, const char *key);
+/* A JSON string of bytes that may be no UTF-8, as text_json_string() writes it. */
+json_t *text_json_value(const void *data, size_t len);
 /* One line of JSON, without a newline. */
 void text_json(struct text *t, const json_t *v);
 /* RFC 4648 base64 in quotes. */

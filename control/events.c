@@ -1,0 +1,118 @@
+#include "control/events.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "control/loop.h"
+
+#define EVENT_VALUE 2048 /* bytes of one value; longer ones are cut */
+
+static const char *const level_names[] = {
+	[EVENT_DEBUG] = "debug",
+	[EVENT_INFORMATION] = "information",
+	[EVENT_NOTICE] = "notice",
+	[EVENT_WARNING] = "warning",
+	[EVENT_ERROR] = "error",
+	[EVENT_CRITICAL] = "critical",
+};
+#define LEVELS (int)(sizeof(level_names) / sizeof(level_names[0]))
+
+const char *event_level_name(enum event_level level)
+{
+	return level_names[level];
+}
+
+int event_level_from_name(const char *name)
+{
+	for (int i = 0; i < LEVELS; i++)
+		if (strcmp(level_names[i], name) == 0)
+			return i;
+	return -1;
+}
+
+void events_init(struct events *ev, const char *node)
+{
+	*ev = (struct events){.node = node, .least = EVENT_INFORMATION};
+}
+
+void events_free(struct events *ev)
+{
+	text_free(&ev->line);
+}
+
+static void add_value(struct text *t, const char *s)
+{
+	text_char(t, '"');
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			text_char(t, '\\');
+		text_char(t, (unsigned char)*s < 0x20 || *s == 0x7f ? ' ' : *s);
+	}
+	text_char(t, '"');
+}
+
+void event_begin(struct events *ev, enum event_level level, const char *action)
+{
+	uint64_t now = clock_wall_ns();
+	time_t s = (time_t)(now / 1000000000u);
+	char when[64];
+	struct tm tm;
+
+	gmtime_r(&s, &tm);
+	strftime(when, sizeof(when), "date=%Y-%m-%d time=%H:%M:%S", &tm);
+	ev->level = level;
+	text_clear(&ev->line);
+	text_printf(
+		&ev->line, "%s eventtime=%llu tz=\"+0000\" devid=", when, (unsigned long long)now);
+	add_value(&ev->line, ev->node);
+	text_printf(&ev->line, " type=\"event\" subtype=\"system\" level=\"%s\" action=\"%s\"",
+		event_level_name(level), action);
+}
+
+static void event_vadd(struct events *ev, const char *key, const char *fmt, va_list ap)
+{
+	char value[EVENT_VALUE];
+
+	vsnprintf(value, sizeof(value), fmt, ap);
+	text_char(&ev->line, ' ');
+	text_str(&ev->line, key);
+	text_char(&ev->line, '=');
+	add_value(&ev->line, value);
+}
+
+void event_add(struct events *ev, const char *key, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	event_vadd(ev, key, fmt, ap);
+	va_end(ap);
+}
+
+void event_end(struct events *ev)
+{
+	if (ev->level < ev->least)
+		return;
+	if (ev->line.failed) {
+		ev->lost++;
+		return;
+	}
+	if (!ev->quiet)
+		fprintf(stderr, "%.*s\n", (int)ev->line.len, ev->line.data);
+	ev->written++;
+	if (ev->sink && !ev->sink(ev->sink_ctx, ev->line.data, ev->line.len))
+		ev->lost++;
+}
+
+void event(struct events *ev, enum event_level level, const char *action, const char *fmt, ...)
+{
+	va_list ap;
+
+	event_begin(ev, level, action);
+	va_start(ap, fmt);
+	event_vadd(ev, "msg", fmt, ap);
+	va_end(ap);
+	event_end(ev);
+}

@@ -1,0 +1,143 @@
+/* account.list|show, gap.list, device.list|show */
+#include <string.h>
+
+#include "control/method.h"
+#include "control/roster.h"
+#include "control/shapes.h"
+
+static void add_total(struct text *t, struct control *c, const struct journal_state_device *life)
+{
+	struct dp_account total;
+
+	dp_account_total(c->dp, &total);
+	shape_account(t, &total, NULL, life, true);
+}
+
+void m_account_list(struct call *call)
+{
+	struct text *t = &call->text;
+	struct dp_wire wire;
+	struct roster r;
+	json_t *w;
+
+	if (roster_take(&r, call->c->dp) != 0) {
+		call_fail(call, REASON_FAILED, "out of memory");
+		return;
+	}
+	/* As text at once: as a tree of objects, 100,000 devices would take half a gigabyte. */
+	text_str(t, "{\"schema\":1,\"accounts\":[");
+	for (unsigned i = 0; i < r.count; i++) {
+		const struct roster_entry *e = &r.v[i];
+
+		text_str(t, i ? ",{" : "{");
+		shape_account(t, &e->run, e->device, &e->life, false);
+		text_char(t, '}');
+	}
+	text_str(t, "],\"total\":{");
+	add_total(t, call->c, &r.life);
+	text_str(t, "},\"wire\":");
+	dp_wire(call->c->dp, &wire);
+	w = shape_wire(&wire);
+	text_json(t, w);
+	text_char(t, '}');
+	json_decref(w);
+	roster_free(&r);
+}
+
+static bool find(struct call *call, const char *device, struct roster_entry *e)
+{
+	if (roster_find(call->c->dp, device, e))
+		return true;
+	call_fail(call, REASON_NOT_FOUND, "no device \"%s\" has been seen", device);
+	return false;
+}
+
+void m_account_show(struct call *call)
+{
+	const char *device = call_string(call, "device", NULL);
+	struct text *t = &call->text;
+	struct roster_entry e;
+
+	if (device && !find(call, device, &e))
+		return;
+	text_str(t, "{");
+	text_json_key(t, "schema");
+	text_u64(t, 1);
+	if (device) {
+		shape_account(t, &e.run, e.device, &e.life, true);
+	} else {
+		struct roster r;
+
+		if (roster_take(&r, call->c->dp) != 0) {
+			call_fail(call, REASON_FAILED, "out of memory");
+			return;
+		}
+		add_total(t, call->c, &r.life);
+		roster_free(&r);
+	}
+	text_char(t, '}');
+}
+
+void m_gap_list(struct call *call)
+{
+	const char *device = call_string(call, "device", NULL);
+	struct roster_entry e;
+
+	/* Only streams of the OFTP profile have gaps; there are none before that is built. */
+	if (device && !find(call, device, &e))
+		return;
+	call_result(call, json_pack("{s:i,s:[]}", "schema", 1, "gaps"));
+}
+
+static uint64_t first_seen(const struct roster_entry *e)
+{
+	return e->in_life && e->life.first_seen_ns ? e->life.first_seen_ns : e->run.first_seen_ns;
+}
+
+static uint64_t last_seen(const struct roster_entry *e)
+{
+	return e->run.last_seen_ns > e->life.last_seen_ns ? e->run.last_seen_ns
+							  : e->life.last_seen_ns;
+}
+
+static void add_device(struct text *t, const struct roster_entry *e)
+{
+	text_json_key(t, "device");
+	text_json_string(t, e->device, strlen(e->device));
+	text_json_key(t, "state");
+	text_str(t, "\"accepted\"");
+	text_json_key(t, "first_seen");
+	text_json_time(t, first_seen(e));
+	text_json_key(t, "last_seen");
+	text_json_time(t, last_seen(e));
+}
+
+void m_device_list(struct call *call)
+{
+	struct text *t = &call->text;
+	struct roster r;
+
+	if (roster_take(&r, call->c->dp) != 0) {
+		call_fail(call, REASON_FAILED, "out of memory");
+		return;
+	}
+	text_str(t, "{\"schema\":1,\"devices\":[");
+	for (unsigned i = 0; i < r.count; i++) {
+		text_str(t, i ? ",{" : "{");
+		add_device(t, &r.v[i]);
+		text_char(t, '}');
+	}
+	text_str(t, "]}");
+	roster_free(&r);
+}
+
+void m_device_show(struct call *call)
+{
+	struct roster_entry e;
+
+	if (!find(call, call_string(call, "device", ""), &e))
+		return;
+	text_str(&call->text, "{\"schema\":1");
+	add_device(&call->text, &e);
+	text_char(&call->text, '}');
+}

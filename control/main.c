@@ -1,0 +1,258 @@
+/*
+ * sluiced. Order of the start: the command line, the configuration, the registry and the control
+ * socket (all of which may fail without any harm), the data plane (as root: ports, hugepages,
+ * recovery of the journal), then away with root, then the doors open.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+
+#include "control/config/config.h"
+#include "control/control.h"
+#include "control/privileges.h"
+#include "control/telemetry.h"
+
+enum {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_CONFIG = 3, /* the configuration is wrong */
+};
+
+static void say(const char *text)
+{
+	fprintf(stderr, "sluiced: %s\n", text);
+}
+
+static int usage(FILE *out, int status)
+{
+	fputs("usage: sluiced --config FILE | --check-config FILE | --print-config | --version\n",
+		out);
+	return status;
+}
+
+static int load(const char *file, struct config *cfg)
+{
+	static struct config_errors errors;
+
+	if (config_load(file, cfg, &errors) == 0)
+		return 0;
+	config_errors_print(&errors, stderr);
+	return -1;
+}
+
+static int check_config(const char *file, struct config *cfg)
+{
+	if (load(file, cfg) != 0)
+		return EXIT_CONFIG;
+	printf("%s: fine\n", file);
+	return EXIT_OK;
+}
+
+static int print_config(struct config *cfg)
+{
+	config_defaults(cfg);
+	config_print(cfg, stdout);
+	return EXIT_OK;
+}
+
+/* EAL's threads inherit the mask: no signal ever meets an lcore. */
+static void block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* registry.db lies beside the journal's directory. */
+static void registry_path(const struct config *cfg, char *path, size_t size)
+{
+	char dir[CONFIG_MAX_PATH + 1];
+	size_t n;
+	char *slash;
+
+	snprintf(dir, sizeof(dir), "%s", cfg->journal.dir);
+	n = strlen(dir);
+	while (n > 1 && dir[n - 1] == '/')
+		dir[--n] = '\0';
+	slash = strrchr(dir, '/');
+	if (slash && slash != dir)
+		*slash = '\0';
+	else
+		snprintf(dir, sizeof(dir), "%s", slash ? "" : ".");
+	snprintf(path, size, "%s/registry.db", dir);
+}
+
+/* Everything that a process without root must still be able to write or remove. */
+static int give_files(const struct privileges *p, const struct config *cfg, char *err, size_t size)
+{
+	char dir[CONFIG_MAX_SOCKET + 1];
+	char *slash;
+
+	if (privileges_give(p, cfg->journal.dir, err, size) != 0 ||
+		privileges_give_one(p, PRIVILEGES_STATE_DIR, err, size) != 0)
+		return -1;
+	/* EAL's own directory (telemetry socket, configuration), which it empties at its end. */
+	if (rte_eal_get_runtime_dir() && access(rte_eal_get_runtime_dir(), F_OK) == 0 &&
+		privileges_give(p, rte_eal_get_runtime_dir(), err, size) != 0)
+		return -1;
+	snprintf(dir, sizeof(dir), "%s", cfg->control.socket);
+	slash = strrchr(dir, '/');
+	if (slash)
+		*slash = '\0';
+	/* Else the socket stays behind at the end, which the next start copes with. */
+	if (strcmp(dir, "/run/sluice") == 0)
+		return privileges_give_one(p, dir, err, size);
+	return 0;
+}
+
+static int drop_root(struct control *c, const struct privileges *p, const struct config *cfg)
+{
+	char err[512], caps[256];
+
+	if (!p->root)
+		return 0;
+	if (!p->found) {
+		say("there is no user " PRIVILEGES_USER ": GOING ON AS ROOT; make one by "
+		    "`useradd --system --no-create-home " PRIVILEGES_USER "`");
+		control_alarm(c, "running_as_root",
+			"there is no user " PRIVILEGES_USER
+			": bytes from outside are parsed as root");
+		return 0;
+	}
+	if (give_files(p, cfg, err, sizeof(err)) != 0 ||
+		privileges_drop(p, err, sizeof(err)) != 0) {
+		say(err);
+		return -1;
+	}
+	privileges_text(caps, sizeof(caps));
+	event(control_events(c), EVENT_NOTICE, "drop-root",
+		"running as " PRIVILEGES_USER "; the control thread keeps %s, the others nothing",
+		caps);
+	return 0;
+}
+
+static int serve(struct control *c, struct dp *dp, const struct config *cfg,
+	const struct privileges *p, const struct journal_recovery *recovery, const char *notes)
+{
+	char err[512];
+
+	if (drop_root(c, p, cfg) != 0)
+		return -1;
+	if (telemetry_register() != 0)
+		say("EAL does not take our telemetry commands: going on without");
+	if (control_attach(c, dp, recovery, notes, err, sizeof(err)) != 0 ||
+		control_run(c, err, sizeof(err)) != 0) {
+		say(err);
+		return -1;
+	}
+	return 0;
+}
+
+/* From the data plane's start to its end. */
+static int run(struct control *c, const struct config *cfg, const struct privileges *p)
+{
+	static struct dp_config dc;
+	static struct dp_error dp_err;
+	static char notes[4096];
+	struct journal_recovery recovery = {0};
+	struct dp *dp;
+	int rc;
+
+	dp_config_defaults(&dc);
+	journal_config_defaults(&dc.journal);
+	config_to_dp(cfg, &dc);
+	if (dp_start(&dc, &dp, &recovery, notes, sizeof(notes), &dp_err) != 0) {
+		say(dp_err.text);
+		control_free(c);
+		return EXIT_FAILED;
+	}
+	rc = serve(c, dp, cfg, p, &recovery, notes);
+	if (!control_detach(c)) {
+		/* A reader that cannot be stopped: all that matters is the journal, and that is
+		 * closed properly; its thread ends with the process. */
+		dp_stop(dp);
+		_exit(rc == 0 ? EXIT_OK : EXIT_FAILED);
+	}
+	dp_stop(dp);
+	control_free(c);
+	return rc == 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+static int start(const char *file, struct config *cfg)
+{
+	struct control_options options = {
+		.config = cfg,
+		.config_file = file,
+		.socket = true,
+		.metrics = true,
+		.signals = true,
+		.notify = true,
+		.tick = telemetry_tick,
+	};
+	char registry[CONFIG_MAX_PATH + 16], err[512];
+	struct privileges p;
+	struct control *c;
+
+	if (load(file, cfg) != 0)
+		return EXIT_CONFIG;
+	umask(0027);
+	block_signals();
+	privileges_prepare();
+	privileges_look_up(&p, PRIVILEGES_USER);
+	registry_path(cfg, registry, sizeof(registry));
+	options.registry_file = registry;
+	options.owner = p.uid;
+	options.group = p.gid;
+	c = control_new(&options, err, sizeof(err));
+	if (!c) {
+		say(err);
+		return EXIT_FAILED;
+	}
+	return run(c, cfg, &p);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"check-config", required_argument, NULL, 'k'},
+		{"print-config", no_argument, NULL, 'p'},
+		{"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	static struct config cfg;
+	int option = getopt_long(argc, argv, "", longs, NULL);
+	const char *file = optarg;
+
+	if (option == -1 || optind != argc)
+		return usage(stderr, EXIT_USAGE);
+	switch (option) {
+	case 'c':
+		return start(file, &cfg);
+	case 'k':
+		return check_config(file, &cfg);
+	case 'p':
+		return print_config(&cfg);
+	case 'v':
+		printf("sluiced %s\n", SLUICE_VERSION);
+		return EXIT_OK;
+	case 'h':
+		return usage(stdout, EXIT_OK);
+	default:
+		return usage(stderr, EXIT_USAGE);
+	}
+}

@@ -1,0 +1,710 @@
+/* Each method's answer, and each of its refusals. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/unit/control/harness.h"
+
+static void status_has_the_shape_of_interfaces(void **state)
+{
+	struct harness *h = *state;
+	json_t *r = harness_result(h, "status", NULL);
+
+	assert_text(r, "version", SLUICE_VERSION);
+	assert_text(r, "node.name", "test-node");
+	assert_int_equal(json_string_length(at(r, "node.serial")), 19);
+	assert_text(r, "state", "ready");
+	assert_number(r, "uptime_s", 0);
+	assert_text(r, "journal.state", "running");
+	assert_number(r, "journal.durable_block", 0);
+	assert_number(r, "journal.bytes", 12345);
+	assert_number(r, "journal.free_bytes", 1 << 30);
+	assert_text(r, "ports.0.name", "data0");
+	assert_true(json_is_true(at(r, "ports.0.up")));
+	assert_text(r, "ports.0.addresses.0.address", "192.0.2.2/24");
+	assert_text(r, "ports.0.addresses.1.address", "2001:db8::2/64");
+	assert_number(r, "sessions", 1);
+	assert_number(r, "devices.authorized", 0);
+	assert_number(r, "devices.pending", 0);
+	assert_number(r, "devices.denied", 0);
+	assert_number(r, "devices.accepted", 2);
+	assert_text(r, "settings.legacy-auth-mode", "disable");
+	assert_int_equal(json_array_size(at(r, "alarms")), 0);
+	json_decref(r);
+}
+
+static void single_words_may_have_the_verb_show(void **state)
+{
+	static const char *const pairs[][2] = {
+		{"status", "status.show"}, {"version", "version.show"}};
+
+	for (unsigned i = 0; i < 2; i++) {
+		json_t *a = harness_result(*state, pairs[i][0], NULL);
+		json_t *b = harness_result(*state, pairs[i][1], NULL);
+
+		assert_true(json_equal(at(a, "version"), at(b, "version")));
+		json_decref(a);
+		json_decref(b);
+	}
+	json_decref(harness_result(*state, "top.show", NULL));
+}
+
+static void port_list_tells_all_of_a_port(void **state)
+{
+	struct harness *h = *state;
+	json_t *r;
+
+	h->dp->ports[0].speed_mbps = 10000;
+	h->dp->ports[0].net.arp_in = 5;
+	r = harness_result(h, "port.list", NULL);
+	assert_text(r, "ports.0.driver", "net_fake");
+	assert_text(r, "ports.0.mac", "00:00:00:00:00:00");
+	assert_number(r, "ports.0.speed_mbps", 10000);
+	assert_true(json_is_null(at(r, "ports.0.vlan")));
+	assert_number(r, "ports.0.net.arp_in", 5);
+	assert_true(json_is_null(at(r, "ports.0.wire.missed")));
+	json_decref(r);
+}
+
+static void account_list_adds_up_and_brings_run_and_life_together(void **state)
+{
+	struct harness *h = *state;
+	json_t *r, *a;
+	int64_t sum = 0;
+	size_t i;
+
+	strcpy(h->dp->journal.life[0].name, "FGT-A");
+	h->dp->journal.life[0].d.stored = 5000;
+	h->dp->journal.life[0].d.first_seen_ns = 1700000000000000000;
+	strcpy(h->dp->journal.life[1].name, "GONE");
+	h->dp->journal.life[1].d.stored = 7;
+	h->dp->journal.life[1].d.dropped[DROP_disk_full] = 2;
+	h->dp->journal.life_count = 2;
+	r = harness_result(h, "account.list", NULL);
+
+	assert_int_equal(json_array_size(at(r, "accounts")), 3);
+	assert_text(r, "accounts.0.device", "192.0.2.7");
+	assert_text(r, "accounts.1.device", "FGT-A");
+	assert_number(r, "accounts.1.received", 100);
+	assert_number(r, "accounts.1.stored", 90);
+	assert_number(r, "accounts.1.dropped.no_block", 10);
+	assert_number(r, "accounts.1.life.stored", 5000);
+	assert_text(r, "accounts.1.life.first_seen", "2023-11-14T22:13:20.000000000Z");
+	assert_text(r, "accounts.1.last_seen", "2025-01-01T00:00:01.000000001Z");
+	assert_text(r, "accounts.2.device", "GONE");
+	assert_number(r, "accounts.2.received", 0);
+	assert_true(json_is_null(at(r, "accounts.2.first_seen")));
+	assert_number(r, "accounts.2.life.dropped.disk_full", 2);
+	/* In lists, a device has only reasons that happened; the total has all. */
+	assert_int_equal(json_object_size(at(r, "accounts.1.dropped")), 1);
+	assert_int_equal(json_object_size(at(r, "total.dropped")), DROP_REASON_COUNT);
+	json_array_foreach(at(r, "accounts"), i, a) sum += json_integer_value(at(a, "received"));
+	assert_number(r, "total.received", sum);
+	assert_number(r, "total.life.stored", 5007);
+	assert_true(json_is_null(at(r, "total.device")));
+	assert_number(r, "wire.packets", 30);
+	assert_number(r, "wire.accepted", 28);
+	assert_number(r, "wire.rejected.bad_checksum", 2);
+	json_decref(r);
+}
+
+static void account_list_of_ten_thousand_devices_is_one_line(void **state)
+{
+	struct harness *h = *state;
+	json_t *r;
+
+	h->dp->many = 10000;
+	r = harness_result(h, "account.list", NULL);
+	assert_int_equal(json_array_size(at(r, "accounts")), 10002);
+	assert_text(r, "accounts.10001.device", "many-009999");
+	json_decref(r);
+}
+
+static void account_show_knows_one_all_or_none(void **state)
+{
+	json_t *r = harness_result(*state, "account.show", "{\"device\":\"FGT-A\"}");
+
+	assert_text(r, "device", "FGT-A");
+	assert_number(r, "received", 100);
+	assert_number(r, "dropped.ring_full", 0);
+	assert_int_equal(json_array_size(at(r, "gaps")), 0);
+	json_decref(r);
+	r = harness_result(*state, "account.show", NULL);
+	assert_number(r, "received", 120);
+	json_decref(r);
+	r = harness_error(*state, "account.show", "{\"device\":\"nobody\"}");
+	assert_reason(r, "not_found");
+	assert_contains(json_string_value(at(r, "message")), "nobody");
+	json_decref(r);
+}
+
+static void a_device_name_that_is_no_utf8_does_not_break_the_list(void **state)
+{
+	struct harness *h = *state;
+	json_t *r;
+
+	fake_account(h->dp, "bad-\xff\xfe", 10);
+	r = harness_result(h, "account.list", NULL);
+	assert_text(r, "accounts.2.device", "bad-\xef\xbf\xbd\xef\xbf\xbd");
+	json_decref(r);
+	r = harness_result(h, "top", NULL);
+	assert_int_equal(json_array_size(at(r, "devices")), 3);
+	json_decref(r);
+}
+
+static void devices_are_accepted_with_the_times_of_their_life(void **state)
+{
+	struct harness *h = *state;
+	json_t *r;
+
+	strcpy(h->dp->journal.life[0].name, "FGT-A");
+	h->dp->journal.life[0].d.first_seen_ns = 1700000000000000000;
+	h->dp->journal.life_count = 1;
+	r = harness_result(h, "device.list", NULL);
+	assert_int_equal(json_array_size(at(r, "devices")), 2);
+	assert_text(r, "devices.1.device", "FGT-A");
+	assert_text(r, "devices.1.state", "accepted");
+	assert_text(r, "devices.1.first_seen", "2023-11-14T22:13:20.000000000Z");
+	assert_text(r, "devices.1.last_seen", "2025-01-01T00:00:01.000000001Z");
+	json_decref(r);
+	r = harness_result(h, "device.show", "{\"device\":\"FGT-A\"}");
+	assert_text(r, "device", "FGT-A");
+	json_decref(r);
+	r = harness_error(h, "device.show", "{\"device\":\"x\"}");
+	assert_reason(r, "not_found");
+	json_decref(r);
+}
+
+static void gaps_are_none_so_far(void **state)
+{
+	json_t *r = harness_result(*state, "gap.list", NULL);
+
+	assert_int_equal(json_array_size(at(r, "gaps")), 0);
+	json_decref(r);
+	r = harness_result(*state, "gap.list", "{\"device\":\"FGT-A\"}");
+	json_decref(r);
+	r = harness_error(*state, "gap.list", "{\"device\":\"x\"}");
+	assert_reason(r, "not_found");
+	json_decref(r);
+}
+
+static void refusals_are_counted_by_reason(void **state)
+{
+	struct harness *h = *state;
+	json_t *r;
+
+	h->dp->refusals[REFUSAL_session_limit] = 3;
+	r = harness_result(h, "refusal.list", NULL);
+	assert_int_equal(json_array_size(at(r, "refusals")), 1);
+	assert_text(r, "refusals.0.reason", "session_limit");
+	assert_number(r, "refusals.0.count", 3);
+	json_decref(r);
+}
+
+static void session_list_filters_and_bounds(void **state)
+{
+	struct harness *h = *state;
+	json_t *r;
+
+	h->dp->sessions[1] = h->dp->sessions[0];
+	h->dp->sessions[1].id = 42;
+	strcpy(h->dp->sessions[1].device, "other");
+	h->dp->sessions_count = 2;
+	r = harness_result(h, "session.list", NULL);
+	assert_int_equal(json_array_size(at(r, "sessions")), 2);
+	assert_number(r, "sessions.0.id", 41);
+	assert_text(r, "sessions.0.peer", "192.0.2.7");
+	assert_number(r, "sessions.0.peer_port", 40000);
+	assert_text(r, "sessions.0.kind", "lines");
+	json_decref(r);
+	r = harness_result(h, "session.list", "{\"device\":\"other\"}");
+	assert_int_equal(json_array_size(at(r, "sessions")), 1);
+	assert_number(r, "sessions.0.id", 42);
+	json_decref(r);
+	r = harness_result(h, "session.list", "{\"limit\":1}");
+	assert_int_equal(json_array_size(at(r, "sessions")), 1);
+	assert_number(r, "skipped", 1);
+	json_decref(r);
+	h->dp->workers_dead = true;
+	r = harness_error(h, "session.list", NULL);
+	assert_reason(r, "timeout");
+	json_decref(r);
+}
+
+static void session_kill_is_audited_and_told(void **state)
+{
+	struct harness *h = *state;
+	json_t *r = harness_result(h, "session.kill", "{\"id\":41}");
+
+	assert_true(json_is_true(at(r, "killed")));
+	json_decref(r);
+	assert_int_equal(h->dp->sessions_count, 0);
+	r = harness_result(h, "audit.list", NULL);
+	assert_text(r, "audit.0.what", "session.kill");
+	assert_text(r, "audit.0.target", "41");
+	assert_text(r, "audit.0.who", "root");
+	assert_number(r, "audit.0.uid", 0);
+	assert_number(r, "audit.0.pid", 4711);
+	assert_contains(json_string_value(at(r, "audit.0.before")), "192.0.2.7 port 40000");
+	json_decref(r);
+	assert_int_equal(fake_events(h->dp, "action=\"session-kill\""), 1);
+	r = harness_error(h, "session.kill", "{\"id\":41}");
+	assert_reason(r, "not_found");
+	json_decref(r);
+	h->dp->workers_dead = true;
+	r = harness_error(h, "session.kill", "{\"id\":41}");
+	assert_reason(r, "timeout");
+	json_decref(r);
+}
+
+static void journal_list_and_status(void **state)
+{
+	struct harness *h = *state;
+	json_t *r = harness_result(h, "journal.list", NULL);
+
+	assert_int_equal(json_array_size(at(r, "segments")), 2);
+	assert_text(r, "segments.1.name", "000000000000000b.zst");
+	assert_true(json_is_true(at(r, "segments.0.finished")));
+	assert_true(json_is_false(at(r, "segments.1.finished")));
+	json_decref(r);
+	r = harness_result(h, "journal.status", NULL);
+	assert_text(r, "state", "running");
+	assert_number(r, "pool_free", 60);
+	assert_number(r, "commit_p99_us", 2500);
+	json_decref(r);
+	h->dp->journal.refuse_open = true;
+	r = harness_error(h, "journal.list", NULL);
+	assert_reason(r, "failed");
+	assert_contains(json_string_value(at(r, "message")), "no such directory");
+	json_decref(r);
+}
+
+static void journal_verify_reports_findings_up_to_a_bound(void **state)
+{
+	struct harness *h = *state;
+	json_t *r;
+
+	h->dp->journal.findings = 1100;
+	r = harness_result(h, "journal.verify", NULL);
+	assert_int_equal(json_array_size(at(r, "findings")), 1000);
+	assert_number(r, "omitted", 100);
+	assert_text(r, "findings.0.kind", "torn_tail");
+	assert_text(r, "findings.1.kind", "corruption");
+	assert_number(r, "corrupt", 550);
+	json_decref(r);
+}
+
+static void one_verify_at_a_time_and_nothing_waits_for_it(void **state)
+{
+	struct harness *h = *state;
+	int fd = harness_connect(h);
+	json_t *r;
+
+	h->dp->journal.verify_waits = true;
+	harness_send(fd, "{\"jsonrpc\":\"2.0\",\"id\":\"v\",\"method\":\"journal.verify\"}\n");
+	harness_settle(h);
+	json_decref(harness_result(h, "status", NULL));
+	r = harness_error(h, "journal.verify", NULL);
+	assert_reason(r, "busy");
+	json_decref(r);
+	pthread_mutex_lock(&h->dp->journal.mutex);
+	h->dp->journal.verify_waits = false;
+	pthread_cond_signal(&h->dp->journal.verify_go);
+	pthread_mutex_unlock(&h->dp->journal.mutex);
+	r = harness_read(h, fd);
+	assert_text(r, "id", "v");
+	assert_number(r, "result.schema", 1);
+	json_decref(r);
+	json_decref(harness_result(h, "journal.verify", NULL));
+	close(fd);
+}
+
+static void journal_resume_only_after_a_failure(void **state)
+{
+	struct harness *h = *state;
+	json_t *r = harness_error(h, "journal.resume", NULL);
+
+	assert_reason(r, "invalid");
+	json_decref(r);
+	h->dp->journal.state = JOURNAL_FAILED;
+	strcpy(h->dp->journal.last_error, "fdatasync: Input/output error");
+	r = harness_result(h, "status", NULL);
+	assert_text(r, "state", "failed");
+	assert_text(r, "alarms.0.name", "journal_failed");
+	assert_contains(json_string_value(at(r, "alarms.0.text")), "fdatasync");
+	json_decref(r);
+	h->dp->journal.refuse_resume = true;
+	r = harness_error(h, "journal.resume", NULL);
+	assert_reason(r, "journal_failed");
+	json_decref(r);
+	h->dp->journal.refuse_resume = false;
+	r = harness_result(h, "journal.resume", NULL);
+	assert_text(r, "state", "running");
+	json_decref(r);
+	r = harness_result(h, "status", NULL);
+	assert_text(r, "state", "ready");
+	assert_int_equal(json_array_size(at(r, "alarms")), 0);
+	json_decref(r);
+	r = harness_result(h, "audit.list", NULL);
+	assert_text(r, "audit.0.what", "journal.resume");
+	assert_text(r, "audit.0.before", "failed");
+	assert_text(r, "audit.0.after", "running");
+	json_decref(r);
+	assert_int_equal(fake_events(h->dp, "action=\"alarm\" alarm=\"journal_failed\""), 1);
+	assert_int_equal(fake_events(h->dp, "action=\"alarm-end\" alarm=\"journal_failed\""), 1);
+}
+
+static void a_full_disk_is_a_hold(void **state)
+{
+	struct harness *h = *state;
+	json_t *r;
+
+	h->dp->journal.state = JOURNAL_HOLD_DISK_FULL;
+	r = harness_result(h, "status", NULL);
+	assert_text(r, "state", "hold");
+	assert_text(r, "alarms.0.name", "journal_hold");
+	json_decref(r);
+}
+
+static void settings_persist_and_are_audited(void **state)
+{
+	struct harness *h = *state;
+	json_t *r = harness_result(h, "settings.list", NULL);
+
+	assert_int_equal(json_array_size(at(r, "settings")), 3);
+	json_decref(r);
+	r = harness_result(h, "settings.set", "{\"name\":\"lcore-watchdog\",\"value\":\"10s\"}");
+	assert_text(r, "value", "10s");
+	assert_text(r, "changed_by", "root");
+	json_decref(r);
+	harness_stop(h);
+	harness_start(h);
+	r = harness_result(h, "settings.get", "{\"name\":\"lcore-watchdog\"}");
+	assert_text(r, "value", "10s");
+	assert_text(r, "default", "5s");
+	json_decref(r);
+	r = harness_result(h, "audit.list", "{\"limit\":1}");
+	assert_int_equal(json_array_size(at(r, "audit")), 1);
+	assert_text(r, "audit.0.what", "settings.set");
+	assert_text(r, "audit.0.target", "lcore-watchdog");
+	assert_text(r, "audit.0.before", "5s");
+	assert_text(r, "audit.0.after", "10s");
+	json_decref(r);
+}
+
+static void settings_that_cannot_be_are_refused_by_name(void **state)
+{
+	static const struct {
+		const char *params, *reason, *says;
+	} v[] = {
+		{"{\"name\":\"lcore-watchdog\",\"value\":\"10\"}", "invalid", "1s to 300s"},
+		{"{\"name\":\"lcore-watchdog\",\"value\":\"1500ms\"}", "invalid", "whole seconds"},
+		{"{\"name\":\"event-level\",\"value\":\"loud\"}", "invalid", "debug"},
+		{"{\"name\":\"legacy-auth-mode\",\"value\":\"enable\"}", "not_available",
+			"not available yet"},
+		{"{\"name\":\"legacy-auth-mode\",\"value\":\"maybe\"}", "invalid",
+			"enable or disable"},
+		{"{\"name\":\"legacy-auth\",\"value\":\"enable\"}", "not_found", "no setting"},
+		{"{\"name\":\"lcore-watchdgo\",\"value\":\"1s\"}", "not_found", "lcore-watchdog?"},
+		{"{\"name\":\"event-level\",\"value\":5}", "invalid", "value"},
+	};
+
+	for (unsigned i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		json_t *e = harness_error(*state, "settings.set", v[i].params);
+
+		assert_reason(e, v[i].reason);
+		assert_contains(json_string_value(at(e, "message")), v[i].says);
+		json_decref(e);
+	}
+	json_decref(harness_result(
+		*state, "settings.set", "{\"name\":\"legacy-auth-mode\",\"value\":\"disable\"}"));
+}
+
+static void the_event_level_takes_effect_at_once(void **state)
+{
+	struct harness *h = *state;
+	unsigned before;
+
+	json_decref(harness_result(
+		h, "settings.set", "{\"name\":\"event-level\",\"value\":\"critical\"}"));
+	before = h->dp->events_count;
+	json_decref(harness_result(h, "session.kill", "{\"id\":41}"));
+	assert_int_equal(h->dp->events_count, before);
+}
+
+static void audit_is_paged_newest_first(void **state)
+{
+	struct harness *h = *state;
+	int64_t last;
+	char params[64];
+	json_t *r;
+
+	for (int i = 1; i <= 5; i++) {
+		snprintf(params, sizeof(params), "{\"name\":\"lcore-watchdog\",\"value\":\"%ds\"}",
+			i);
+		json_decref(harness_result(h, "settings.set", params));
+	}
+	r = harness_result(h, "audit.list", "{\"limit\":2}");
+	assert_int_equal(json_array_size(at(r, "audit")), 2);
+	assert_text(r, "audit.0.after", "5s");
+	assert_text(r, "audit.1.after", "4s");
+	last = json_integer_value(at(r, "audit.1.id"));
+	json_decref(r);
+	snprintf(params, sizeof(params), "{\"limit\":10,\"before_id\":%lld}", (long long)last);
+	r = harness_result(h, "audit.list", params);
+	assert_int_equal(json_array_size(at(r, "audit")), 3);
+	assert_text(r, "audit.0.after", "3s");
+	json_decref(r);
+}
+
+static void top_gives_rates_between_samples(void **state)
+{
+	struct harness *h = *state;
+	json_t *r = harness_result(h, "top", NULL);
+
+	assert_number(r, "total.received", 120);
+	assert_true(json_real_value(at(r, "interval_s")) == 0);
+	json_decref(r);
+	/* As if the sample were two seconds old. */
+	*(uint64_t *)(void *)h->c->top -= 2000000;
+	h->dp->accounts[1].received += 1000;
+	h->dp->lcores[0].total_ns += 1000;
+	h->dp->lcores[0].busy_ns += 250;
+	r = harness_result(h, "top", "{\"limit\":1}");
+	assert_int_equal(json_array_size(at(r, "devices")), 1);
+	assert_text(r, "devices.0.device", "192.0.2.7");
+	assert_true(json_real_value(at(r, "devices.0.logs_per_s")) > 300);
+	assert_true(json_real_value(at(r, "logs_per_s")) > 300);
+	assert_true(json_real_value(at(r, "lcores.0.busy")) == 0.25);
+	json_decref(r);
+}
+
+static void wait_ready_waits_for_address_and_own_events(void **state)
+{
+	struct harness *h = *state;
+	int fd = harness_connect(h);
+	struct dp_account *own;
+	json_t *r;
+
+	h->dp->ports[0].addresses[1].state = "tentative";
+	harness_send(fd, "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"wait.ready\",\"params\":{"
+			 "\"timeout_s\":5}}\n");
+	harness_settle(h);
+	own = fake_account(h->dp, "test-node", 3);
+	own->pending = 1;
+	h->dp->ports[0].addresses[1].state = "valid";
+	harness_settle(h);
+	assert_non_null(h->c->waiters);
+	own->pending = 0;
+	r = harness_read(h, fd);
+	assert_true(json_is_true(at(r, "result.ready")));
+	json_decref(r);
+	assert_null(h->c->waiters);
+	close(fd);
+}
+
+static void wait_ready_gives_up_in_time(void **state)
+{
+	struct harness *h = *state;
+	json_t *e;
+
+	h->dp->ports[0].up = false;
+	e = harness_error(h, "wait.ready", "{\"timeout_s\":0.05}");
+	assert_reason(e, "timeout");
+	json_decref(e);
+	/* One who goes away while waiting leaves nothing behind. */
+	int fd = harness_connect(h);
+
+	harness_send(fd, "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"wait.ready\"}\n");
+	harness_settle(h);
+	assert_non_null(h->c->waiters);
+	close(fd);
+	harness_settle(h);
+	assert_null(h->c->waiters);
+}
+
+static void a_request_can_be_cancelled(void **state)
+{
+	struct harness *h = *state;
+	int fd = harness_connect(h);
+	json_t *r;
+
+	h->dp->ports[0].up = false;
+	harness_send(fd, "{\"jsonrpc\":\"2.0\",\"id\":\"w\",\"method\":\"wait.ready\"}\n"
+			 "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"request.cancel\",\"params\":"
+			 "{\"id\":\"w\"}}\n");
+	r = harness_read(h, fd);
+	assert_text(r, "id", "w");
+	assert_reason(at(r, "error"), "cancelled");
+	json_decref(r);
+	r = harness_read(h, fd);
+	assert_true(json_is_true(at(r, "result.cancelled")));
+	json_decref(r);
+	close(fd);
+	r = harness_error(h, "request.cancel", "{\"id\":\"w\"}");
+	assert_reason(r, "not_found");
+	json_decref(r);
+}
+
+static void a_port_that_goes_down_and_a_taken_address_are_alarms(void **state)
+{
+	struct harness *h = *state;
+	json_t *r = harness_result(h, "wait.ready", NULL);
+
+	json_decref(r);
+	h->dp->ports[0].up = false;
+	h->dp->ports[0].addresses[0].state = "duplicate";
+	h->c->next_tick_us = 0;
+	r = harness_result(h, "status", NULL);
+	assert_text(r, "state", "degraded");
+	assert_int_equal(json_array_size(at(r, "alarms")), 2);
+	json_decref(r);
+	h->dp->ports[0].up = true;
+	h->dp->ports[0].addresses[0].state = "valid";
+	h->c->next_tick_us = 0;
+	r = harness_result(h, "status", NULL);
+	assert_text(r, "state", "ready");
+	json_decref(r);
+}
+
+static void a_stuck_lcore_is_named(void **state)
+{
+	struct harness *h = *state;
+	json_t *r;
+
+	h->dp->lcores[1].sleeping = false;
+	h->c->next_tick_us = 0;
+	harness_settle(h);
+	assert_int_equal(h->c->stuck, 0);
+	for (unsigned i = 0; i < 2; i++)
+		h->c->watchdog.v[i].moved_us -= 6000000;
+	h->c->next_tick_us = 0;
+	r = harness_result(h, "status", NULL);
+	assert_text(r, "state", "degraded");
+	assert_text(r, "alarms.0.name", "lcore_stuck");
+	assert_text(r, "alarms.0.subject", "lcore 2");
+	assert_contains(json_string_value(at(r, "alarms.0.text")), "lcore 2 (worker) on cpu 1");
+	json_decref(r);
+	assert_int_equal(fake_events(h->dp, "alarm=\"lcore_stuck\""), 1);
+	h->dp->lcores[1].heartbeat++;
+	h->c->next_tick_us = 0;
+	r = harness_result(h, "status", NULL);
+	assert_text(r, "state", "ready");
+	json_decref(r);
+}
+
+static void parts_not_built_yet_are_named(void **state)
+{
+	static const char *const v[] = {
+		"debug.start", "device.authorize", "user.add", "cert.list", "tls.show"};
+
+	for (unsigned i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		json_t *e = harness_error(*state, v[i], "{\"whatever\":1}");
+
+		assert_number(e, "code", -32000);
+		assert_reason(e, "not_available");
+		assert_contains(json_string_value(at(e, "message")), "not available yet");
+		json_decref(e);
+	}
+}
+
+static void method_list_has_every_method_with_its_role(void **state)
+{
+	json_t *r = harness_result(*state, "method.list", NULL);
+	size_t i;
+	json_t *m;
+	int found = 0;
+
+	json_array_foreach(at(r, "methods"), i, m)
+	{
+		if (strcmp(json_string_value(at(m, "name")), "session.kill") == 0) {
+			assert_text(m, "role", "write");
+			assert_text(m, "params.0.name", "id");
+			found++;
+		}
+	}
+	assert_int_equal(found, 1);
+	json_decref(r);
+}
+
+static void the_start_is_told_with_its_notes(void **state)
+{
+	struct harness *h = *state;
+
+	harness_settle(h);
+	assert_int_equal(fake_events(h->dp, "action=\"start\""), 1);
+	assert_int_equal(fake_events(h->dp, "devid=\"test-node\""), h->dp->events_count);
+	assert_int_equal(fake_events(h->dp, "msg=\"no hugepages\""), 1);
+	assert_int_equal(fake_events(h->dp, "msg=\"second note\""), 1);
+	assert_int_equal(fake_events(h->dp, "action=\"journal-open\""), 1);
+	assert_int_equal(fake_events(h->dp, "action=\"ready\""), 1);
+	harness_stop(h);
+	assert_int_equal(fake_events(h->dp, "action=\"stop\""), 1);
+}
+
+static void the_serial_is_drawn_once(void **state)
+{
+	struct harness *h = *state;
+	json_t *a = harness_result(h, "status", NULL), *b;
+
+	harness_stop(h);
+	harness_start(h);
+	b = harness_result(h, "status", NULL);
+	assert_true(json_equal(at(a, "node"), at(b, "node")));
+	json_decref(a);
+	json_decref(b);
+}
+
+static void own_events_that_find_no_block_are_counted(void **state)
+{
+	struct harness *h = *state;
+
+	harness_settle(h);
+	h->dp->refuse_events = true;
+	json_decref(harness_result(h, "session.kill", "{\"id\":41}"));
+	assert_int_equal(h->c->events.lost, 1);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(status_has_the_shape_of_interfaces),
+		T(single_words_may_have_the_verb_show),
+		T(port_list_tells_all_of_a_port),
+		T(account_list_adds_up_and_brings_run_and_life_together),
+		T(account_list_of_ten_thousand_devices_is_one_line),
+		T(account_show_knows_one_all_or_none),
+		T(a_device_name_that_is_no_utf8_does_not_break_the_list),
+		T(devices_are_accepted_with_the_times_of_their_life),
+		T(gaps_are_none_so_far),
+		T(refusals_are_counted_by_reason),
+		T(session_list_filters_and_bounds),
+		T(session_kill_is_audited_and_told),
+		T(journal_list_and_status),
+		T(journal_verify_reports_findings_up_to_a_bound),
+		T(one_verify_at_a_time_and_nothing_waits_for_it),
+		T(journal_resume_only_after_a_failure),
+		T(a_full_disk_is_a_hold),
+		T(settings_persist_and_are_audited),
+		T(settings_that_cannot_be_are_refused_by_name),
+		T(the_event_level_takes_effect_at_once),
+		T(audit_is_paged_newest_first),
+		T(top_gives_rates_between_samples),
+		T(wait_ready_waits_for_address_and_own_events),
+		T(wait_ready_gives_up_in_time),
+		T(a_request_can_be_cancelled),
+		T(a_port_that_goes_down_and_a_taken_address_are_alarms),
+		T(a_stuck_lcore_is_named),
+		T(parts_not_built_yet_are_named),
+		T(method_list_has_every_method_with_its_role),
+		T(the_start_is_told_with_its_notes),
+		T(the_serial_is_drawn_once),
+		T(own_events_that_find_no_block_are_counted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
