@@ -58,7 +58,7 @@ static void become_valid(struct net_port *p, unsigned i, const struct net_out *o
 	announce(p, a, out);
 	if (i == p->own.link_local)
 		mld_has_source(p, now);
-	neigh_ask_gateways(p, a->v4, out, now);
+	neigh_ask_gateways(p, &a->addr, out, now);
 }
 
 /* One stage; returns when the next is due. */

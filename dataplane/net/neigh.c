@@ -216,12 +216,13 @@ uint32_t neigh_want(struct net_port *p, const struct ip_addr *addr, const struct
 	return i;
 }
 
-void neigh_ask_gateways(struct net_port *p, bool v4, const struct net_out *out, uint64_t now)
+void neigh_ask_gateways(struct net_port *p, const struct ip_addr *source, const struct net_out *out,
+	uint64_t now)
 {
 	for (uint32_t g = 0; g < p->neigh.gateways; g++) {
 		uint32_t i = p->neigh.gateway[g];
 
-		if (ip_addr_is_v4(&p->neigh.n[i].addr) == v4 && !has_mac(p, i))
+		if (own_source(&p->own, &p->neigh.n[i].addr) == source && !has_mac(p, i))
 			begin_asking(p, i, NULL, out, now);
 	}
 }

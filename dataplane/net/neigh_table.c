@@ -48,7 +48,8 @@ bool neigh_table_init(struct neigh_table *t, const struct net_config *cfg, uint6
 		buckets *= 2;
 	t->bucket_mask = buckets - 1;
 	t->bucket = malloc(buckets * sizeof(*t->bucket));
-	t->slot = aligned_alloc(64, (t->capacity + 1) * sizeof(*t->slot));
+	/* Aligned to its size, so that an entry lies in one cache line. */
+	t->slot = aligned_alloc(sizeof(*t->slot), (t->capacity + 1) * sizeof(*t->slot));
 	t->n = calloc(t->capacity + 1, sizeof(*t->n));
 	t->used = malloc((t->capacity + 1) * sizeof(*t->used));
 	if (!t->bucket || !t->slot || !t->n || !t->used)
