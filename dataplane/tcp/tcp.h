@@ -41,7 +41,7 @@ struct tcp_rx {
 	uint32_t len;
 	void *buf;
 	uint32_t buf_size;
-	bool ce;    /* the packet carried ECN CE; ignored today */
+	bool ce; /* the packet carried ECN CE; ignored today */
 };
 
 /*
@@ -56,21 +56,31 @@ struct tcp_tx {
 	uint32_t payload_len;
 };
 
+/*
+ * Inside of a callback every call on any connection is allowed, tcp_abort() too; tcp_input(),
+ * tcp_expire() and tcp_flush() are not. For every ACCEPTED there is exactly one CLOSED, and it is
+ * the last event.
+ */
 enum tcp_event {
-	TCP_EV_ACCEPTED,  /* handshake complete; set the user pointer now */
-	TCP_EV_READABLE,  /* new in-order bytes */
-	TCP_EV_WRITABLE,  /* room in the send buffer again, after a short tcp_write() */
-	TCP_EV_PEER_FIN,  /* the peer sends no more; unread bytes can still be read */
-	TCP_EV_CLOSED,    /* gone (reset, timeout, or both sides closed); last event; the connection is
-	                     freed when the callback returns; unread bytes can be read inside of it */
+	TCP_EV_ACCEPTED, /* handshake complete; set the user pointer now */
+	TCP_EV_READABLE, /* new in-order bytes */
+	TCP_EV_WRITABLE, /* room in the send buffer again, after a short tcp_write() */
+	TCP_EV_PEER_FIN, /* the peer sends no more; unread bytes can still be read */
+	/*
+	 * Gone; the connection is freed when the callback returns. After a reset or timeout it
+	 * comes at once, and unread bytes can be read inside of it. Where both sides have closed
+	 * it waits until all bytes have been consumed (it comes from the tcp_flush() that follows),
+	 * for fin_wait2_us at the longest.
+	 */
+	TCP_EV_CLOSED,
 };
 
 enum tcp_close_reason {
 	TCP_CLOSED_NORMALLY,
-	TCP_CLOSED_RESET,     /* by the peer */
-	TCP_CLOSED_TIMEOUT,   /* no answer to data, probes or keepalives */
-	TCP_CLOSED_ABORTED,   /* tcp_abort() */
-	TCP_CLOSED_PRESSURE,  /* memory bound */
+	TCP_CLOSED_RESET,    /* by the peer */
+	TCP_CLOSED_TIMEOUT,  /* no answer to data, probes or keepalives */
+	TCP_CLOSED_ABORTED,  /* tcp_abort() */
+	TCP_CLOSED_PRESSURE, /* memory bound */
 };
 
 struct tcp_ops {
@@ -83,28 +93,33 @@ struct tcp_ops {
 	void *(*buf_alloc)(void *ctx, uint8_t **data, uint32_t *capacity, uint32_t *buf_size);
 	/* The MTU of the way to `dst` (link MTU or a validated smaller path MTU is kept by TCP). */
 	uint32_t (*mtu)(void *ctx, const struct ip_addr *dst);
-	/* May a new connection be made to this port, from there? false: RST (silence if `*drop`). */
+	/* May a new connection be made to this port, from there? No: RST, or silence if `*drop`. */
 	bool (*listening)(void *ctx, const struct ip_flow *flow, bool *drop);
 	/* 64 random bits. */
 	uint64_t (*random)(void *ctx);
 };
 
 struct tcp_config {
-	uint32_t max_conns;      /* established and closing */
-	uint32_t max_half_open;  /* SYN table; past it SYN cookies */
-	uint32_t max_time_wait;
-	uint32_t rcv_buf;        /* per connection, by true size, e.g. 256 KiB */
-	uint64_t rcv_buf_total;  /* all connections, by true size */
-	uint32_t snd_buf;        /* per connection, e.g. 64 KiB */
-	uint32_t delayed_ack_us; /* 40 ms; every second full-sized segment is acknowledged at once */
+	uint32_t max_conns;	 /* established and closing */
+	uint32_t max_half_open;	 /* SYN table; past it SYN cookies */
+	uint32_t max_time_wait;	 /* past it the oldest goes */
+	uint32_t rcv_buf;	 /* per connection, by true size; half of it is offered as window */
+	uint64_t rcv_buf_total;	 /* all connections, by true size */
+	uint32_t snd_buf;	 /* per connection, e.g. 64 KiB */
+	uint64_t snd_buf_total;	 /* all connections; past it each still has one block of 2 KiB */
+	uint32_t delayed_ack_us; /* every second full-sized segment is acknowledged at once */
 	uint32_t rto_min_us, rto_max_us;
-	uint32_t syn_retries, data_retries;
+	uint32_t syn_retries;  /* at most 7 */
+	uint32_t data_retries; /* timeouts in a row until the connection is given up */
 	uint32_t time_wait_us;
-	uint32_t keepalive_idle_us, keepalive_interval_us;
+	uint64_t keepalive_idle_us; /* 0: no keepalives */
+	uint32_t keepalive_interval_us;
 	uint32_t keepalive_probes;
-	uint32_t fin_wait2_us;
-	bool cookies_always;     /* for tests */
-	struct siphash_key key;  /* ISN (RFC 6528), cookies, table hash */
+	uint32_t fin_wait2_us;	 /* without a segment from the peer, after we closed */
+	uint32_t challenge_acks; /* per connection in 5 s (RFC 5961 section 7) */
+	uint32_t replies_per_s;	 /* RSTs, and ACKs in TIME-WAIT: all connections together */
+	bool cookies_always;	 /* for tests */
+	struct siphash_key key;	 /* ISN (RFC 6528), cookies, table hash */
 };
 
 /* Sane defaults for everything but `key`. */
@@ -115,10 +130,13 @@ struct tcp_counters {
 	uint64_t ooo_queued, ooo_dropped, dup_segments, out_of_window, bad_header, bad_ack;
 	uint64_t syn_received, syn_cookies_sent, syn_cookies_ok, syn_cookies_bad, syn_dropped;
 	uint64_t accepted, closed, reset_in, reset_out, challenge_acks, challenge_limited;
-	uint64_t no_listener, conn_limit, pressure_drops, coalesced, zero_windows, probes, keepalives;
+	uint64_t no_listener, conn_limit, pressure_drops, coalesced, zero_windows;
+	uint64_t probes, keepalives;
 	uint64_t paws_rejected, time_wait_reused, delayed_acks;
+	uint64_t time_wait_evicted, replies_limited, snd_pool_limited, ooo_pruned;
+	uint64_t pmtu_reduced, pmtu_doubted, icmp_ignored;
 	uint64_t conns, half_open, time_wait; /* gauges */
-	uint64_t rcv_bytes_held;              /* gauge, by true size */
+	uint64_t rcv_bytes_held;	      /* gauge, by true size */
 };
 
 /*
@@ -131,10 +149,10 @@ void tcp_stack_free(struct tcp_stack *s);
 
 enum tcp_verdict {
 	TCP_OK,
-	TCP_REJECT_HEADER,        /* wire reason bad_header */
-	TCP_REJECT_WINDOW,        /* wire reason tcp_out_of_window */
-	TCP_REJECT_NO_LISTENER,   /* wire reason no_listener */
-	TCP_REJECT_RESET,         /* wire reason tcp_reset: segment of a connection that is not there */
+	TCP_REJECT_HEADER,	/* wire reason bad_header */
+	TCP_REJECT_WINDOW,	/* wire reason tcp_out_of_window */
+	TCP_REJECT_NO_LISTENER, /* wire reason no_listener */
+	TCP_REJECT_RESET, /* wire reason tcp_reset: segment of a connection that is not there */
 };
 
 /* Feeds one segment. Events and output may be called back from inside. */
@@ -147,11 +165,21 @@ enum tcp_verdict tcp_input(struct tcp_stack *s, const struct tcp_rx *seg, uint64
 void tcp_icmp(struct tcp_stack *s, const struct ip_flow *ours, uint32_t quoted_seq, uint32_t mtu,
 	uint64_t now);
 
-/* The next instant at which tcp_expire() has something to do; UINT64_MAX: none. */
+/*
+ * The next instant at which tcp_expire() has something to do (it may turn out to be nothing);
+ * UINT64_MAX: none. Never in the future while something waits for tcp_flush().
+ */
 uint64_t tcp_next_deadline(const struct tcp_stack *s);
-/* Runs due timers, at most `budget` of them; returns how many ran. */
+/*
+ * Runs due timers, at most `budget` of them, then does as tcp_flush() does; returns how many ran.
+ * What is left over keeps tcp_next_deadline() in the past.
+ */
 unsigned tcp_expire(struct tcp_stack *s, uint64_t now, unsigned budget);
-/* Sends acknowledgements that were put off to the end of the round (one per connection). */
+/*
+ * Sends what was put off to the end of the round: one acknowledgement per connection,
+ * retransmissions and data that acknowledgements have made room for, the rest of what was written.
+ * Call it after each round, last.
+ */
 void tcp_flush(struct tcp_stack *s, uint64_t now);
 
 struct tcp_span {
@@ -170,7 +198,11 @@ uint32_t tcp_unread(const struct tcp_conn *c);
 /* Gives the first `n` unread bytes back (n <= tcp_unread); may open the window. */
 void tcp_consume(struct tcp_conn *c, uint32_t n, uint64_t now);
 
-/* Copies into the send buffer; returns how many bytes it took (0..n). Sends what it may. */
+/*
+ * Copies into the send buffer; returns how many bytes it took (0..n). Full segments are sent at
+ * once, what is left by tcp_flush(), so that small writes of one round share a segment. (There is
+ * no Nagle algorithm beyond that.)
+ */
 uint32_t tcp_write(struct tcp_conn *c, const void *data, uint32_t n, uint64_t now);
 uint32_t tcp_write_room(const struct tcp_conn *c);
 

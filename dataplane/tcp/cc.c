@@ -1,0 +1,56 @@
+/* How much may be in the network (RFC 5681; initial window of RFC 6928). */
+#include "dataplane/tcp/tcp_priv.h"
+
+#define CWND_MAX (1U << 30)
+
+static uint32_t initial_window(const struct tcp_conn *c)
+{
+	uint32_t least = 2U * c->mss > 14600 ? 2U * c->mss : 14600;
+
+	return 10U * c->mss < least ? 10U * c->mss : least;
+}
+
+void tcp_cc_init(struct tcp_conn *c, bool syn_lost)
+{
+	c->cwnd = syn_lost ? c->mss : initial_window(c);
+	c->ssthresh = CWND_MAX;
+	c->cwnd_acc = 0;
+}
+
+uint32_t tcp_cc_halve(const struct tcp_conn *c)
+{
+	uint32_t flight = c->tx_nxt - c->snd_una;
+
+	return flight / 2 > 2U * c->mss ? flight / 2 : 2U * c->mss;
+}
+
+void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes)
+{
+	/* A window that was not used tells nothing about a larger one (RFC 7661 section 4.3). */
+	if (!(c->flags & CF_CWND_LIMITED) || c->cwnd >= CWND_MAX)
+		return;
+	if (c->cwnd < c->ssthresh) {
+		/* Two segments for an acknowledgement that was delayed (RFC 3465 section 2.2). */
+		uint32_t most = c->flags & CF_LOSS ? c->mss : 2U * c->mss;
+
+		c->cwnd += bytes < most ? bytes : most;
+		return;
+	}
+	c->cwnd_acc += bytes;
+	if (c->cwnd_acc >= c->cwnd) {
+		c->cwnd_acc -= c->cwnd;
+		c->cwnd += c->mss;
+	}
+}
+
+/* RFC 5681 section 4.1: after an idle time of an RTO the ACK clock is lost. */
+void tcp_cc_restart_if_idle(struct tcp_conn *c, uint64_t now)
+{
+	uint32_t restart = initial_window(c);
+
+	if (c->tx_head || now - c->last_sent_us < tcp_rto(c))
+		return;
+	if (c->cwnd > restart)
+		c->cwnd = restart;
+	c->cwnd_acc = 0;
+}
