@@ -112,18 +112,26 @@ static int read_request(struct rpc_request *req, struct rpc_error *error)
 	return 0;
 }
 
+static int not_json(struct rpc_error *error, const char *why, int position)
+{
+	rpc_error_set(error, RPC_PARSE_ERROR, REASON_INVALID, "not JSON: %s, at byte %d of the line",
+		why, position);
+	error->data = json_pack("{s:i}", "position", position);
+	return -1;
+}
+
 int rpc_parse(const char *line, size_t len, struct rpc_request *req, struct rpc_error *error)
 {
+	const char *nul = memchr(line, '\0', len);
 	json_error_t je;
 
 	*req = (struct rpc_request){0};
+	/* jansson 2.14 reads over a NUL behind a number. */
+	if (nul)
+		return not_json(error, "a NUL", (int)(nul - line) + 1);
 	req->root = json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &je);
-	if (!req->root) {
-		rpc_error_set(error, RPC_PARSE_ERROR, REASON_INVALID,
-			"not JSON: %s, at byte %d of the line", je.text, je.position);
-		error->data = json_pack("{s:i}", "position", je.position);
-		return -1;
-	}
+	if (!req->root)
+		return not_json(error, je.text, je.position);
 	if (json_is_array(req->root)) {
 		rpc_error_set(error, RPC_INVALID_REQUEST, REASON_INVALID,
 			"invalid request: batches (arrays) are not supported: send one object a "

@@ -148,17 +148,27 @@ void harness_send(int fd, const char *text)
 	assert_int_equal(send(fd, text, n, MSG_NOSIGNAL), (ssize_t)n);
 }
 
-/* One byte, after as many rounds as it takes; 0: end of file, -1: not in time. */
-static int read_byte(struct harness *h, int fd, char *c)
+/* More of the line, up to its newline if that is there, after as many rounds as it takes. 1: whole, 0:
+ * closed, -1: not in time. `line` NULL: whatever comes is thrown away. */
+static int read_some(struct harness *h, int fd, struct text *line)
 {
 	uint64_t end = clock_mono_us() + PATIENCE_US;
+	char chunk[65536];
 
 	for (;;) {
-		ssize_t n = recv(fd, c, 1, MSG_DONTWAIT);
+		ssize_t n = recv(fd, chunk, sizeof(chunk), MSG_DONTWAIT | MSG_PEEK);
+		const char *newline = n > 0 ? memchr(chunk, '\n', (size_t)n) : NULL;
 
-		if (n >= 0)
-			return (int)n;
-		if (errno == ECONNRESET)
+		if (n > 0) {
+			n = newline ? newline - chunk + 1 : n;
+			assert_int_equal(recv(fd, chunk, (size_t)n, 0), n);
+			if (line)
+				text_add(line, chunk, (size_t)n);
+			if (newline)
+				return 1;
+			continue;
+		}
+		if (n == 0 || errno == ECONNRESET)
 			return 0;
 		if (errno != EAGAIN || clock_mono_us() > end)
 			return -1;
@@ -169,21 +179,13 @@ static int read_byte(struct harness *h, int fd, char *c)
 json_t *harness_read(struct harness *h, int fd)
 {
 	struct text line = {0};
+	int rc = read_some(h, fd, &line);
 	json_error_t e;
 	json_t *v;
-	char c;
 
-	for (;;) {
-		int rc = read_byte(h, fd, &c);
-
-		if (rc != 1)
-			fail_msg("%s after %zu bytes: %.*s",
-				rc == 0 ? "closed" : "no answer in time", line.len, (int)line.len,
-				line.data ? line.data : "");
-		if (c == '\n')
-			break;
-		text_char(&line, c);
-	}
+	if (rc != 1)
+		fail_msg("%s after %zu bytes: %.*s", rc == 0 ? "closed" : "no answer in time",
+			line.len, (int)line.len, line.data ? line.data : "");
 	v = json_loadb(line.data, line.len, JSON_REJECT_DUPLICATES, &e);
 	if (!v)
 		fail_msg("not JSON: %s: %.*s", e.text, (int)line.len, line.data);
@@ -193,11 +195,10 @@ json_t *harness_read(struct harness *h, int fd)
 
 bool harness_closed(struct harness *h, int fd)
 {
-	char c;
 	int rc;
 
 	do {
-		rc = read_byte(h, fd, &c);
+		rc = read_some(h, fd, NULL);
 	} while (rc == 1);
 	return rc == 0;
 }

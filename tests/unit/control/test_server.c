@@ -1,0 +1,493 @@
+/* The socket: clients that are many, slow, half, too long, gone, or have no right. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "control/client.h"
+#include "tests/unit/control/harness.h"
+
+#define VERSION "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"version\"}\n"
+
+static void a_request_may_come_byte_by_byte(void **state)
+{
+	struct harness *h = *state;
+	int fd = harness_connect(h);
+	json_t *v;
+
+	for (const char *p = VERSION; *p; p++) {
+		const char one[] = {*p, '\0'};
+
+		harness_send(fd, one);
+		harness_settle(h);
+	}
+	v = harness_read(h, fd);
+	assert_text(v, "result.version", SLUICE_VERSION);
+	json_decref(v);
+	close(fd);
+}
+
+static void many_requests_in_one_piece_are_answered_in_order(void **state)
+{
+	struct harness *h = *state;
+	struct text all = {0};
+	int fd = harness_connect(h);
+
+	for (int i = 0; i < 200; i++)
+		text_printf(
+			&all, "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"version\"}\r\n \n", i);
+	text_char(&all, '\0');
+	harness_send(fd, all.data);
+	for (int i = 0; i < 200; i++) {
+		json_t *v = harness_read(h, fd);
+
+		assert_number(v, "id", i);
+		json_decref(v);
+	}
+	text_free(&all);
+	close(fd);
+}
+
+static void a_last_line_without_newline_is_a_line(void **state)
+{
+	struct harness *h = *state;
+	int fd = harness_connect(h);
+	json_t *v;
+
+	harness_send(fd, "{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"version\"}");
+	harness_settle(h);
+	shutdown(fd, SHUT_WR);
+	v = harness_read(h, fd);
+	assert_number(v, "id", 8);
+	json_decref(v);
+	assert_true(harness_closed(h, fd));
+	close(fd);
+}
+
+static void half_a_request_and_gone_harms_nobody(void **state)
+{
+	struct harness *h = *state;
+	int fd = harness_connect(h);
+	json_t *v;
+
+	harness_send(fd, "{\"jsonrpc\":\"2.0\",\"id\":8,\"meth");
+	harness_settle(h);
+	close(fd);
+	harness_settle(h);
+	assert_int_equal(server_clients(h->c->server), 0);
+	/* Who only stops writing is told what was wrong. */
+	fd = harness_connect(h);
+	harness_send(fd, "{\"jsonrpc\":\"2.0\",\"id\":8,\"meth");
+	shutdown(fd, SHUT_WR);
+	v = harness_read(h, fd);
+	assert_number(v, "error.code", -32700);
+	json_decref(v);
+	close(fd);
+}
+
+static void an_order_is_carried_out_though_nobody_waits_for_the_answer(void **state)
+{
+	struct harness *h = *state;
+	int fd = harness_connect(h);
+
+	harness_send(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session.kill\",\"params\":{"
+			 "\"id\":41}}\n");
+	close(fd);
+	harness_settle(h);
+	assert_int_equal(h->dp->sessions_count, 0);
+	assert_int_equal(server_clients(h->c->server), 0);
+}
+
+static void a_line_of_a_megabyte_is_refused_and_the_next_client_served(void **state)
+{
+	struct harness *h = *state;
+	int fd = harness_connect(h);
+	char *x = malloc(1 << 20);
+	size_t sent = 0;
+	json_t *v;
+
+	memset(x, 'x', 1 << 20);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	while (sent < 1 << 20) {
+		ssize_t n = send(fd, x + sent, (1 << 20) - sent, MSG_NOSIGNAL);
+
+		if (n > 0)
+			sent += (size_t)n;
+		else
+			assert_int_equal(errno, EAGAIN); /* it is taken to its end, not reset */
+		assert_int_equal(control_round(h->c, 0), 0);
+	}
+	v = harness_read(h, fd);
+	assert_number(v, "error.code", -32600);
+	assert_contains(json_string_value(at(v, "error.message")), "longer than 262144 bytes");
+	json_decref(v);
+	/* What follows is not listened to, and then it ends. */
+	harness_send(fd, "\n" VERSION);
+	shutdown(fd, SHUT_WR);
+	assert_true(harness_closed(h, fd));
+	close(fd);
+	free(x);
+	assert_int_equal(server_counters(h->c->server)->too_long, 1);
+	json_decref(harness_result(h, "version", NULL));
+}
+
+static void a_line_of_just_the_bound_is_served(void **state)
+{
+	struct harness *h = *state;
+	int fd = harness_connect(h);
+	struct text t = {0};
+	size_t sent = 0;
+	json_t *v;
+
+	text_str(&t, "{\"jsonrpc\":\"2.0\",\"id\":\"");
+	while (t.len < SERVER_MAX_LINE - 21)
+		text_char(&t, 'i');
+	text_str(&t, "\",\"method\":\"version\"}");
+	assert_int_equal(t.len, SERVER_MAX_LINE);
+	text_char(&t, '\n');
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	while (sent < t.len) {
+		ssize_t n = send(fd, t.data + sent, t.len - sent, MSG_NOSIGNAL);
+
+		sent += n > 0 ? (size_t)n : 0;
+		assert_int_equal(control_round(h->c, 0), 0);
+	}
+	v = harness_read(h, fd);
+	assert_text(v, "result.version", SLUICE_VERSION);
+	json_decref(v);
+	close(fd);
+	text_free(&t);
+}
+
+static void two_hundred_clients_are_served_and_too_many_told_so(void **state)
+{
+	struct harness *h = *state;
+	int fds[SERVER_MAX_CLIENTS];
+	json_t *v;
+	int extra;
+
+	for (int i = 0; i < SERVER_MAX_CLIENTS; i++) {
+		fds[i] = harness_connect(h);
+		if (i % 64 == 0)
+			harness_settle(h);
+	}
+	harness_settle(h);
+	assert_int_equal(server_clients(h->c->server), SERVER_MAX_CLIENTS);
+	for (int i = 0; i < 200; i++)
+		harness_send(fds[i], VERSION);
+	for (int i = 199; i >= 0; i--) {
+		v = harness_read(h, fds[i]);
+		assert_text(v, "result.version", SLUICE_VERSION);
+		json_decref(v);
+	}
+	extra = harness_connect(h);
+	v = harness_read(h, extra);
+	assert_text(v, "error.data.reason", "busy");
+	json_decref(v);
+	assert_true(harness_closed(h, extra));
+	close(extra);
+	for (int i = 0; i < SERVER_MAX_CLIENTS; i++)
+		close(fds[i]);
+	for (int i = 0; i < 20; i++)
+		harness_settle(h);
+	assert_int_equal(server_clients(h->c->server), 0);
+	json_decref(harness_result(h, "version", NULL));
+}
+
+static void who_does_not_read_is_not_read_from_and_loses_nothing(void **state)
+{
+	struct harness *h = *state;
+	struct text requests = {0};
+	int fd = harness_connect(h);
+	uint64_t served;
+	size_t sent = 0;
+
+	h->dp->many = 500; /* each answer has some 300 KiB */
+	for (int i = 0; i < 40; i++)
+		text_printf(&requests,
+			"{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"account.list\"}\n", i);
+	while (sent < requests.len) {
+		ssize_t n = send(fd, requests.data + sent, requests.len - sent, MSG_DONTWAIT);
+
+		sent += n > 0 ? (size_t)n : 0;
+		harness_settle(h);
+	}
+	served = server_counters(h->c->server)->requests;
+	assert_in_range(served, 1, 4);
+	/* The others do not notice. */
+	json_decref(harness_result(h, "version", NULL));
+	for (int i = 0; i < 40; i++) {
+		json_t *v = harness_read(h, fd);
+
+		assert_number(v, "id", i);
+		json_decref(v);
+	}
+	text_free(&requests);
+	close(fd);
+}
+
+static void big_answer(void *ctx, struct client *c, const char *line, size_t len, struct text *out)
+{
+	(void)ctx;
+	(void)c;
+	(void)line;
+	(void)len;
+	for (int i = 0; i < 100000; i++)
+		text_str(out, "0123456789");
+}
+
+static void who_does_not_read_for_long_is_closed(void **state)
+{
+	const struct server_handler handler = {.request = big_answer};
+	const struct peer peer = {.role = ROLE_READ};
+	struct server_counters counters = {0};
+	struct loop *loop = loop_new();
+	uint64_t now = clock_mono_us();
+	struct client *c;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	c = client_new(&handler, &counters, loop, fds[0], &peer);
+	c->watch = loop_add(loop, fds[0], 1, NULL, NULL);
+	harness_send(fds[1], "x\n");
+	client_events(c, 1);
+	client_round(c, now);
+	assert_true(client_backlog(c) > 0);
+	assert_true(
+		client_round(c, now + SERVER_STALL_US / 2) <= clock_mono_us() + SERVER_STALL_US);
+	assert_false(c->dead);
+	client_round(c, clock_mono_us() + SERVER_STALL_US + 1);
+	assert_true(c->dead);
+	assert_int_equal(counters.stalled, 1);
+	client_free(c);
+	loop_free(loop);
+	close(fds[1]);
+}
+
+static void more_than_eight_requests_do_not_wait(void **state)
+{
+	struct harness *h = *state;
+	int fd = harness_connect(h);
+	json_t *v;
+
+	h->dp->ports[0].up = false;
+	for (int i = 0; i < 9; i++)
+		harness_send(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"wait.ready\"}\n");
+	v = harness_read(h, fd);
+	assert_text(v, "error.data.reason", "busy");
+	json_decref(v);
+	h->dp->ports[0].up = true;
+	for (int i = 0; i < 8; i++) {
+		v = harness_read(h, fd);
+		assert_true(json_is_true(at(v, "result.ready")));
+		json_decref(v);
+	}
+	close(fd);
+}
+
+static void a_stranger_is_told_once_and_closed(void **state)
+{
+	struct harness *h = *state;
+	int fd;
+	json_t *v;
+
+	h->role = ROLE_NONE;
+	fd = harness_connect(h);
+	harness_send(fd, VERSION VERSION);
+	v = harness_read(h, fd);
+	assert_number(v, "id", 1);
+	assert_text(v, "error.data.reason", "no_right");
+	json_decref(v);
+	shutdown(fd, SHUT_WR);
+	assert_true(harness_closed(h, fd));
+	close(fd);
+}
+
+static void strangers_do_not_keep_out_those_with_a_right(void **state)
+{
+	struct harness *h = *state;
+	int fds[SERVER_MAX_STRANGERS + 1];
+
+	h->role = ROLE_NONE;
+	for (int i = 0; i <= SERVER_MAX_STRANGERS; i++)
+		fds[i] = harness_connect(h);
+	harness_settle(h);
+	assert_int_equal(server_clients(h->c->server), SERVER_MAX_STRANGERS);
+	assert_true(harness_closed(h, fds[SERVER_MAX_STRANGERS]));
+	h->role = ROLE_READ;
+	json_decref(harness_result(h, "version", NULL));
+	for (int i = 0; i <= SERVER_MAX_STRANGERS; i++)
+		close(fds[i]);
+}
+
+/* In a child, as `uid` with one more group: asks for the version and ends with the status below. */
+enum { CHILD_SERVED = 10, CHILD_NO_RIGHT = 11, CHILD_BROKEN = 12 };
+
+static void child(const char *path, uid_t uid, gid_t group)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	char answer[4096] = "";
+	size_t n = 0;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	strcpy(sa.sun_path, path);
+	if (setgroups(1, &group) != 0 || setresgid(uid, uid, uid) != 0 ||
+		setresuid(uid, uid, uid) != 0 ||
+		connect(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0 ||
+		write(fd, VERSION, strlen(VERSION)) != (ssize_t)strlen(VERSION))
+		_exit(CHILD_BROKEN);
+	while (n < sizeof(answer) - 1 && !strchr(answer, '\n')) {
+		ssize_t got = read(fd, answer + n, sizeof(answer) - 1 - n);
+
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	}
+	if (strstr(answer, "\"no_right\""))
+		_exit(CHILD_NO_RIGHT);
+	_exit(strstr(answer, "\"result\"") ? CHILD_SERVED : CHILD_BROKEN);
+}
+
+static int as_user(struct harness *h, uid_t uid, gid_t group)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		child(h->socket, uid, group);
+	while (waitpid(pid, &status, WNOHANG) == 0)
+		assert_int_equal(control_round(h->c, 1000), 0);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void the_kernel_says_who_a_client_is(void **state)
+{
+	struct harness *h = *state;
+	const uid_t nobody = 65534;
+
+	if (geteuid() != 0)
+		fail_msg("needs root: it becomes other users");
+	h->real_peer = true;
+	h->c->rules.has_read = h->c->rules.has_admin = true;
+	h->c->rules.read = 54321;
+	h->c->rules.admin = 54322;
+	assert_int_equal(as_user(h, nobody, 54320), CHILD_NO_RIGHT);
+	assert_int_equal(as_user(h, nobody, 54321), CHILD_SERVED);
+	assert_int_equal(as_user(h, nobody, 54322), CHILD_SERVED);
+	assert_int_equal(as_user(h, 0, 0), CHILD_SERVED);
+}
+
+static void roles_follow_from_user_and_groups(void **state)
+{
+	struct peer_rules r = {
+		.starter = 1000, .has_admin = true, .has_read = true, .admin = 50, .read = 60};
+	const gid_t none[] = {1, 2}, read[] = {1, 60}, admin[] = {60, 50};
+
+	(void)state;
+	assert_int_equal(peer_role(&r, 0, none, 2), ROLE_WRITE);
+	assert_int_equal(peer_role(&r, 1000, none, 2), ROLE_WRITE);
+	assert_int_equal(peer_role(&r, 7, none, 2), ROLE_NONE);
+	assert_int_equal(peer_role(&r, 7, read, 2), ROLE_READ);
+	assert_int_equal(peer_role(&r, 7, admin, 2), ROLE_WRITE);
+	/* A group that does not exist is nobody's, whatever its number would be. */
+	r.has_admin = r.has_read = false;
+	assert_int_equal(peer_role(&r, 7, admin, 2), ROLE_NONE);
+}
+
+static void the_socket_is_everybodys_and_goes_at_the_end(void **state)
+{
+	struct harness *h = *state;
+	struct stat st;
+
+	assert_int_equal(stat(h->socket, &st), 0);
+	assert_true(S_ISSOCK(st.st_mode));
+	assert_int_equal(st.st_mode & 0777, 0666);
+	harness_stop(h);
+	assert_int_equal(stat(h->socket, &st), -1);
+}
+
+static void a_socket_of_a_dead_process_is_replaced_a_live_one_not(void **state)
+{
+	struct harness *h = *state;
+	char err[256], pid[32];
+	struct server *s;
+	struct stat st;
+	int fd;
+
+	s = server_bind(h->socket, err, sizeof(err));
+	assert_null(s);
+	snprintf(pid, sizeof(pid), "in use by process %d", (int)getpid());
+	assert_contains(err, h->socket);
+	assert_contains(err, pid);
+	harness_stop(h);
+
+	/* Left behind: bound, and nobody listens. */
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", h->socket);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	close(fd);
+	s = server_bind(h->socket, err, sizeof(err));
+	assert_non_null(s);
+	/* Somebody else's by now: it stays. */
+	unlink(h->socket);
+	fd = open(h->socket, O_CREAT | O_WRONLY, 0600);
+	close(fd);
+	server_free(s);
+	assert_int_equal(stat(h->socket, &st), 0);
+	/* And what is no socket is not replaced. */
+	assert_null(server_bind(h->socket, err, sizeof(err)));
+	assert_contains(err, "is no socket");
+}
+
+static void a_socket_that_cannot_be_is_refused_by_name(void **state)
+{
+	char err[256], path[160];
+	(void)state;
+
+	memset(path, 'a', sizeof(path));
+	path[0] = '/';
+	path[sizeof(path) - 1] = '\0';
+	assert_null(server_bind(path, err, sizeof(err)));
+	assert_contains(err, "longer than 107 bytes");
+	assert_null(server_bind("/nonexistent/deep/control.sock", err, sizeof(err)));
+	assert_contains(err, "/nonexistent/deep/control.sock: No such file or directory");
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_request_may_come_byte_by_byte),
+		T(many_requests_in_one_piece_are_answered_in_order),
+		T(a_last_line_without_newline_is_a_line),
+		T(half_a_request_and_gone_harms_nobody),
+		T(an_order_is_carried_out_though_nobody_waits_for_the_answer),
+		T(a_line_of_a_megabyte_is_refused_and_the_next_client_served),
+		T(a_line_of_just_the_bound_is_served),
+		T(two_hundred_clients_are_served_and_too_many_told_so),
+		T(who_does_not_read_is_not_read_from_and_loses_nothing),
+		cmocka_unit_test(who_does_not_read_for_long_is_closed),
+		T(more_than_eight_requests_do_not_wait),
+		T(a_stranger_is_told_once_and_closed),
+		T(strangers_do_not_keep_out_those_with_a_right),
+		T(the_kernel_says_who_a_client_is),
+		cmocka_unit_test(roles_follow_from_user_and_groups),
+		T(the_socket_is_everybodys_and_goes_at_the_end),
+		T(a_socket_of_a_dead_process_is_replaced_a_live_one_not),
+		cmocka_unit_test(a_socket_that_cannot_be_is_refused_by_name),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
