@@ -117,10 +117,13 @@ static bool scan_block(const char *p, struct carry *c, uint64_t *starts)
 	uint64_t first, sum;
 	bool over;
 
-	/* The first '=' of each token: a carry runs up to it from where the token begins. */
+	/*
+	 * The first '=' of each token: a carry runs up to it from where the token begins. (That of
+	 * a token without a key is missed; a quote behind it is then none that opens a value.)
+	 */
 	over = __builtin_add_overflow(~equals, begin & ~equals, &sum);
 	over |= __builtin_add_overflow(sum, c->pending, &sum);
-	first = (sum | begin) & equals;
+	first = sum & equals;
 
 	if (m.odd || (m.quote & inside & ~(first << 1 | c->opener)))
 		return false;

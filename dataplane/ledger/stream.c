@@ -91,7 +91,7 @@ static bool any_arrived(const struct stream *s)
 
 bool stream_open(struct stream *s)
 {
-	if (s->highest != s->durable.seq || any_arrived(s))
+	if (s->highest != s->confirmed.seq || any_arrived(s))
 		return false;
 	s->session_last = 0;
 	return true;
@@ -102,15 +102,17 @@ bool stream_conflicts(const struct stream *s, uint64_t client_confirmed)
 	return client_confirmed > s->confirmed.seq;
 }
 
-/* `seq` lies in gap `i`. false: there is no room for what becomes of the gap. */
+/*
+ * `seq` lies in gap `i`. false: there is no room for what becomes of the gap. Late items that are
+ * not durable yet are of this session and so lie below `seq`.
+ */
 static bool take_late(struct stream *s, uint32_t i, uint64_t seq)
 {
 	struct stream_range *r = &s->ranges[i];
 	struct stream_range lower = *r, upper = *r, item = *r;
 	bool has_lower = r->first < seq, has_upper = seq < r->last;
-	bool left = i > 0 && r[-1].arrived && r[-1].last + 1 == seq;
-	bool right = i + 1 < s->n_ranges && r[1].arrived && r[1].first - 1 == seq;
-	uint32_t need = (uint32_t)has_lower + has_upper + !(left || right);
+	bool joins = i > 0 && r[-1].arrived && r[-1].last + 1 == seq;
+	uint32_t need = (uint32_t)has_lower + has_upper + !joins;
 	uint32_t room = s->max_ranges - s->n_ranges + 1 + count_closable(s) - closable(s, r);
 
 	lower.last = seq - 1;
@@ -122,20 +124,14 @@ static bool take_late(struct stream *s, uint32_t i, uint64_t seq)
 	if (need > room)
 		return false;
 
-	if (left)
+	if (joins)
 		r[-1].last = seq;
-	if (right)
-		r[1].first = seq;
-	if (left && right) {
-		r[-1].last = r[1].last;
-		remove_range(s, i + 1);
-	}
 	remove_range(s, i);
 	if (has_lower)
 		add_range(s, &lower);
 	if (has_upper)
 		add_range(s, &upper);
-	if (!left && !right)
+	if (!joins)
 		add_range(s, &item);
 	return true;
 }
@@ -164,9 +160,9 @@ enum stream_verdict stream_accept(struct stream *s, uint64_t seq, int64_t now_ns
 	if (seq == 0 || seq <= s->session_last)
 		return STREAM_BAD;
 	if (i < s->n_ranges && s->ranges[i].first <= seq) {
-		verdict = s->ranges[i].arrived ? STREAM_DUPLICATE : STREAM_LATE;
-		if (verdict == STREAM_LATE && !take_late(s, i, seq))
+		if (!take_late(s, i, seq))
 			return STREAM_WAIT;
+		verdict = STREAM_LATE;
 	} else if (seq > s->highest) {
 		if (seq - s->highest > 1 && s->n_ranges == s->max_ranges && !count_closable(s))
 			return STREAM_WAIT;
@@ -181,8 +177,6 @@ enum stream_verdict stream_accept(struct stream *s, uint64_t seq, int64_t now_ns
 
 uint64_t stream_durable(struct stream *s, const struct stream_mark *upto)
 {
-	bool waiting = false;
-
 	assert(upto->seq <= s->highest);
 	for (uint32_t i = 0; i < s->n_ranges;) {
 		struct stream_range *r = &s->ranges[i];
@@ -191,29 +185,24 @@ uint64_t stream_durable(struct stream *s, const struct stream_mark *upto)
 			remove_range(s, i);
 			continue;
 		}
-		if (r->arrived) {
-			waiting = true;
-			if (r->first <= upto->seq)
-				r->first = upto->seq + 1;
-		}
+		if (r->arrived && r->first <= upto->seq)
+			r->first = upto->seq + 1;
 		i++;
 	}
-	if (upto->seq > s->durable.seq)
-		s->durable = *upto;
-	if (!waiting)
-		s->confirmed = s->durable;
+	if (upto->seq > s->confirmed.seq)
+		s->confirmed = *upto;
 	return s->confirmed.seq;
 }
 
 /*
- * Copies the ranges below the durable mark, all as gaps, and joins those that touch. `to` may be
+ * Copies the ranges below the confirmed mark, all as gaps, and joins those that touch. `to` may be
  * s->ranges. Returns how many.
  */
 static uint32_t durable_gaps(const struct stream *s, struct stream_range *to)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < s->n_ranges && s->ranges[i].last < s->durable.seq; i++) {
+	for (uint32_t i = 0; i < s->n_ranges && s->ranges[i].last < s->confirmed.seq; i++) {
 		const struct stream_range r = s->ranges[i];
 
 		if (n > 0 && to[n - 1].last + 1 == r.first) {
@@ -230,9 +219,8 @@ static uint32_t durable_gaps(const struct stream *s, struct stream_range *to)
 void stream_take_back(struct stream *s)
 {
 	s->n_ranges = durable_gaps(s, s->ranges);
-	s->highest = s->durable.seq;
-	s->highest_ns = s->durable.time_ns;
-	s->confirmed = s->durable;
+	s->highest = s->confirmed.seq;
+	s->highest_ns = s->confirmed.time_ns;
 	s->session_last = 0;
 }
 
@@ -271,7 +259,7 @@ bool stream_replay(struct stream *s, uint64_t first, const struct stream_mark *u
 	fill(s, first, upto->seq);
 	if (upto->seq > s->highest) {
 		advance(s, first, upto->seq, upto->time_ns);
-		s->durable = s->confirmed = *upto;
+		s->confirmed = *upto;
 	}
 	return true;
 }
@@ -302,7 +290,7 @@ void stream_save(const struct stream *s, struct stream_record *rec, struct strea
 		.epoch = s->epoch,
 		.conn_id = s->conn_id,
 		.n_gaps = durable_gaps(s, gaps),
-		.confirmed = s->durable,
+		.confirmed = s->confirmed,
 		.closed_upto = s->closed_upto,
 		.gaps_overflow = s->gaps_overflow,
 		.closed_items = s->closed_items,
@@ -332,7 +320,7 @@ bool stream_restore(struct stream *s, const struct stream_record *rec,
 		return false;
 	s->highest = rec->confirmed.seq;
 	s->highest_ns = rec->confirmed.time_ns;
-	s->durable = s->confirmed = rec->confirmed;
+	s->confirmed = rec->confirmed;
 	s->closed_upto = rec->closed_upto;
 	s->gaps_overflow = rec->gaps_overflow;
 	s->closed_items = rec->closed_items;

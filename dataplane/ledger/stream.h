@@ -9,9 +9,9 @@
  * in a gap is late and is taken off the list.
  *
  * What is durable advances apart from what is accepted, because a block is committed after its
- * items were accepted. Confirmed N means: every seq_no <= N is durable, or is recorded as a gap by
- * what is durable (the journal's next item of the stream, or a checkpoint). While a late item is
- * accepted and not durable, the mark stands still rather than pass over it.
+ * items were accepted, and in the same order. Confirmed N means: every seq_no <= N is durable, or
+ * is recorded as a gap by what is durable (the journal's next item of the stream, or a checkpoint).
+ * It does not pass over a late item of this session, since that was accepted before what moves it.
  *
  * Bound: at most `max_ranges` ranges are kept. When another one is needed, the lowest gap is
  * closed: forgotten and counted. That is allowed only up to the confirmed mark. Merging two ranges
@@ -48,15 +48,14 @@ struct stream_mark {
 
 struct stream {
 	uint64_t epoch;
-	uint64_t highest;	    /* highest seq_no accepted; 0: none */
-	int64_t highest_ns;	    /* when it came */
-	uint64_t session_last;	    /* last seq_no of this session */
-	struct stream_mark durable; /* highest that is durable */
-	struct stream_mark confirmed;
-	uint64_t closed_upto;	     /* at and below this, gaps have been closed; 0: none */
-	uint64_t gaps_overflow;	     /* how many were */
-	uint64_t closed_items;	     /* seq_nos that were missing in them */
-	struct stream_range *ranges; /* sorted, disjoint; the caller's memory */
+	uint64_t highest;	      /* highest seq_no accepted; 0: none */
+	int64_t highest_ns;	      /* when it came */
+	uint64_t session_last;	      /* last seq_no of this session */
+	struct stream_mark confirmed; /* the highest item that is durable */
+	uint64_t closed_upto;	      /* at and below this, gaps have been closed; 0: none */
+	uint64_t gaps_overflow;	      /* how many were */
+	uint64_t closed_items;	      /* seq_nos that were missing in them */
+	struct stream_range *ranges;  /* sorted, disjoint; the caller's memory */
 	uint32_t n_ranges, max_ranges;
 	uint32_t conn_id;
 };

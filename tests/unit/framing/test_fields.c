@@ -4,9 +4,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "dataplane/framing/fields.h"
+#include "tests/unit/framing/walk.h"
 
 /* As a C string, "(absent)" where it is. */
 static const char *shown(struct text t)
@@ -416,6 +415,42 @@ static void the_identity_is_found_wherever_it_stands(void **state)
 	}
 }
 
+/* Where a quote opens a value and where not, across every border of 64 bytes. */
+static void the_identity_agrees_with_the_fields_at_every_offset(void **state)
+{
+	static const char *const lines[] = {
+		"a=b=\"v devid=A c\" devid=B",
+		"abc =x=\"v devid=A b\" devid=B",
+		"abc = x=\"v devid=A b\" devid=B",
+		"=\"v devid=A b\" devid=B",
+		"x =\"v devid=A b\" devid=B",
+		"a=\"x\"b=\"v devid=A c\" devid=B",
+		"a=\"x\"=\"v devid=A c\" devid=B",
+		"a=\"x\"devid=A devid=B",
+		"a=b\" devid=A c=\"d\"",
+		"\"devid=A\" devid=B",
+		"a b c=\"v devid=A\" devid=B",
+		"a=\"v devid=A\\\" devid=B\" devid=C",
+		"a= \"v devid=A\" devid=B",
+		"vd=\"devid=A \" devid=\"B\"",
+		"devid=\"A\"b=c vd=d",
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		for (int pad = 0; pad < 130; pad++) {
+			char line[256];
+			int n = snprintf(line, sizeof(line), "%*s%s", pad, "", lines[i]);
+			struct text devid, vdom, want_devid, want_vdom;
+
+			walk(line, (size_t)n, &want_devid, &want_vdom);
+			fields_identity(line, (size_t)n, &devid, &vdom);
+			assert_string_equal(shown(devid), shown(want_devid));
+			assert_string_equal(shown(vdom), shown(want_vdom));
+		}
+	}
+}
+
 static void pri_is_0_to_191_in_angle_brackets(void **state)
 {
 	uint32_t n = 99;
@@ -481,6 +516,7 @@ int main(void)
 		cmocka_unit_test(a_devid_has_at_most_64_characters),
 		cmocka_unit_test(both_are_found_in_one_pass),
 		cmocka_unit_test(the_identity_is_found_wherever_it_stands),
+		cmocka_unit_test(the_identity_agrees_with_the_fields_at_every_offset),
 		cmocka_unit_test(pri_is_0_to_191_in_angle_brackets),
 		cmocka_unit_test(what_is_no_pri_leaves_the_length_alone),
 	};
