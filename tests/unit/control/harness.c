@@ -69,6 +69,8 @@ void harness_start(struct harness *h)
 		.owner = (uid_t)-1,
 		.group = (gid_t)-1,
 		.socket = true,
+		.signals = h->outside,
+		.notify = h->outside,
 		.quiet = true,
 		.peer = peer_hook,
 		.peer_ctx = h,
@@ -148,8 +150,8 @@ void harness_send(int fd, const char *text)
 	assert_int_equal(send(fd, text, n, MSG_NOSIGNAL), (ssize_t)n);
 }
 
-/* More of the line, up to its newline if that is there, after as many rounds as it takes. 1: whole, 0:
- * closed, -1: not in time. `line` NULL: whatever comes is thrown away. */
+/* More of the line, up to its newline if that is there, after as many rounds as it takes. 1: whole,
+ * 0: closed, -1: not in time. `line` NULL: whatever comes is thrown away. */
 static int read_some(struct harness *h, int fd, struct text *line)
 {
 	uint64_t end = clock_mono_us() + PATIENCE_US;

@@ -23,7 +23,7 @@ struct harness {
 	struct control *c;
 	enum role role; /* of whoever connects */
 	bool real_peer; /* ask the kernel instead */
-	char out[4096]; /* scratch */
+	bool outside;	/* signals and the service manager too */
 };
 
 /* For cmocka's setup and teardown. */
