@@ -207,6 +207,9 @@ static uint32_t build_whole(struct net_port *p, const struct frag_datagram *d)
 
 	memcpy(w + 6, d->src_mac, sizeof(d->src_mac));
 	memcpy(h, d->hdr, hdr_len);
+	/* RFC 3168 5.3: congestion that any fragment met is the datagram's. */
+	if (d->ecn & 1 << ECN_CE)
+		h[1] |= d->v6 ? 0x30 : 0x03;
 	if (d->v6) {
 		store_be16(h + 4, (uint16_t)(hdr_len - IP6_LEN + d->total));
 		h[d->next_off] = d->proto;
@@ -219,9 +222,6 @@ static uint32_t build_whole(struct net_port *p, const struct frag_datagram *d)
 		sum = (uint16_t)~net_sum_fold(net_sum(0, h, hdr_len));
 		memcpy(h + 10, &sum, 2);
 	}
-	/* RFC 3168 5.3: congestion that any fragment met is the datagram's. */
-	if (d->ecn & 1 << ECN_CE && d->v6)
-		h[1] |= 0x30;
 	frag_read(&p->frag, d, 0, h + hdr_len, d->total);
 	return l2_len + hdr_len + d->total;
 }

@@ -151,9 +151,8 @@ uint16_t craft_checksum(const uint8_t *data, uint32_t len, uint32_t sum)
 
 static uint32_t pseudo_sum(const uint8_t *h, uint8_t proto, uint32_t len)
 {
-	uint32_t sum = (h[0] >> 4) == 4
-		? (uint16_t)~craft_checksum(h + 12, 8, 0)
-		: (uint16_t)~craft_checksum(h + 8, 32, 0);
+	uint32_t sum = (h[0] >> 4) == 4 ? (uint16_t)~craft_checksum(h + 12, 8, 0)
+					: (uint16_t)~craft_checksum(h + 8, 32, 0);
 
 	sum += proto;
 	sum += len;
@@ -228,6 +227,50 @@ void craft_udp6(struct craft *c, const char *text)
 	craft_seal(c);
 }
 
+static void piece_ip(struct craft *c, const struct craft_whole *w, uint8_t next)
+{
+	craft_eth(c, NULL, w->v6 ? 0x86dd : 0x0800);
+	if (w->v6) {
+		craft_ip6(c, PEER6, US6, next);
+		c->b[c->l3 + 23] = w->src;
+	} else {
+		craft_ip4(c, PEER4, US4, 17);
+		c->b[c->l3 + 15] = w->src;
+	}
+}
+
+void craft_whole(struct craft_whole *w, bool v6, uint32_t id, uint32_t udp_len, uint8_t seed)
+{
+	struct craft c;
+
+	w->v6 = v6;
+	w->id = id;
+	w->len = udp_len;
+	w->src = v6 ? 0x99 : 99;
+	piece_ip(&c, w, 17);
+	craft_udp(&c, 40000, 514);
+	craft_fill(&c, udp_len - 8, seed);
+	craft_seal(&c);
+	memcpy(w->b, c.b + c.l4, udp_len);
+}
+
+void craft_piece(
+	struct craft *c, const struct craft_whole *w, uint32_t off, uint32_t len, bool more)
+{
+	piece_ip(c, w, 44);
+	if (w->v6)
+		craft_frag6(c, 17, w->id, off, more);
+	else
+		craft_frag4(c, (uint16_t)w->id, off, more);
+	craft_bytes(c, w->b + off, len);
+	if (c->v6)
+		store_be16(c->b + c->l3 + 4, (uint16_t)(c->len - c->l3 - 40));
+	else
+		store_be16(c->b + c->l3 + 2, (uint16_t)(c->len - c->l3));
+	if (!c->v6)
+		craft_seal_ip4(c);
+}
+
 bool craft_l4_good(const uint8_t *frame, uint32_t len)
 {
 	const uint8_t *h = frame + 14;
@@ -243,6 +286,6 @@ bool craft_l4_good(const uint8_t *frame, uint32_t len)
 		hdr_len += 8;
 		l4_len -= 8;
 	}
-	return craft_checksum(h + hdr_len, l4_len,
-		       proto == 1 ? 0 : pseudo_sum(h, proto, l4_len)) == 0;
+	return craft_checksum(h + hdr_len, l4_len, proto == 1 ? 0 : pseudo_sum(h, proto, l4_len)) ==
+	       0;
 }

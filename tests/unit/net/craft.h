@@ -45,6 +45,22 @@ void craft_seal_l4(struct craft *c);
 void craft_udp4(struct craft *c, const char *text);
 void craft_udp6(struct craft *c, const char *text);
 
+/*
+ * A UDP datagram from the peer to us, whose pieces can be sent in any way: `udp_len` bytes of
+ * header and payload (those of craft_fill() with `seed`), checksum right.
+ */
+struct craft_whole {
+	bool v6;
+	uint32_t id;
+	uint32_t len;
+	uint8_t src; /* last byte of the source address: 0x99, 99 for the peer */
+	uint8_t b[65600];
+};
+void craft_whole(struct craft_whole *w, bool v6, uint32_t id, uint32_t udp_len, uint8_t seed);
+/* A frame with the fragment of `len` bytes at `off`; more: others follow. */
+void craft_piece(
+	struct craft *c, const struct craft_whole *w, uint32_t off, uint32_t len, bool more);
+
 /* RFC 1071, one word after another. */
 uint16_t craft_checksum(const uint8_t *data, uint32_t len, uint32_t sum);
 /* Is the checksum of the upper layer of this frame right? */

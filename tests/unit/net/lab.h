@@ -23,18 +23,18 @@
 #define LAB_SECOND 1000000ull
 #define LAB_START  (1000 * LAB_SECOND)
 
-#define US4      "192.0.2.2"
-#define US6      "2001:db8::2"
-#define US_LL    "fe80::ff:fe00:1"
-#define PEER4    "192.0.2.99"
-#define PEER6    "2001:db8::99"
-#define PEER_LL  "fe80::99"
-#define GW4      "192.0.2.1"
-#define GW6      "2001:db8::1"
-#define US_MAC   "020000000001"
-#define PEER_MAC "020000000099"
-#define GW_MAC   "0200000000fe"
-#define ALL_MAC  "ffffffffffff"
+#define US4	   "192.0.2.2"
+#define US6	   "2001:db8::2"
+#define US_LL	   "fe80::ff:fe00:1"
+#define PEER4	   "192.0.2.99"
+#define PEER6	   "2001:db8::99"
+#define PEER_LL	   "fe80::99"
+#define GW4	   "192.0.2.1"
+#define GW6	   "2001:db8::1"
+#define US_MAC	   "020000000001"
+#define PEER_MAC   "020000000099"
+#define GW_MAC	   "0200000000fe"
+#define ALL_MAC	   "ffffffffffff"
 
 struct lab_bytes {
 	uint32_t len;
@@ -50,12 +50,12 @@ struct lab {
 	struct net_port *port;
 	struct net_out out;
 	uint64_t now;
-	unsigned sent, taken;   /* frames that the port sent; those that the test has looked at */
+	unsigned sent, taken; /* frames that the port sent; those that the test has looked at */
 	unsigned allocated;
-	unsigned buffers;       /* how many more frames alloc gives */
+	unsigned buffers; /* how many more frames alloc gives */
 	struct lab_bytes frame[LAB_FRAMES];
-	uint8_t *last;          /* the frame that was fed last */
-	struct net_pkt pkt;     /* of the last net_parse() */
+	uint8_t *last;		       /* the frame that was fed last */
+	struct net_pkt pkt;	       /* of the last net_parse() */
 	struct net_control_result res; /* of the last net_control() */
 	struct lab_accounts acc;
 };
@@ -99,7 +99,8 @@ struct ip_addr lab_ip(const char *text);
 bool lab_is(const struct ip_addr *a, const char *text);
 /* The MAC of net_port_l2() for `dst` as hex, "" where it is not resolved. */
 const char *lab_mac_of(const struct lab *lab, const char *dst);
-/* Hands an IP packet of `len` bytes for `dst`, the last byte of which is `mark`, to net_port_send_ip(). */
+/* Hands an IP packet of `len` bytes for `dst`, the last byte of which is `mark`, to
+ * net_port_send_ip(). */
 void lab_send(struct lab *lab, const char *dst, uint32_t len, uint8_t mark);
 
 #define lab_count(lab) net_port_counters((lab)->port)

@@ -36,8 +36,8 @@ SPEC(linux_is_answered_as_it_expects)
 	struct lab *lab = lab_open(NULL);
 
 	assert_true(lab_feed_hex(lab, LINUX_ARP_REQUEST));
-	lab_expect(lab, LINUX_MAC US_MAC "0806" "0001080006040002" US_MAC "c0000202" LINUX_MAC
-				 "c0000201");
+	lab_expect(lab, LINUX_MAC US_MAC "0806"
+					 "0001080006040002" US_MAC "c0000202" LINUX_MAC "c0000201");
 	lab_close(lab);
 }
 
@@ -154,13 +154,13 @@ SPEC(other_hardware_protocols_and_operations_are_unsupported)
 		uint8_t value;
 		enum wire_reason reason;
 	} wrong[] = {
-		{15, 6, WIRE_unsupported},  /* IEEE 802 */
-		{17, 1, WIRE_unsupported},  /* protocol 0x0801 */
-		{18, 8, WIRE_bad_header},   /* eight bytes of MAC */
-		{19, 16, WIRE_bad_header},  /* sixteen of IP */
-		{21, 0, WIRE_unsupported},  /* no operation */
-		{21, 3, WIRE_unsupported},  /* reverse request */
-		{21, 8, WIRE_unsupported},  /* inverse request */
+		{15, 6, WIRE_unsupported}, /* IEEE 802 */
+		{17, 1, WIRE_unsupported}, /* protocol 0x0801 */
+		{18, 8, WIRE_bad_header},  /* eight bytes of MAC */
+		{19, 16, WIRE_bad_header}, /* sixteen of IP */
+		{21, 0, WIRE_unsupported}, /* no operation */
+		{21, 3, WIRE_unsupported}, /* reverse request */
+		{21, 8, WIRE_unsupported}, /* inverse request */
 	};
 	struct lab *lab = lab_open(NULL);
 

@@ -51,7 +51,8 @@ SPEC(no_carry_is_lost_in_64_KiB_of_ones)
 SPEC(an_ipv4_header_is_built_byte_by_byte)
 {
 	struct ip_addr src = lab_ip("192.168.0.1"), dst = lab_ip("192.168.0.199");
-	struct lab_bytes want = lab_hex("4500007300004000" "4011b861c0a80001c0a800c7");
+	struct lab_bytes want = lab_hex("4500007300004000"
+					"4011b861c0a80001c0a800c7");
 	uint8_t hdr[20];
 
 	/* 0xb861: the checksum of the worked example that everybody copies. */
@@ -62,8 +63,9 @@ SPEC(an_ipv4_header_is_built_byte_by_byte)
 SPEC(an_ipv6_header_is_built_byte_by_byte)
 {
 	struct ip_addr src = lab_ip(US6), dst = lab_ip(PEER6);
-	struct lab_bytes want = lab_hex("60000000fffe0640" "20010db8000000000000000000000002"
-							  "20010db8000000000000000000000099");
+	struct lab_bytes want = lab_hex("60000000fffe0640"
+					"20010db8000000000000000000000002"
+					"20010db8000000000000000000000099");
 	uint8_t hdr[40];
 
 	assert_int_equal(net_build_ip(hdr, &src, &dst, 6, 0xfffe), 40);
@@ -88,8 +90,7 @@ static void checksum_matches(const char *hex, unsigned at)
 	}
 	memcpy(&want, l4 + at, 2);
 	memset(l4 + at, 0, 2);
-	got = net_l4_checksum(
-		&src, &dst, v4 ? f.b[23] : f.b[20], l4, f.len - 14 - hdr_len);
+	got = net_l4_checksum(&src, &dst, v4 ? f.b[23] : f.b[20], l4, f.len - 14 - hdr_len);
 	assert_int_equal(got, want);
 }
 

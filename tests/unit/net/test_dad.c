@@ -77,7 +77,11 @@ SPEC(an_ipv6_address_is_reported_solicited_once_and_announced)
 		}
 	assert_int_equal(solicitations, 1);
 	/* From ::, to the group, with a nonce (RFC 7527) and no MAC. */
-	assert_memory_equal(f->b, lab_hex("3333ff000002" US_MAC "86dd" "6000000000203aff").b, 22);
+	assert_memory_equal(f->b,
+		lab_hex("3333ff000002" US_MAC "86dd"
+			"6000000000203aff")
+			.b,
+		22);
 	assert_memory_equal(f->b + 22, lab_ip("::").b, 16);
 	assert_memory_equal(f->b + 38, lab_ip("ff02::1:ff00:2").b, 16);
 	assert_int_equal(f->b[78], 14);

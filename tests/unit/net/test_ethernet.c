@@ -143,7 +143,10 @@ SPEC(a_second_tag_is_unsupported)
 	struct craft c;
 
 	craft_eth(&c, NULL, 0x8100);
-	craft_hex(&c, "0007" "8100" "0007" "0800");
+	craft_hex(&c, "0007"
+		      "8100"
+		      "0007"
+		      "0800");
 	craft_fill(&c, 46, 1);
 	lab_refuse(lab, c.b, c.len, WIRE_unsupported);
 	lab_close(lab);
@@ -160,8 +163,10 @@ SPEC(what_we_send_carries_our_tag)
 	craft_hex(&c, "0007");
 	craft_hex(&c, &(V_ARP_PEER_ASKS_US)[24]);
 	assert_true(lab_feed(lab, c.b, c.len));
-	lab_expect(lab, PEER_MAC US_MAC "8100" "0007" "0806" "0001080006040002" US_MAC "c0000202"
-				 PEER_MAC "c0000263");
+	lab_expect(lab, PEER_MAC US_MAC "8100"
+					"0007"
+					"0806"
+					"0001080006040002" US_MAC "c0000202" PEER_MAC "c0000263");
 	assert_int_equal(net_port_l2(lab->port, &to, l2), 18);
 	assert_memory_equal(l2, lab_hex(PEER_MAC US_MAC "810000070800").b, 18);
 	to = lab_ip("ff02::1");

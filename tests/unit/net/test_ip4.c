@@ -61,11 +61,11 @@ SPEC(lengths_that_contradict_each_other_are_a_bad_header)
 		unsigned at;
 		uint8_t value;
 	} wrong[] = {
-		{14, 0x55},      /* version 5 */
-		{14, 0x65},      /* version 6 under the type of 4 */
-		{14, 0x44},      /* a header of 16 bytes */
-		{14, 0x4f},      /* 60 bytes, more than the packet has */
-		{17, 19},        /* total length below the header's */
+		{14, 0x55},	   /* version 5 */
+		{14, 0x65},	   /* version 6 under the type of 4 */
+		{14, 0x44},	   /* a header of 16 bytes */
+		{14, 0x4f},	   /* 60 bytes, more than the packet has */
+		{17, 19},	   /* total length below the header's */
 		{17, 20 + 13 + 1}, /* and above what is there */
 	};
 
@@ -135,9 +135,8 @@ SPEC(a_source_that_no_host_can_have_is_a_bad_header)
 
 SPEC(any_other_source_is_fine)
 {
-	static const char *const fine[] = {
-		"1.0.0.0", "10.0.0.255", "126.255.255.255", "128.0.0.0", "223.255.255.255",
-		"192.0.3.0", "192.0.1.255", GW4};
+	static const char *const fine[] = {"1.0.0.0", "10.0.0.255", "126.255.255.255", "128.0.0.0",
+		"223.255.255.255", "192.0.3.0", "192.0.1.255", GW4};
 	struct lab *lab = lab_open(NULL);
 
 	for (unsigned i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
@@ -166,12 +165,13 @@ SPEC(a_link_of_two_has_no_broadcast_address)
 SPEC(options_are_stepped_over)
 {
 	static const char *const options[] = {
-		"01010101",                 /* four times nothing */
-		"00ffffff",                 /* the end, and what follows it */
-		"94040000",                 /* router alert */
-		"0707040000000000",         /* record route, and the end */
-		"440c050000000000" "00000000", /* timestamps */
-		"86040102",                 /* one that nobody knows */
+		"01010101",	    /* four times nothing */
+		"00ffffff",	    /* the end, and what follows it */
+		"94040000",	    /* router alert */
+		"0707040000000000", /* record route, and the end */
+		"440c050000000000"
+		"00000000", /* timestamps */
+		"86040102", /* one that nobody knows */
 	};
 	struct lab *lab = lab_open(NULL);
 

@@ -143,10 +143,12 @@ SPEC(extension_headers_are_stepped_over_to_the_upper_layer)
 	struct lab *lab = lab_open(NULL);
 
 	begin(US6, 0);
-	craft_ext6(&c, "3c00" PADN6);           /* hop-by-hop */
-	craft_ext6(&c, "2b00" PADN6);           /* destination options */
-	craft_ext6(&c, "3c00" "0400" "00000000"); /* routing, none left */
-	craft_ext6(&c, "1100" PADN6);           /* destination options */
+	craft_ext6(&c, "3c00" PADN6); /* hop-by-hop */
+	craft_ext6(&c, "2b00" PADN6); /* destination options */
+	craft_ext6(&c, "3c00"
+		       "0400"
+		       "00000000");   /* routing, none left */
+	craft_ext6(&c, "1100" PADN6); /* destination options */
 	end_with_udp();
 	assert_true(lab_feed(lab, c.b, c.len));
 	assert_int_equal(lab->pkt.verdict, NET_UDP);
@@ -187,7 +189,8 @@ SPEC(an_extension_header_cut_off_is_a_bad_header)
 
 	for (unsigned i = 0; i < 4; i++) {
 		begin(US6, next[i]);
-		craft_hex(&c, "1100" "0104");
+		craft_hex(&c, "1100"
+			      "0104");
 		craft_seal(&c);
 		lab_refuse(lab, c.b, c.len, WIRE_bad_header);
 	}
@@ -242,7 +245,10 @@ SPEC(a_routing_header_with_segments_left_is_refused)
 
 	for (unsigned i = 0; i < 4; i++) {
 		begin(US6, 43);
-		craft_ext6(&c, "1102" "0001" "00000000" "20010db8000000000000000000000003");
+		craft_ext6(&c, "1102"
+			       "0001"
+			       "00000000"
+			       "20010db8000000000000000000000003");
 		memcpy(c.b + 56, lab_hex(type[i]).b, 1);
 		end_with_udp();
 		problem(lab, 0, 42);
@@ -255,7 +261,10 @@ SPEC(a_routing_header_with_none_left_is_skipped)
 	struct lab *lab = lab_open(NULL);
 
 	begin(US6, 43);
-	craft_ext6(&c, "1102" "0000" "00000000" "20010db8000000000000000000000003");
+	craft_ext6(&c, "1102"
+		       "0000"
+		       "00000000"
+		       "20010db8000000000000000000000003");
 	end_with_udp();
 	assert_true(lab_feed(lab, c.b, c.len));
 	lab_close(lab);
@@ -266,22 +275,27 @@ SPEC(unknown_options_do_what_their_upper_two_bits_say)
 	struct lab *lab = lab_with_peer();
 
 	begin(US6, 60);
-	craft_ext6(&c, "1100" "1e0400000000"); /* 00: skip */
+	craft_ext6(&c, "1100"
+		       "1e0400000000"); /* 00: skip */
 	end_with_udp();
 	assert_true(lab_feed(lab, c.b, c.len));
 
 	begin(US6, 60);
-	craft_ext6(&c, "1100" "5e0400000000"); /* 01: discard */
+	craft_ext6(&c, "1100"
+		       "5e0400000000"); /* 01: discard */
 	end_with_udp();
 	lab_refuse(lab, c.b, c.len, WIRE_unsupported);
 
 	begin(US6, 60);
-	craft_ext6(&c, "1100" "0000" "9e020000"); /* 10: tell */
+	craft_ext6(&c, "1100"
+		       "0000"
+		       "9e020000"); /* 10: tell */
 	end_with_udp();
 	problem(lab, 2, 44);
 
 	begin(US6, 0);
-	craft_ext6(&c, "1100" "de0400000000"); /* 11: tell, unless multicast */
+	craft_ext6(&c, "1100"
+		       "de0400000000"); /* 11: tell, unless multicast */
 	end_with_udp();
 	problem(lab, 2, 42);
 	lab_close(lab);
@@ -294,13 +308,15 @@ SPEC(unknown_options_to_a_group_are_told_for_10_only)
 
 	begin("ff02::1", 60);
 	memcpy(c.b, lab_hex("333300000001").b, 6);
-	craft_ext6(&c, "1100" "de0400000000");
+	craft_ext6(&c, "1100"
+		       "de0400000000");
 	end_with_udp();
 	lab_refuse(lab, c.b, c.len, WIRE_unsupported);
 
 	begin("ff02::1", 60);
 	memcpy(c.b, lab_hex("333300000001").b, 6);
-	craft_ext6(&c, "1100" "9e0400000000");
+	craft_ext6(&c, "1100"
+		       "9e0400000000");
 	end_with_udp();
 	assert_false(lab_feed(lab, c.b, c.len));
 	f = lab_next(lab);
@@ -315,7 +331,8 @@ SPEC(an_option_that_runs_out_of_its_header_is_told)
 	const struct lab_bytes *f;
 
 	begin(US6, 60);
-	craft_ext6(&c, "1100" "010500000000");
+	craft_ext6(&c, "1100"
+		       "010500000000");
 	end_with_udp();
 	assert_false(lab_feed(lab, c.b, c.len));
 	assert_int_equal(lab->res.reason, WIRE_bad_header);
@@ -324,7 +341,8 @@ SPEC(an_option_that_runs_out_of_its_header_is_told)
 	assert_int_equal(f->b[55], 0);
 	assert_int_equal(f->b[61], 42);
 	begin(US6, 60);
-	craft_ext6(&c, "1100" "000000000001");
+	craft_ext6(&c, "1100"
+		       "000000000001");
 	end_with_udp();
 	assert_false(lab_feed(lab, c.b, c.len));
 	assert_int_equal(lab_next(lab)->b[61], 47);
@@ -336,7 +354,8 @@ SPEC(a_jumbogram_is_an_unknown_option)
 	struct lab *lab = lab_with_peer();
 
 	begin(US6, 0);
-	craft_ext6(&c, "1100" "c20400010000");
+	craft_ext6(&c, "1100"
+		       "c20400010000");
 	end_with_udp();
 	problem(lab, 2, 42);
 	lab_close(lab);
@@ -345,10 +364,17 @@ SPEC(a_jumbogram_is_an_unknown_option)
 SPEC(no_error_answers_an_error_whatever_stands_before_it)
 {
 	static const char *const chain[] = {
-		"3a00" "de0400000000",                        /* unknown option, then ICMPv6 */
-		"3c00" "de0400000000" "3a00010400000000",     /* and one more header between */
-		"2c00" "de0400000000" "3a00000100000001",     /* first fragment of one */
-		"2c00" "de0400000000" "3a00000800000001",     /* later: it cannot be told */
+		"3a00"
+		"de0400000000", /* unknown option, then ICMPv6 */
+		"3c00"
+		"de0400000000"
+		"3a00010400000000", /* and one more header between */
+		"2c00"
+		"de0400000000"
+		"3a00000100000001", /* first fragment of one */
+		"2c00"
+		"de0400000000"
+		"3a00000800000001", /* later: it cannot be told */
 	};
 	static const uint8_t types[] = {1, 2, 3, 4, 127, 137};
 	struct lab *lab = lab_with_peer();
@@ -389,7 +415,8 @@ SPEC(a_thousand_options_cost_no_more_than_their_bytes)
 
 	begin(US6, 60);
 	c.l4_proto = 17;
-	craft_hex(&c, "11ab" "000000000000");
+	craft_hex(&c, "11ab"
+		      "000000000000");
 	for (unsigned i = 0; i < 171 * 8; i++)
 		craft_hex(&c, "00");
 	c.l4 = c.len;

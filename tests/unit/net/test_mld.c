@@ -1,4 +1,5 @@
-/* Multicast listener reports (RFC 3810, RFC 2710): what routers and snooping switches hear of us. */
+/* Multicast listener reports (RFC 3810, RFC 2710): what routers and snooping switches hear of us.
+ */
 #include "tests/unit/net/craft.h"
 #include "tests/unit/net/lab.h"
 #include "tests/unit/net/linux.h"
@@ -13,7 +14,7 @@ static unsigned count_sent(const struct lab *lab, const char *hex)
 
 	for (unsigned i = 0; i < lab->sent; i++)
 		n += lab->frame[i].len == want.len &&
-			memcmp(lab->frame[i].b, want.b, want.len) == 0;
+		     memcmp(lab->frame[i].b, want.b, want.len) == 0;
 	return n;
 }
 
@@ -27,8 +28,8 @@ static struct lab *settled(void)
 }
 
 /* A query: `code` is the maximum response code; `v2` adds its four bytes. */
-static void query(const char *src, const char *dst, uint16_t code, const char *group, bool v2,
-	bool alert)
+static void query(
+	const char *src, const char *dst, uint16_t code, const char *group, bool v2, bool alert)
 {
 	struct ip_addr g = lab_ip(group);
 
@@ -38,7 +39,8 @@ static void query(const char *src, const char *dst, uint16_t code, const char *g
 	craft_ip6(&c, src, dst, alert ? 0 : 58);
 	c.b[c.l3 + 7] = 1;
 	if (alert)
-		craft_ext6(&c, "3a000502000001" "00");
+		craft_ext6(&c, "3a000502000001"
+			       "00");
 	craft_icmp(&c, 130, 0, (uint32_t)code << 16);
 	craft_bytes(&c, g.b, 16);
 	if (v2)

@@ -6,8 +6,8 @@
 static struct craft c;
 
 /* An ND message from the peer, hop limit 255, unsealed after `body` (all after type and code). */
-static void nd(const char *dst_mac, const char *src, const char *dst, uint8_t type,
-	uint32_t flags, const char *target, const char *options)
+static void nd(const char *dst_mac, const char *src, const char *dst, uint8_t type, uint32_t flags,
+	const char *target, const char *options)
 {
 	struct ip_addr t = lab_ip(target);
 
@@ -68,8 +68,16 @@ SPEC(linux_is_answered_as_it_expects)
 	assert_true(lab_feed_hex(lab, LINUX_NS));
 	f = lab_next(lab);
 	/* What Linux took for an answer in the capture, but for the address order of the test. */
-	assert_memory_equal(f->b, lab_hex(LINUX_MAC US_MAC "86dd" "6000000000203aff").b, 22);
-	assert_memory_equal(f->b + 54, lab_hex("88008a72" "60000000").b, 8);
+	assert_memory_equal(f->b,
+		lab_hex(LINUX_MAC US_MAC "86dd"
+					 "6000000000203aff")
+			.b,
+		22);
+	assert_memory_equal(f->b + 54,
+		lab_hex("88008a72"
+			"60000000")
+			.b,
+		8);
 	assert_true(lab_feed_hex(lab, LINUX_NA));
 	lab_close(lab);
 }
@@ -126,7 +134,7 @@ SPEC(a_solicitation_that_breaks_a_rule_is_a_bad_header)
 	nd(NS_MAC, PEER6, NS_DST, 135, 0, US6, "0101" ALL_MAC); /* a group for a MAC */
 	lab_refuse(lab, c.b, c.len, WIRE_bad_header);
 	nd(NS_MAC, PEER6, NS_DST, 135, 0, US6, "0102" PEER_MAC "0000000000000000");
-	lab_refuse(lab, c.b, c.len, WIRE_bad_header); /* fourteen bytes of MAC */
+	lab_refuse(lab, c.b, c.len, WIRE_bad_header);	      /* fourteen bytes of MAC */
 	nd(NS_MAC, PEER6, NS_DST, 135, 0, "ff02::1", SOURCE); /* a group for a target */
 	lab_refuse(lab, c.b, c.len, WIRE_bad_header);
 	nd(NS_MAC, "::", NS_DST, 135, 0, US6, SOURCE); /* duplicate detection with a MAC */
@@ -179,7 +187,9 @@ SPEC(options_that_we_do_not_know_are_stepped_over)
 {
 	struct lab *lab = lab_open(NULL);
 
-	nd(NS_MAC, PEER6, NS_DST, 135, 0, US6, "fe02" "00112233445566778899aabbccdd" SOURCE);
+	nd(NS_MAC, PEER6, NS_DST, 135, 0, US6,
+		"fe02"
+		"00112233445566778899aabbccdd" SOURCE);
 	assert_true(lab_feed(lab, c.b, c.len));
 	lab_expect(lab, V_NA_WE_ANSWER_PEER);
 	lab_close(lab);

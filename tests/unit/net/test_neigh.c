@@ -22,7 +22,7 @@ static unsigned count_sent(const struct lab *lab, const char *hex)
 
 	for (unsigned i = 0; i < lab->sent; i++)
 		n += lab->frame[i].len == want.len &&
-			memcmp(lab->frame[i].b, want.b, want.len) == 0;
+		     memcmp(lab->frame[i].b, want.b, want.len) == 0;
 	return n;
 }
 
@@ -270,7 +270,7 @@ SPEC(without_a_route_a_packet_is_dropped_and_counted)
 
 	lab_send(lab, "203.0.113.7", 60, 1);
 	lab_send(lab, "2001:db8:77::1", 60, 1);
-	lab_send(lab, US4, 60, 1); /* to ourselves */
+	lab_send(lab, US4, 60, 1);     /* to ourselves */
 	lab_send(lab, PEER4, 1501, 1); /* longer than the MTU */
 	net_port_send_ip(lab->port, (const uint8_t *)"\x45", 1, &lab->out, lab->now);
 	lab_expect_silence(lab);
