@@ -18,6 +18,7 @@ struct tcp_conn *tcp_conn_new(struct tcp_stack *s, const struct tcp_syn *e, uint
 	c->flags = e->flags;
 	c->opened_us = now;
 	c->last_in_us = now;
+	c->stale_ms = (uint32_t)(now / 1000) - TCP_STALE_MS; /* the first is answered */
 
 	c->rcv_nxt = e->irs + 1;
 	c->rcv_acked = c->rcv_nxt;

@@ -2,7 +2,6 @@
 #include "dataplane/tcp/tcp_priv.h"
 
 #define CHALLENGE_MS 5000U /* RFC 5961 section 7 */
-#define STALE_MS     100U
 
 static unsigned sack_blocks(const struct tcp_conn *c, struct tcp_range *r)
 {
@@ -173,11 +172,7 @@ static bool worth_sending(const struct tcp_conn *c, uint32_t len, uint32_t most)
 static uint32_t send_data(struct tcp_conn *c, uint32_t pipe, bool full_only, uint64_t now)
 {
 	uint32_t edge = c->snd_una + c->snd_wnd;
-	uint32_t cwnd = c->cwnd;
 
-	/* RFC 3042: a segment for each of the first two duplicates. */
-	if (c->dupacks > 0 && !(c->flags & (CF_RECOVERY | CF_LOSS)))
-		cwnd += (c->dupacks < 2 ? c->dupacks : 2U) * c->mss;
 	while (unsent(c) > 0 || fin_pending(c)) {
 		uint32_t most = full_size(c);
 		uint32_t usable = seq_gt(edge, c->tx_nxt) ? edge - c->tx_nxt : 0;
@@ -186,7 +181,7 @@ static uint32_t send_data(struct tcp_conn *c, uint32_t pipe, bool full_only, uin
 
 		if (full_only && len < most)
 			break;
-		if (pipe > 0 && pipe + len > cwnd) {
+		if (pipe > 0 && pipe + len > c->cwnd) {
 			c->flags |= CF_CWND_LIMITED;
 			break;
 		}
@@ -281,10 +276,10 @@ void tcp_ack_stale(struct tcp_conn *c, uint64_t now)
 {
 	uint32_t ms = (uint32_t)(now / 1000);
 
-	if (c->stale_ms && ms - c->stale_ms < STALE_MS) {
+	if (ms - c->stale_ms < TCP_STALE_MS) {
 		c->stack->n.challenge_limited++;
 		return;
 	}
-	c->stale_ms = ms | 1;
+	c->stale_ms = ms;
 	tcp_send_ack(c, now);
 }

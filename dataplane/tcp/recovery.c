@@ -90,6 +90,8 @@ static void enter_recovery(struct tcp_conn *c)
 	c->flags |= CF_RECOVERY | CF_FORCE;
 	c->flags &= ~(uint32_t)CF_RESCUED;
 	c->recover = c->tx_nxt;
+	if (!(c->flags & CF_SACK))
+		c->reno_out = DUP_THRESH;
 	c->ssthresh = tcp_cc_halve(c);
 	c->cwnd = c->ssthresh;
 	c->cwnd_acc = 0;
@@ -120,8 +122,8 @@ static void open_ack(struct tcp_conn *c, const struct tcp_acked *a)
 			c->dupacks++;
 		if (c->flags & CF_SACK)
 			mark_lost(c);
-		else if (c->reno_out < UINT16_MAX)
-			c->reno_out++;
+		else if (c->reno_out < DUP_THRESH - 1)
+			c->reno_out++; /* limited transmit: one for one, twice (RFC 3042) */
 		/* Without SACK, duplicates of what a timeout sent twice look the same (RFC 6582).
 		 */
 		if ((c->dupacks >= DUP_THRESH || (c->tx_head->flags & TX_LOST)) &&

@@ -30,6 +30,7 @@
 #define TCP_INITIAL_RTO_US 1000000U
 #define TCP_SBLOCK_DATA	   (2048U - 8U)
 #define TCP_MIN_CHARGE	   512U /* a buffer is never charged less, so chunks have a bound too */
+#define TCP_STALE_MS	   100U /* between answers to segments that make no sense and carry no data */
 #define TCP_NEVER	   UINT64_MAX
 
 /* A doubly linked list through its members; a member that is in no list has `next` NULL. */

@@ -1,0 +1,899 @@
+/* Bytes that go: windows of both kinds, retransmission, recovery, probes. */
+#include "drill.h"
+
+static struct drill *accepted(void (*tweak)(struct tcp_config *), const char *opts)
+{
+	struct drill *d = drill_new(tweak);
+
+	drill_accept(d, opts);
+	return d;
+}
+
+static struct tcp_info info_of(struct drill *d)
+{
+	struct tcp_info info;
+
+	tcp_info(d->conn, &info);
+	return info;
+}
+
+static void writes_of_one_round_share_a_segment(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+	const uint8_t first[3] = {drill_pattern(0), drill_pattern(1), drill_pattern(2)};
+
+	(void)state;
+	tcp_write(d->conn, first, 3, d->now);
+	d->written = 3;
+	none(d);
+	assert_true(tcp_next_deadline(d->s) <= d->now);
+	wr(d, 7);
+	out(d, "P. 1:11(10) ack 1");
+	drill_free(d);
+}
+
+static void a_full_segment_does_not_wait_for_the_round_to_end(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+	uint8_t bytes[2000];
+
+	(void)state;
+	for (unsigned i = 0; i < 2000; i++)
+		bytes[i] = drill_pattern(i);
+	assert_int_equal(tcp_write(d->conn, bytes, 2000, d->now), 2000);
+	out(d, ". 1:1461(1460) ack 1");
+	none(d);
+	flush(d);
+	out(d, "P. 1461:2001(540) ack 1");
+	drill_free(d);
+}
+
+static void timestamps_take_twelve_bytes(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_ALL);
+
+	(void)state;
+	wr(d, 1449);
+	out(d, ". 1:1449(1448) ack 1 <TS val 0 ecr 1000>");
+	out(d, "P. 1449:1450(1) ack 1");
+	drill_free(d);
+}
+
+static void sack_blocks_take_room_from_data(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_ALL);
+
+	(void)state;
+	in(d, ". 1001:2001(1000) ack 1 <TS val 1000 ecr 0>");
+	in(d, ". 3001:4001(1000) ack 1 <TS val 1000 ecr 0>");
+	forget(d);
+	wr(d, 1448);
+	out(d, ". 1:1429(1428) ack 1 <sack 3001:4001 1001:2001>");
+	out(d, "P. 1429:1449(20) ack 1 <sack 3001:4001 1001:2001>");
+	drill_free(d);
+}
+
+static void the_initial_window_is_ten_segments(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	wr(d, 30000);
+	assert_int_equal(sent_count(d), 10);
+	forget(d);
+	drill_free(d);
+}
+
+static void slow_start_then_congestion_avoidance(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	wr(d, 60000);
+	assert_int_equal(sent_count(d), 10);
+	forget(d);
+	pass(d, MS(100));
+	in(d, ". 1:1(0) ack 2921"); /* two segments: two more than they were, so four */
+	assert_int_equal(sent_count(d), 4);
+	assert_int_equal(info_of(d).cwnd, 12 * 1460);
+	forget(d);
+	in(d, ". 1:1(0) ack 14601");
+	assert_int_equal(info_of(d).cwnd, 14 * 1460); /* at most two for one acknowledgement */
+	forget(d);
+	drill_free(d);
+}
+
+static void a_window_that_is_not_used_does_not_grow(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		wr(d, 100);
+		in(d, ". 1:1(0) ack %u", 101 + 100 * i);
+	}
+	assert_int_equal(info_of(d).cwnd, 14600);
+	forget(d);
+	drill_free(d);
+}
+
+static void after_an_idle_time_the_window_starts_again(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+	uint32_t acked = 1;
+
+	(void)state;
+	wr(d, 60000);
+	while (acked < 60001) {
+		acked += 2920;
+		acked = acked > 60001 ? 60001 : acked;
+		in(d, ". 1:1(0) ack %u", acked);
+		pass(d, MS(1));
+	}
+	forget(d);
+	assert_true(info_of(d).cwnd > 14600);
+	pass(d, SEC(10));
+	wr(d, 60000);
+	assert_int_equal(sent_count(d), 10);
+	forget(d);
+	drill_free(d);
+}
+
+/* Retransmission timer (RFC 6298) */
+
+static void a_lost_segment_is_sent_again_with_backoff(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+	uint64_t at = 300; /* rto_min, as the handshake took no time */
+
+	(void)state;
+	wr(d, 10);
+	out(d, "P. 1:11(10) ack 1");
+	pass(d, SEC(60));
+	for (unsigned i = 0; i < 7; i++) {
+		out_at(d, MS(at), "P. 1:11(10) ack 1");
+		at = 2 * at + 300;
+	}
+	none(d);
+	assert_int_equal(counters(d)->rto_fired, 7);
+	drill_free(d);
+}
+
+static void without_an_answer_it_is_given_up(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	wr(d, 10);
+	pass(d, SEC(10 * 60));
+	assert_int_equal(sent_count(d), 11); /* and ten times again */
+	events(d, "C");
+	assert_int_equal(d->why, TCP_CLOSED_TIMEOUT);
+	assert_int_equal(counters(d)->conns, 0);
+	assert_int_equal(tcp_next_deadline(d->s), UINT64_MAX);
+	forget(d);
+	drill_free(d);
+}
+
+static void the_timeout_follows_the_round_trip(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	wr(d, 10);
+	pass(d, MS(200));
+	in(d, ". 1:1(0) ack 11");
+	/* first R was 0 (1 us): srtt = 1 * 7/8 + 25 ms, var = 50 ms */
+	assert_int_equal(info_of(d).srtt_us / 1000, 25);
+	assert_int_equal(info_of(d).rto_us, 300000);
+	for (unsigned i = 0; i < 50; i++) {
+		wr(d, 10);
+		pass(d, MS(200));
+		in(d, ". 1:1(0) ack %u", 21 + 10 * i);
+	}
+	assert_true(info_of(d).srtt_us > 190000 && info_of(d).srtt_us <= 200000);
+	forget(d);
+	drill_free(d);
+}
+
+static void karn_no_sample_from_what_was_sent_twice(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+	uint32_t srtt = info_of(d).srtt_us;
+
+	(void)state;
+	wr(d, 10);
+	pass(d, MS(350));
+	in(d, ". 1:1(0) ack 11");
+	assert_int_equal(info_of(d).srtt_us, srtt);
+	assert_int_equal(info_of(d).rto_us, 600000); /* backed off until a sample comes */
+	forget(d);
+	wr(d, 10);
+	pass(d, MS(100));
+	in(d, ". 1:1(0) ack 21");
+	assert_true(info_of(d).rto_us < 600000);
+	forget(d);
+	drill_free(d);
+}
+
+static void timestamps_give_a_sample_all_the_same(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_ALL);
+
+	(void)state;
+	wr(d, 10);
+	pass(d, MS(350));
+	in(d, ". 1:1(0) ack 11 <TS val 1350 ecr 300>"); /* the echo of the second one: 50 ms */
+	assert_int_equal(info_of(d).srtt_us / 1000, 6);
+	forget(d);
+	drill_free(d);
+}
+
+static void a_timeout_shrinks_the_window_and_resends_in_slow_start(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	wr(d, 14600);
+	assert_int_equal(sent_count(d), 10);
+	forget(d);
+	pass(d, MS(300));
+	out(d, ". 1:1461(1460) ack 1");
+	none(d);
+	assert_int_equal(info_of(d).cwnd, 1460);
+	in(d, ". 1:1(0) ack 1461");
+	out(d, ". 1461:2921(1460) ack 1");
+	out(d, ". 2921:4381(1460) ack 1");
+	in(d, ". 1:1(0) ack 4381");
+	out(d, ". 4381:5841(1460) ack 1");
+	out(d, ". 5841:7301(1460) ack 1");
+	out(d, ". 7301:8761(1460) ack 1");
+	in(d, ". 1:1(0) ack 14601"); /* the peer had the rest */
+	none(d);
+	wr(d, 10);
+	out(d, "P. 14601:14611(10) ack 1");
+	drill_free(d);
+}
+
+static void the_timer_restarts_when_data_is_acknowledged(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	wr(d, 2920);
+	forget(d);
+	pass(d, MS(250));
+	in(d, ". 1:1(0) ack 1461");
+	pass(d, MS(290));
+	none(d);
+	pass(d, MS(40));
+	assert_int_equal(sent_count(d), 1);
+	forget(d);
+	drill_free(d);
+}
+
+/* Fast retransmit without SACK (RFC 5681 section 3.2, RFC 3042, RFC 6582) */
+
+static void two_duplicates_let_two_new_segments_out(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	wr(d, 29200);
+	forget(d);
+	in(d, ". 1:1(0) ack 1");
+	out(d, ". 14601:16061(1460) ack 1");
+	in(d, ". 1:1(0) ack 1");
+	out(d, ". 16061:17521(1460) ack 1");
+	none(d);
+	drill_free(d);
+}
+
+static void the_third_duplicate_resends_and_halves(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	wr(d, 14600);
+	forget(d);
+	in(d, ". 1:1(0) ack 1");
+	in(d, ". 1:1(0) ack 1");
+	none(d);
+	in(d, ". 1:1(0) ack 1");
+	out(d, ". 1:1461(1460) ack 1");
+	assert_int_equal(info_of(d).cwnd, 7300);
+	assert_int_equal(counters(d)->fast_retransmits, 1);
+	in(d, ". 1:1(0) ack 14601");
+	none(d);
+	assert_int_equal(info_of(d).cwnd, 7300);
+	drill_free(d);
+}
+
+static void a_partial_ack_resends_the_next_hole(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	wr(d, 14600);
+	forget(d);
+	for (unsigned i = 0; i < 3; i++)
+		in(d, ". 1:1(0) ack 1");
+	out(d, ". 1:1461(1460) ack 1");
+	in(d, ". 1:1(0) ack 2921");
+	out(d, ". 2921:4381(1460) ack 1");
+	in(d, ". 1:1(0) ack 7301");
+	out(d, ". 7301:8761(1460) ack 1");
+	in(d, ". 1:1(0) ack 14601");
+	none(d);
+	assert_int_equal(counters(d)->fast_retransmits, 1);
+	assert_int_equal(info_of(d).cwnd, 7300);
+	drill_free(d);
+}
+
+static void duplicates_in_recovery_clock_new_data_out(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+	unsigned n = 0;
+
+	(void)state;
+	wr(d, 40000);
+	forget(d);
+	for (unsigned i = 0; i < 11; i++) { /* all that was sent, but the first, has left */
+		in(d, ". 1:1(0) ack 1");
+		n += sent_count(d);
+		forget(d);
+	}
+	/* 2 by limited transmit, 1 again, and what half of 12 leaves beside the missing one */
+	assert_true(n >= 6 && n <= 8);
+	drill_free(d);
+}
+
+static void after_a_timeout_duplicates_do_not_start_a_recovery(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	wr(d, 14600);
+	forget(d);
+	pass(d, MS(300));
+	forget(d);
+	for (unsigned i = 0; i < 5; i++)
+		in(d, ". 1:1(0) ack 1");
+	none(d);
+	in(d, ". 1:1(0) ack 14601");
+	wr(d, 14600);
+	forget(d);
+	for (unsigned i = 0; i < 3; i++) /* RFC 6582: not beyond `recover` yet */
+		in(d, ". 1:1(0) ack 14601");
+	assert_int_equal(counters(d)->fast_retransmits, 0);
+	forget(d);
+	drill_free(d);
+}
+
+static void acks_with_data_or_another_window_are_no_duplicates(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	wr(d, 14600);
+	forget(d);
+	in(d, ". 1:1(0) ack 1 win 60001");
+	in(d, ". 1:1(0) ack 1 win 60002");
+	in(d, ". 1:1(0) ack 1 win 60003");
+	in(d, "P. 1:2(1) ack 1 win 60003");
+	in(d, "P. 2:3(1) ack 1 win 60003");
+	in(d, "P. 3:4(1) ack 1 win 60003");
+	none(d);
+	assert_int_equal(counters(d)->fast_retransmits, 0);
+	drill_free(d);
+}
+
+/* Recovery by SACK (RFC 6675) */
+
+static void sack_resends_only_what_is_missing(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_SACK);
+
+	(void)state;
+	wr(d, 14600);
+	forget(d);
+	/* 1, 2 and 5 of ten are lost. */
+	in(d, ". 1:1(0) ack 1 <sack 2921:4381>");
+	in(d, ". 1:1(0) ack 1 <sack 2921:5841>");
+	none(d);
+	in(d, ". 1:1(0) ack 1 <sack 7301:8761 2921:5841>");
+	out(d, ". 1:1461(1460) ack 1");
+	none(d); /* pipe is 7 - 1 + 1 segments, the window 5 */
+	in(d, ". 1:1(0) ack 1 <sack 7301:10221 2921:5841>");
+	in(d, ". 1:1(0) ack 1 <sack 7301:11681 2921:5841>");
+	out(d, ". 1461:2921(1460) ack 1");
+	in(d, ". 1:1(0) ack 1 <sack 7301:13141 2921:5841>");
+	out(d, ". 5841:7301(1460) ack 1");
+	in(d, ". 1:1(0) ack 1 <sack 7301:14601 2921:5841>");
+	out(d, "P. 13141:14601(1460) ack 1"); /* rule 4: too early, as it turns out */
+	in(d, ". 1:1(0) ack 1461 <sack 7301:14601 2921:5841>");
+	in(d, ". 1:1(0) ack 5841 <sack 7301:14601>");
+	in(d, ". 1:1(0) ack 14601");
+	none(d);
+	assert_int_equal(counters(d)->retransmits, 4);
+	assert_int_equal(counters(d)->fast_retransmits, 1);
+	drill_free(d);
+}
+
+static void one_report_of_enough_bytes_is_enough(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_SACK);
+
+	(void)state;
+	wr(d, 14600);
+	forget(d);
+	in(d, ". 1:1(0) ack 1 <sack 1461:7301>"); /* the acks between were lost or batched */
+	out(d, ". 1:1461(1460) ack 1");
+	drill_free(d);
+}
+
+static void with_sack_plain_duplicates_do_not_count(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_SACK);
+
+	(void)state;
+	wr(d, 14600);
+	forget(d);
+	for (unsigned i = 0; i < 10; i++)
+		in(d, ". 1:1(0) ack 1");
+	none(d);
+	in(d, ". 1:1(0) ack 1 <sack 1461:2921>");
+	for (unsigned i = 0; i < 10; i++)
+		in(d, ". 1:1(0) ack 1 <sack 1461:2921>"); /* nothing new */
+	none(d);
+	drill_free(d);
+}
+
+static void false_sack_blocks_are_ignored(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_SACK);
+
+	(void)state;
+	wr(d, 14600);
+	forget(d);
+	in(d, ". 1:1(0) ack 1 <sack 14601:20000>"); /* never sent */
+	in(d, ". 1:1(0) ack 1 <sack 5841:2921>");   /* upside down */
+	in(d, ". 1:1(0) ack 1 <sack 1:14601>");	    /* what an ACK would say */
+	in(d, ". 1:1(0) ack 1 <sack 4000000:14601>");
+	in(d, ". 1:1(0) ack 1 <sack 1461:1462 1500:2000 3000:3100 4000:4100>"); /* no whole segment
+										 */
+	none(d);
+	pass(d, MS(300));
+	out(d, ". 1:1461(1460) ack 1");
+	drill_free(d);
+}
+
+static void a_timeout_forgets_what_sack_said(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_SACK);
+
+	(void)state;
+	wr(d, 5840);
+	forget(d);
+	in(d, ". 1:1(0) ack 1 <sack 1461:4381>");
+	none(d);
+	pass(d, MS(300));
+	out(d, ". 1:1461(1460) ack 1");
+	in(d, ". 1:1(0) ack 1461"); /* it had dropped them again (RFC 2018 section 8) */
+	out(d, ". 1461:2921(1460) ack 1");
+	out(d, ". 2921:4381(1460) ack 1");
+	in(d, ". 1:1(0) ack 5841");
+	drill_free(d);
+}
+
+static void new_data_is_sent_in_recovery_and_rescue_at_its_end(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_SACK);
+
+	(void)state;
+	wr(d, 8 * 1460);
+	forget(d);
+	/* the first and the last are lost; what is left to send is nothing */
+	in(d, ". 1:1(0) ack 1 <sack 1461:5841>");
+	out(d, ". 1:1461(1460) ack 1");
+	in(d, ". 1:1(0) ack 1 <sack 1461:10221>");
+	/* pipe: first again, last; cwnd 4: rule 4 sends the last again without waiting for a
+	 * timeout */
+	out(d, "P. 10221:11681(1460) ack 1");
+	none(d);
+	in(d, ". 1:1(0) ack 11681");
+	assert_int_equal(counters(d)->rto_fired, 0);
+	drill_free(d);
+}
+
+static void rule_three_resends_what_may_be_lost(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_SACK);
+
+	(void)state;
+	wr(d, 8 * 1460);
+	forget(d);
+	/* 1 is lost for sure; 7 has only one reported segment above it */
+	in(d, ". 1:1(0) ack 1 <sack 1461:8761>");
+	out(d, ". 1:1461(1460) ack 1");
+	out(d, "P. 10221:11681(1460) ack 1"); /* rule 4 */
+	in(d, ". 1:1(0) ack 1 <sack 10221:11681 1461:8761>");
+	out(d, ". 8761:10221(1460) ack 1");
+	in(d, ". 1:1(0) ack 11681");
+	assert_int_equal(counters(d)->rto_fired, 0);
+	drill_free(d);
+}
+
+/* The peer's window (RFC 9293 section 3.8.6) */
+
+static void a_closed_window_is_probed_with_backoff_and_without_end(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+	uint64_t at = 300, step = 300;
+
+	(void)state;
+	in(d, ". 1:1(0) ack 1 win 0");
+	wr(d, 5000);
+	none(d);
+	for (unsigned i = 0; i < 30; i++) {
+		while (sent_count(d) == 0)
+			pass(d, MS(100));
+		out_at(d, MS(at), ". 1:2(1) ack 1");
+		in(d, ". 1:1(0) ack 1 win 0");
+		step = step * 2 > 60000 ? 60000 : step * 2;
+		at += step;
+	}
+	events(d, "");
+	in(d, ". 1:1(0) ack 1 win 65535");
+	out(d, ". 1:1461(1460) ack 1"); /* the octet sent into the window begins it anew */
+	out(d, ". 1461:2921(1460) ack 1");
+	out(d, ". 2921:4381(1460) ack 1");
+	out(d, "P. 4381:5001(620) ack 1");
+	in(d, ". 1:1(0) ack 5001");
+	assert_int_equal(counters(d)->rto_fired, 0);
+	drill_free(d);
+}
+
+static void a_probe_may_be_taken(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	in(d, ". 1:1(0) ack 1 win 0");
+	wr(d, 100);
+	pass(d, MS(300));
+	out(d, ". 1:2(1) ack 1");
+	in(d, ". 1:1(0) ack 2 win 0");
+	none(d);
+	pass(d, MS(300));
+	out(d, ". 2:3(1) ack 1");
+	in(d, ". 1:1(0) ack 3 win 1000");
+	out(d, "P. 3:101(98) ack 1");
+	in(d, ". 1:1(0) ack 101");
+	drill_free(d);
+}
+
+static void a_withdrawn_probe_may_still_be_acknowledged(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	in(d, ". 1:1(0) ack 1 win 0");
+	wr(d, 3000);
+	pass(d, MS(300));
+	out(d, ". 1:2(1) ack 1");
+	in(d, ". 1:1(0) ack 1 win 10"); /* too small to send for, at once */
+	none(d);
+	in(d, ". 1:1(0) ack 2 win 10"); /* the update and the probe had crossed */
+	assert_int_equal(counters(d)->bad_ack, 0);
+	pass(d, MS(300));
+	out(d, ". 2:12(10) ack 1"); /* the override timeout */
+	in(d, ". 1:1(0) ack 12 win 60000");
+	assert_int_equal(sent_count(d), 3);
+	forget(d);
+	drill_free(d);
+}
+
+static void unanswered_probes_end_it(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	in(d, ". 1:1(0) ack 1 win 0");
+	wr(d, 100);
+	pass(d, SEC(600));
+	events(d, "C");
+	assert_int_equal(d->why, TCP_CLOSED_TIMEOUT);
+	assert_int_equal(sent_count(d), 10);
+	forget(d);
+	drill_free(d);
+}
+
+static void once_closed_a_window_that_stays_shut_is_not_probed_for_ever(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+	unsigned n = 0;
+
+	(void)state;
+	in(d, ". 1:1(0) ack 1 win 0");
+	wr(d, 100);
+	tcp_close(d->conn, d->now);
+	while (d->conn && n < 100) {
+		pass(d, MS(100));
+		if (sent_count(d) && d->conn) {
+			forget(d);
+			in(d, ". 1:1(0) ack 1 win 0");
+			n++;
+		}
+	}
+	assert_int_equal(n, 10);
+	events(d, "C");
+	forget(d);
+	drill_free(d);
+}
+
+static void a_window_that_closes_over_data_opens_to_it(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	wr(d, 4380);
+	forget(d);
+	in(d, ". 1:1(0) ack 1 win 0"); /* shrunk: all three were dropped */
+	pass(d, MS(300));
+	out(d, ". 1:1461(1460) ack 1");
+	in(d, ". 1:1(0) ack 1 win 0");
+	pass(d, MS(600));
+	out(d, ". 1:1461(1460) ack 1");
+	in(d, ". 1:1(0) ack 1 win 65535");
+	out(d, ". 1:1461(1460) ack 1");
+	out(d, ". 1461:2921(1460) ack 1");
+	out(d, "P. 2921:4381(1460) ack 1");
+	in(d, ". 1:1(0) ack 4381");
+	assert_int_equal(info_of(d).cwnd, 14600);
+	assert_int_equal(counters(d)->rto_fired, 0);
+	drill_free(d);
+}
+
+static void acks_at_a_closed_window_stay_within_it(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	in(d, ". 1:1(0) ack 1 win 0");
+	wr(d, 100);
+	pass(d, MS(300));
+	out(d, ". 1:2(1) ack 1");
+	in(d, ". 1:1461(1460) ack 1 win 0");
+	in(d, ". 1461:2921(1460) ack 1 win 0");
+	out(d, ". 1:1(0) ack 2921"); /* not 2: the peer has no room for that number */
+	drill_free(d);
+}
+
+static void silly_windows_are_not_filled(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	in(d, ". 1:1(0) ack 1 win 100");
+	wr(d, 5000);
+	none(d);
+	in(d, ". 1:1(0) ack 1 win 1459");
+	none(d);
+	in(d, ". 1:1(0) ack 1 win 1460");
+	out(d, ". 1:1461(1460) ack 1");
+	in(d, ". 1:1(0) ack 1461 win 1500");
+	out(d, ". 1461:2921(1460) ack 1");
+	none(d); /* 40 bytes more would fit */
+	drill_free(d);
+}
+
+static void a_peer_that_never_had_a_large_window_is_served(void **state)
+{
+	struct drill *d = drill_new(NULL);
+
+	(void)state;
+	in(d, "S 0:0(0) win 200 <mss 1460>");
+	out(d, "S. 0:0(0) ack 1 <mss 1460>");
+	in(d, ". 1:1(0) ack 1 win 200");
+	wr(d, 500);
+	out(d, ". 1:201(200) ack 1"); /* half of the largest window ever seen, or more */
+	in(d, ". 1:1(0) ack 201 win 200");
+	out(d, ". 201:401(200) ack 1");
+	in(d, ". 1:1(0) ack 401 win 200");
+	out(d, "P. 401:501(100) ack 1");
+	drill_free(d);
+}
+
+static void an_old_segment_does_not_bring_back_an_old_window(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	in(d, "P. 1:11(10) ack 1 win 5000");
+	in(d, ". 11:11(0) ack 1 win 1460");
+	in(d, "P. 5:12(7) ack 1 win 60000"); /* older, though it brings a byte */
+	out(d, ". 1:1(0) ack 12");
+	wr(d, 5000);
+	out(d, ". 1:1461(1460) ack 12");
+	none(d);
+	drill_free(d);
+}
+
+/* The send buffer */
+
+static void small_snd(struct tcp_config *cfg)
+{
+	cfg->snd_buf = 8000;
+}
+
+static void a_short_write_is_followed_by_writable(void **state)
+{
+	struct drill *d = accepted(small_snd, OPTS_NONE);
+
+	(void)state;
+	assert_int_equal(tcp_write_room(d->conn), 8000);
+	assert_int_equal(wr(d, 10000), 8000);
+	assert_int_equal(tcp_write_room(d->conn), 0);
+	assert_int_equal(wr(d, 1), 0);
+	forget(d);
+	in(d, ". 1:1(0) ack 1461");
+	events(d, ""); /* 1,460 of 8,000 */
+	in(d, ". 1:1(0) ack 2921");
+	events(d, "W");
+	assert_int_equal(tcp_write_room(d->conn), 2920);
+	in(d, ". 1:1(0) ack 8001");
+	events(d, "");
+	drill_free(d);
+}
+
+static void write_on_writable(struct drill *d, struct tcp_conn *c, enum tcp_event ev)
+{
+	if (ev == TCP_EV_WRITABLE) {
+		uint8_t bytes[10000];
+		uint32_t took;
+
+		for (unsigned i = 0; i < sizeof(bytes); i++)
+			bytes[i] = drill_pattern(d->written + i);
+		took = tcp_write(c, bytes, sizeof(bytes), d->now);
+		d->written += took;
+	}
+}
+
+static void writing_from_inside_of_writable(void **state)
+{
+	struct drill *d = accepted(small_snd, OPTS_NONE);
+	uint32_t acked = 1;
+
+	(void)state;
+	d->on_event = write_on_writable;
+	assert_int_equal(wr(d, 10000), 8000);
+	while (d->written < 100000) {
+		assert_true(sent_count(d) > 0);
+		while (sent_count(d) > 0) {
+			acked += d->seg[d->seg_next].tx.payload_len;
+			d->seg_next++;
+		}
+		forget(d);
+		in(d, ". 1:1(0) ack %u", acked);
+	}
+	forget(d);
+	drill_free(d);
+}
+
+static void no_pool(struct tcp_config *cfg)
+{
+	cfg->snd_buf_total = 0;
+	cfg->max_conns = 2;
+}
+
+static void past_the_pools_each_still_has_a_block(void **state)
+{
+	struct drill *d = accepted(no_pool, OPTS_NONE);
+	struct tcp_conn *first = d->conn;
+
+	(void)state;
+	assert_int_equal(wr(d, 10000), 2040);
+	assert_true(counters(d)->snd_pool_limited > 0);
+	out(d, ". 1:1461(1460) ack 1"); /* and one segment at a time */
+	none(d);
+	in(d, ". 1:1(0) ack 1461");
+	out(d, "P. 1461:2041(580) ack 1");
+	in(d, ". 1:1(0) ack 2041");
+	events(d, "W");
+	d->flow.src_port++;
+	in(d, "S 0:0(0)");
+	out(d, "S. 0:0(0) ack 1 <mss 1460>");
+	in(d, ". 1:1(0) ack 1");
+	d->written = 0;
+	assert_int_equal(wr(d, 10), 10);
+	out(d, "P. 1:11(10) ack 1");
+	(void)first;
+	drill_free(d);
+}
+
+static void data_that_spans_blocks_is_gathered(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+	uint32_t acked = 1;
+
+	(void)state;
+	wr(d, 60000);
+	while (acked < 60001) {
+		const struct drill_seg *g = &d->seg[d->seg_next];
+
+		assert_true(sent_count(d) > 0);
+		acked += g->tx.payload_len;
+		if (acked < 60001)
+			out(d, ". %u:%u(%u) ack 1", acked - g->tx.payload_len, acked,
+				g->tx.payload_len);
+		else
+			out(d, "P. %u:%u(%u) ack 1", acked - g->tx.payload_len, acked,
+				g->tx.payload_len);
+		in(d, ". 1:1(0) ack %u", acked);
+	}
+	none(d);
+	drill_free(d);
+}
+
+static void a_lost_output_is_repaired_by_the_timer(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	d->drop_output = true;
+	wr(d, 10);
+	none(d);
+	d->drop_output = false;
+	pass(d, MS(300));
+	out(d, "P. 1:11(10) ack 1");
+	drill_free(d);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(writes_of_one_round_share_a_segment),
+	cmocka_unit_test(a_full_segment_does_not_wait_for_the_round_to_end),
+	cmocka_unit_test(timestamps_take_twelve_bytes),
+	cmocka_unit_test(sack_blocks_take_room_from_data),
+	cmocka_unit_test(the_initial_window_is_ten_segments),
+	cmocka_unit_test(slow_start_then_congestion_avoidance),
+	cmocka_unit_test(a_window_that_is_not_used_does_not_grow),
+	cmocka_unit_test(after_an_idle_time_the_window_starts_again),
+	cmocka_unit_test(a_lost_segment_is_sent_again_with_backoff),
+	cmocka_unit_test(without_an_answer_it_is_given_up),
+	cmocka_unit_test(the_timeout_follows_the_round_trip),
+	cmocka_unit_test(karn_no_sample_from_what_was_sent_twice),
+	cmocka_unit_test(timestamps_give_a_sample_all_the_same),
+	cmocka_unit_test(a_timeout_shrinks_the_window_and_resends_in_slow_start),
+	cmocka_unit_test(the_timer_restarts_when_data_is_acknowledged),
+	cmocka_unit_test(two_duplicates_let_two_new_segments_out),
+	cmocka_unit_test(the_third_duplicate_resends_and_halves),
+	cmocka_unit_test(a_partial_ack_resends_the_next_hole),
+	cmocka_unit_test(duplicates_in_recovery_clock_new_data_out),
+	cmocka_unit_test(after_a_timeout_duplicates_do_not_start_a_recovery),
+	cmocka_unit_test(acks_with_data_or_another_window_are_no_duplicates),
+	cmocka_unit_test(sack_resends_only_what_is_missing),
+	cmocka_unit_test(one_report_of_enough_bytes_is_enough),
+	cmocka_unit_test(with_sack_plain_duplicates_do_not_count),
+	cmocka_unit_test(false_sack_blocks_are_ignored),
+	cmocka_unit_test(a_timeout_forgets_what_sack_said),
+	cmocka_unit_test(new_data_is_sent_in_recovery_and_rescue_at_its_end),
+	cmocka_unit_test(rule_three_resends_what_may_be_lost),
+	cmocka_unit_test(a_closed_window_is_probed_with_backoff_and_without_end),
+	cmocka_unit_test(a_probe_may_be_taken),
+	cmocka_unit_test(a_withdrawn_probe_may_still_be_acknowledged),
+	cmocka_unit_test(unanswered_probes_end_it),
+	cmocka_unit_test(once_closed_a_window_that_stays_shut_is_not_probed_for_ever),
+	cmocka_unit_test(a_window_that_closes_over_data_opens_to_it),
+	cmocka_unit_test(acks_at_a_closed_window_stay_within_it),
+	cmocka_unit_test(silly_windows_are_not_filled),
+	cmocka_unit_test(a_peer_that_never_had_a_large_window_is_served),
+	cmocka_unit_test(an_old_segment_does_not_bring_back_an_old_window),
+	cmocka_unit_test(a_short_write_is_followed_by_writable),
+	cmocka_unit_test(writing_from_inside_of_writable),
+	cmocka_unit_test(past_the_pools_each_still_has_a_block),
+	cmocka_unit_test(data_that_spans_blocks_is_gathered),
+	cmocka_unit_test(a_lost_output_is_repaired_by_the_timer),
+};
+
+DRILL_MAIN(tests)
