@@ -132,7 +132,11 @@ static void settle(struct intake *in, const struct block *b)
 static bool take_block(struct intake *in)
 {
 	in->block = journal_block_get(in->port);
-	return in->block != NULL;
+	if (!in->block)
+		return false;
+	/* Unlike any other block's: a device remembers its index together with this number. */
+	in->block->generation = ++in->generation;
+	return true;
 }
 
 /* Logs that are appended together share device, source and vdom: one new entry of each at most. */

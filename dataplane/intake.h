@@ -17,6 +17,7 @@ struct intake {
 	struct journal *journal;
 	struct journal_port *port;
 	struct block *block; /* being filled, or NULL */
+	uint32_t generation; /* of the blocks filled here */
 	struct device_table *devices;
 	uint64_t now_us;    /* monotonic, of this round */
 	uint64_t now_ns;    /* wall clock, of this round */

@@ -200,6 +200,11 @@ int port_start(struct dp *d, struct port *p, const struct dp_port_config *cfg, s
 		return -1;
 	}
 	p->started = true;
+	/* A driver may take the flag and have no interrupts all the same. */
+	if (p->rx_intr && rte_eth_dev_rx_intr_enable(p->eth, 0) == 0)
+		rte_eth_dev_rx_intr_disable(p->eth, 0);
+	else
+		p->rx_intr = false;
 	/* Neighbours' requests come by broadcast and multicast; ND groups are filtered by net. */
 	rte_eth_allmulticast_enable(p->eth);
 	return make_net(d, p, err);

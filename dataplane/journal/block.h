@@ -145,7 +145,7 @@ struct block {
 struct block *block_new(uint32_t raw_size);
 void block_free(struct block *b);
 
-/* Empties it and moves the generation on. */
+/* Empties it. */
 static inline void block_reset(struct block *b)
 {
 	b->raw_len = 0;
@@ -157,7 +157,6 @@ static inline void block_reset(struct block *b)
 	b->first_us = 0;
 	b->number = 0;
 	b->error = 0;
-	b->generation++;
 }
 
 static inline bool block_empty(const struct block *b)
@@ -228,6 +227,7 @@ static inline uint8_t *block_append(struct block *b, const struct block_row *row
 	uint8_t *at = b->raw + b->raw_len;
 
 	assert(b->row_count < BLOCK_MAX_ROWS);
+	assert(row->device < b->device_count);
 	assert(row->len < b->raw_size - b->raw_len);
 	b->rows[b->row_count++] = *row;
 	b->raw_len += row->len + 1;
