@@ -38,8 +38,6 @@ struct command {
 	const char *about;	 /* a line for the list */
 	const char *more;	 /* further help, or NULL */
 	const struct option_spec *options;
-	bool later; /* of a part not built yet: any arguments, sluiced says why not */
-
 	/* Either all of it: an exit status; */
 	int (*run)(struct cli *cli, const struct args *args);
 	/* or a request, with parameters (NULL after a message: usage error), and how to show its
@@ -47,7 +45,7 @@ struct command {
 	const char *method;
 	json_t *(*params)(struct cli *cli, const struct args *args);
 	void (*show)(struct cli *cli, const json_t *result);
-	bool slow; /* takes as long as it takes */
+	bool later; /* of a part not built yet: any arguments, sluiced says why not */
 };
 
 /* Up to a NULL noun. */

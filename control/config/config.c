@@ -116,7 +116,15 @@ static int by_place(const void *va, const void *vb)
 static void walk(yaml_document_t *doc, const struct config *defaults, struct config *cfg,
 	struct config_errors *errors)
 {
-	struct loader l = {.doc = doc, .defaults = defaults, .cfg = cfg, .errors = errors};
+	struct loader_mark marks[LOADER_MARKS];
+	struct loader l = {
+		.doc = doc,
+		.defaults = defaults,
+		.cfg = cfg,
+		.errors = errors,
+		.marks = marks,
+		.marks_room = LOADER_MARKS,
+	};
 	const yaml_node_t *root = yaml_document_get_root_node(doc);
 
 	if (!root) {

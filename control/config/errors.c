@@ -11,6 +11,7 @@ __attribute__((format(printf, 5, 0))) static void add_error(struct config_errors
 {
 	struct config_error *e;
 
+	assert(errors);
 	if (errors->count == CONFIG_MAX_ERRORS) {
 		errors->omitted++;
 		return;
@@ -79,7 +80,7 @@ void loader_error_about(
 
 void loader_mark(struct loader *l, const yaml_node_t *n, const void *value)
 {
-	if (l->marks_count == LOADER_MARKS)
+	if (l->marks_count == l->marks_room)
 		return;
 	l->marks[l->marks_count++] = (struct loader_mark){
 		value, (unsigned)n->start_mark.line + 1, (unsigned)n->start_mark.column + 1};

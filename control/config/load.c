@@ -50,26 +50,36 @@ static void *place(const struct config_key *k, void *base)
 	return (uint8_t *)base + k->offset;
 }
 
-/* A default is YAML text in the table and takes the way of any other value. */
+/* A default is YAML text in the table and takes the way of any other value. Most are one plain
+ * word, for which no parser is needed. */
 static void apply_default(const struct config_key *k, void *base)
 {
-	struct config_errors errors = {0};
-	struct loader l = {.errors = &errors};
-	yaml_document_t doc;
+	const unsigned char *text = (const unsigned char *)k->fallback;
+	const bool word = !strpbrk(k->fallback, "[]{}\"");
+	struct loader l = {0}; /* a default in the table that is wrong ends the program */
+	yaml_node_t plain = {.type = YAML_SCALAR_NODE};
+	const yaml_node_t *node = &plain;
+	yaml_document_t doc = {0};
 	yaml_parser_t parser;
 	bool ok;
 
-	ok = yaml_parser_initialize(&parser);
-	assert(ok);
-	yaml_parser_set_input_string(
-		&parser, (const unsigned char *)k->fallback, strlen(k->fallback));
-	ok = yaml_parser_load(&parser, &doc);
-	assert(ok);
+	plain.data.scalar.value = (yaml_char_t *)text;
+	plain.data.scalar.length = strlen(k->fallback);
+	plain.data.scalar.style = YAML_PLAIN_SCALAR_STYLE;
+	if (!word) {
+		ok = yaml_parser_initialize(&parser);
+		assert(ok);
+		yaml_parser_set_input_string(&parser, text, strlen(k->fallback));
+		ok = yaml_parser_load(&parser, &doc);
+		assert(ok);
+		node = yaml_document_get_root_node(&doc);
+		yaml_parser_delete(&parser);
+	}
 	l.doc = &doc;
-	ok = k->type->parse(&l, k, yaml_document_get_root_node(&doc), place(k, base));
+	ok = k->type->parse(&l, k, node, place(k, base));
 	assert(ok);
-	yaml_document_delete(&doc);
-	yaml_parser_delete(&parser);
+	if (!word)
+		yaml_document_delete(&doc);
 }
 
 void config_apply_defaults(const struct config_key *keys, void *base)

@@ -67,18 +67,21 @@ extern const struct config_type config_string, config_number, config_size, confi
 
 #define LOADER_MARKS 1024
 
+/* Where a value came from. */
+struct loader_mark {
+	const void *value;
+	unsigned line, column;
+};
+
 struct loader {
 	yaml_document_t *doc;
 	const struct config *defaults;
 	struct config *cfg;
-	struct config_errors *errors;
-	char path[128]; /* of the key at hand */
+	struct config_errors *errors; /* NULL: there must be none */
+	char path[128];		      /* of the key at hand */
 	size_t path_len;
-	unsigned marks_count;
-	struct loader_mark { /* where a value came from, for checks() */
-		const void *value;
-		unsigned line, column;
-	} marks[LOADER_MARKS];
+	struct loader_mark *marks; /* for config_check(); those beyond the room are lost */
+	unsigned marks_count, marks_room;
 };
 
 void config_errors_init(struct config_errors *errors, const char *name);

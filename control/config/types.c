@@ -346,7 +346,7 @@ static bool word_parse(
 static bool enum_parse(
 	struct loader *l, const struct config_key *k, const yaml_node_t *n, void *dst)
 {
-	unsigned value;
+	unsigned value = 0;
 
 	if (!word_parse(l, k, n, &value))
 		return false;

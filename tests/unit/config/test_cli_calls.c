@@ -198,7 +198,7 @@ static void long_answers(void **state)
 	assert_non_null(answer);
 	head = sprintf(answer, "{\"jsonrpc\":\"2.0\",\"id\":$ID,\"result\":{\"x\":\"");
 	memset(answer + head, 'a', n);
-	strcpy(answer + head + n, "\"}}\n");
+	memcpy(answer + head + n, "\"}}\n", sizeof("\"}}\n"));
 	fake_start(&script, 1);
 	assert_int_equal(RUN("--socket", fake.socket, "account", "list", "--json"), CLI_DONE);
 	fake_stop();
