@@ -4,8 +4,9 @@
 #include "control/config/schema.h"
 #include "control/config/units.h"
 
-#define BLOCKS_PER_SEGMENT 4
-#define BLOCKS_IN_POOL	   4
+#define BLOCKS_PER_SEGMENT  4
+#define BLOCKS_PER_PRODUCER 4 /* as the journal demands */
+#define BLOCKS_IN_POOL	    65536
 
 /* Are the first `len` bits the same? */
 static bool same_network(const struct ip_addr *a, const struct ip_addr *b, unsigned len)
@@ -135,14 +136,40 @@ static void check_at_least(struct loader *l, const uint64_t *value, const char *
 		"expected %s to be at least %s (%s), found %s", path, wanted, why, found);
 }
 
+/* Who fills blocks: each lcore (of a number that is up to us, one each), and control. */
+static unsigned producers(const struct config *c)
+{
+	const struct config_cpus *rx = &c->cores.rx, *workers = &c->cores.workers;
+
+	if (rx->count == 1 && workers->count == 1 && rx->v[0] == workers->v[0])
+		return 2;
+	return (rx->count ? rx->count : 1) + (workers->count ? workers->count : 1) + 1;
+}
+
+static void check_pool(struct loader *l)
+{
+	const struct config *c = l->cfg;
+	uint64_t blocks = c->journal.pool / c->journal.block_size;
+
+	check_at_least(l, &c->journal.pool, "journal.pool",
+		BLOCKS_PER_PRODUCER * producers(c) * c->journal.block_size, &c->journal.block_size,
+		"journal.block-size", "four blocks for each lcore and for control");
+	if (blocks > BLOCKS_IN_POOL) {
+		const bool named = loader_find_mark(l, &c->journal.pool) != NULL;
+
+		loader_error_about(l, named ? &c->journal.pool : &c->journal.block_size,
+			named ? "journal.pool" : "journal.block-size",
+			"expected journal.pool to be at most %u blocks, found %llu", BLOCKS_IN_POOL,
+			(unsigned long long)blocks);
+	}
+}
+
 static void check_journal(struct loader *l)
 {
 	const struct config *c = l->cfg;
 
 	check_at_least(l, &c->journal.block_size, "journal.block-size", 2 * c->limits.message_size,
 		&c->limits.message_size, "limits.message-size", "twice limits.message-size");
-	check_at_least(l, &c->journal.pool, "journal.pool", BLOCKS_IN_POOL * c->journal.block_size,
-		&c->journal.block_size, "journal.block-size", "four times journal.block-size");
 	check_at_least(l, &c->journal.segment_size, "journal.segment-size",
 		BLOCKS_PER_SEGMENT * c->journal.block_size, &c->journal.block_size,
 		"journal.block-size", "four times journal.block-size");
@@ -155,5 +182,6 @@ void config_check(struct loader *l)
 {
 	check_ports(l);
 	check_cores(l);
+	check_pool(l);
 	check_journal(l);
 }

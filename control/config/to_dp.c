@@ -73,9 +73,6 @@ static void to_journal(const struct config *cfg, struct journal_config *j)
 	j->retention_bytes = cfg->journal.retention_size.bytes;
 	j->retention_percent = (uint32_t)cfg->journal.retention_size.percent;
 	j->stream_retention_s = cfg->journal.stream_retention / US_PER_S;
-	j->busy_poll = cfg->cores.poll == DP_POLL_BUSY;
-	if (cfg->cores.compressors >= 0)
-		j->compressors = (uint32_t)cfg->cores.compressors;
 }
 _Static_assert(sizeof(((struct journal_config *)0)->dir) == CONFIG_MAX_PATH + 1, "copied whole");
 

@@ -46,7 +46,7 @@ static void check_use(void)
 	assert(config_diff(&defaults, &cfg, NULL, NULL) <= n);
 	config_to_dp(&cfg, &dp);
 	assert(dp.ports_count >= 1 && dp.ports_count <= DP_MAX_PORTS);
-	assert(dp.journal.pool_blocks >= 4 && dp.journal.block_size >= 2 * dp.policy.message_size);
+	assert(dp.journal.pool_blocks >= 8 && dp.journal.block_size >= 2 * dp.policy.message_size);
 }
 
 static char *print(const struct config *c, size_t *len)

@@ -281,6 +281,17 @@ static void between_keys(void **state)
 			"t.yaml:3:15: journal.block-size: expected journal.block-size to be at "
 			"least 512KiB (twice "
 			"limits.message-size), found 256KiB"},
+		{PORT "journal: {pool: 8MiB}\n",
+			"t.yaml:2:17: journal.pool: expected journal.pool to be at least 12MiB "
+			"(four blocks for each lcore and for control), found 8MiB"},
+		{PORT "journal: {pool: 8MiB}\ncores: {rx: [1], workers: [2, 3, 4]}\n",
+			"t.yaml:2:17: journal.pool: expected journal.pool to be at least 20MiB "
+			"(four blocks for each lcore and for control), found 8MiB"},
+		{PORT "journal: {block-size: 16MiB, segment-size: 64MiB}\n",
+			"t.yaml:2:23: journal.block-size: expected journal.pool to be at least "
+			"192MiB (four blocks for each lcore and for control), found 128MiB"},
+		{PORT "journal: {pool: 1TiB}\n", "t.yaml:2:17: journal.pool: expected journal.pool "
+						 "to be at most 65536 blocks, found 1048576"},
 		{PORT "journal: {segment-size: 2MiB}\n",
 			"t.yaml:2:25: journal.segment-size: expected journal.segment-size to be at "
 			"least 4MiB (four "

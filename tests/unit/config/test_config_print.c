@@ -50,7 +50,7 @@ static void every_kind_of_value_round_trips(void **state)
 		"192.0.2.1], "
 		"trust-devid: [\"::/0\"]}\n"
 		"control: {socket: \"/tmp/a b: c\"}\n"
-		"journal: {dir: /j, block-size: 192KiB, pool: 3MiB, commit-interval: 1500us, "
+		"journal: {dir: /j, block-size: 192KiB, pool: 8MiB, commit-interval: 1500us, "
 		"commit-interval-unacked: 1500us, segment-size: 10MiB, segment-age: 90s, min-free: "
 		"0, "
 		"retention: {age: none, size: 12345678B}, stream-retention: 36500d}\n"
