@@ -55,7 +55,8 @@ static void check_addresses(struct control *c, const struct dp_port_info *p)
 		ip_addr_format(&p->addresses[i].addr.addr, addr);
 		snprintf(subject, sizeof(subject), "%s", addr);
 		snprintf(text, sizeof(text),
-			"another host on the network of port %.31s has %s: not used", p->name, addr);
+			"another host on the network of port %.31s has %s: not used", p->name,
+			addr);
 		alarm_set(&c->alarms, duplicate, "address_duplicate", subject, text);
 	}
 }

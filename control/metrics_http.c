@@ -15,12 +15,15 @@
 #include "control/metrics.h"
 
 #define LISTEN_BACKLOG 16
+#define RUN_US	       1000000u
+#define LEAST_US       1000u
 
 struct metrics_http {
 	struct control *c;
 	struct MHD_Daemon *daemon;
 	struct loop_watch *watch;
 	uint16_t port;
+	uint64_t next_run_us;
 };
 
 static enum MHD_Result reply(struct MHD_Connection *conn, unsigned status, const char *type,
@@ -164,12 +167,20 @@ void metrics_http_stop(struct metrics_http *m)
 uint64_t metrics_http_round(struct metrics_http *m, uint64_t now_us)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
+	uint64_t wants = UINT64_MAX;
 
-	if (MHD_get_timeout(m->daemon, &ms) != MHD_YES)
-		return UINT64_MAX;
-	if (ms == 0)
+	if (MHD_get_timeout(m->daemon, &ms) == MHD_YES)
+		wants = now_us + (uint64_t)ms * 1000u;
+	/* Once a second even if nothing asks for it: MHD takes its listening socket out of its
+	 * epoll when it has all the connections it may have, and puts it back when it is run again
+	 * after one has ended, which no event tells. */
+	if (now_us >= m->next_run_us || now_us >= wants) {
 		MHD_run(m->daemon);
-	return now_us + (ms ? (uint64_t)ms * 1000u : 1000u);
+		m->next_run_us = now_us + RUN_US;
+		if (wants <= now_us)
+			wants = now_us + LEAST_US;
+	}
+	return wants < m->next_run_us ? wants : m->next_run_us;
 }
 
 uint16_t metrics_http_port(const struct metrics_http *m)

@@ -114,8 +114,8 @@ static int read_request(struct rpc_request *req, struct rpc_error *error)
 
 static int not_json(struct rpc_error *error, const char *why, int position)
 {
-	rpc_error_set(error, RPC_PARSE_ERROR, REASON_INVALID, "not JSON: %s, at byte %d of the line",
-		why, position);
+	rpc_error_set(error, RPC_PARSE_ERROR, REASON_INVALID,
+		"not JSON: %s, at byte %d of the line", why, position);
 	error->data = json_pack("{s:i}", "position", position);
 	return -1;
 }

@@ -19,12 +19,13 @@
 #define SERVER_MAX_CLIENTS   256
 #define SERVER_MAX_STRANGERS 16		    /* clients without any right, being told so */
 #define SERVER_MAX_LINE	     (256u * 1024u) /* bytes of a request */
-#define SERVER_HIGH_WATER    (256u * 1024u) /* bytes of answers not read: then nothing more is done \
-					     */
-#define SERVER_MAX_PENDING 8		    /* requests of a client that are answered later */
-#define SERVER_STALL_US	   30000000u	    /* not reading its answers for so long: closed */
-#define SERVER_STRANGER_US 5000000u	    /* time to send a request that will be refused */
-#define SERVER_LINGER_US   2000000u	    /* time to read the last answer */
+#define SERVER_HIGH_WATER                                                                          \
+	(256u * 1024u)		     /* bytes of answers not read: then nothing more is done       \
+				      */
+#define SERVER_MAX_PENDING 8	     /* requests of a client that are answered later */
+#define SERVER_STALL_US	   30000000u /* not reading its answers for so long: closed */
+#define SERVER_STRANGER_US 5000000u  /* time to send a request that will be refused */
+#define SERVER_LINGER_US   2000000u  /* time to read the last answer */
 
 struct client;
 struct server;

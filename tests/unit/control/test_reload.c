@@ -14,7 +14,7 @@ static void live_keys_are_applied_together(void **state)
 	struct harness *h = *state;
 	json_t *r;
 
-	harness_config(h, "listen: {unknown-source: drop}\n"
+	harness_config(h, "listen: {cleartext: [udp-syslog]}\n"
 			  "journal: {retention: {age: 7d}}\n"
 			  "limits: {message-size: 8KiB}\n");
 	r = harness_result(h, "config.reload", NULL);
@@ -23,7 +23,7 @@ static void live_keys_are_applied_together(void **state)
 	assert_int_equal(json_array_size(at(r, "errors")), 0);
 	json_decref(r);
 	assert_int_equal(h->dp->policy_count, 1);
-	assert_int_equal(h->dp->policy.unknown_source, DP_UNKNOWN_DROP);
+	assert_int_equal(h->dp->policy.cleartext, DP_CLEAR_UDP_SYSLOG);
 	assert_int_equal(h->dp->policy.message_size, 8192);
 	assert_int_equal(h->dp->journal.reconfigure_count, 1);
 	assert_int_equal(h->dp->journal.reconfigured.retention_age_s, 7 * 86400);
