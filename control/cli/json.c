@@ -40,6 +40,16 @@ bool get_bool(const json_t *o, const char *path)
 	return json_is_true(get(o, path));
 }
 
+const json_t *get_list(struct cli *cli, const json_t *r, const char *name)
+{
+	const json_t *list = get(r, name);
+
+	if (json_is_array(list))
+		return list;
+	cli_print_json(cli, r);
+	return NULL;
+}
+
 void cell_text(struct table *t, const json_t *o, const char *path)
 {
 	table_cell(t, get_text(o, path));

@@ -40,6 +40,10 @@ double get_number(const json_t *o, const char *path);
 const char *get_text(const json_t *o, const char *path);
 bool get_bool(const json_t *o, const char *path);
 
+/* A list of the result. NULL: there is none under this name, and all of the result is printed as it
+ * is, for an answer of another version must not look like an empty one. */
+const json_t *get_list(struct cli *cli, const json_t *r, const char *name);
+
 /* Cells of a table. A time is cut to seconds; a null is "-". */
 void cell_text(struct table *t, const json_t *o, const char *path);
 void cell_count(struct table *t, const json_t *o, const char *path);

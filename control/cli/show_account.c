@@ -41,13 +41,16 @@ static void put_wire(const json_t *wire, FILE *out)
 
 void show_accounts(struct cli *cli, const json_t *r)
 {
-	struct table *t =
-		table_new("DEVICE|>RECEIVED|>STORED|>DUPLICATE|>PENDING|>DROPPED|>BYTES|LAST SEEN");
+	const json_t *list = get_list(cli, r, "accounts");
+	struct table *t;
 	const json_t *total = get(r, "total"), *a;
 	char reasons[512];
 	size_t i;
 
-	json_array_foreach(get(r, "accounts"), i, a)
+	if (!list)
+		return;
+	t = table_new("DEVICE|>RECEIVED|>STORED|>DUPLICATE|>PENDING|>DROPPED|>BYTES|LAST SEEN");
+	json_array_foreach(list, i, a)
 	{
 		account_row(t, a, get_text(a, "device"));
 	}
@@ -130,11 +133,15 @@ void show_account(struct cli *cli, const json_t *r)
 
 void show_gaps(struct cli *cli, const json_t *r)
 {
-	struct table *t = table_new("DEVICE|CONNECTION|EPOCH|>FROM|>TO|BETWEEN|AND");
+	const json_t *list = get_list(cli, r, "gaps");
+	struct table *t;
 	const json_t *g;
 	size_t i;
 
-	json_array_foreach(get(r, "gaps"), i, g)
+	if (!list)
+		return;
+	t = table_new("DEVICE|CONNECTION|EPOCH|>FROM|>TO|BETWEEN|AND");
+	json_array_foreach(list, i, g)
 	{
 		cell_text(t, g, "device");
 		cell_count(t, g, "conn_id");
@@ -153,11 +160,15 @@ void show_gaps(struct cli *cli, const json_t *r)
 
 void show_devices(struct cli *cli, const json_t *r)
 {
-	struct table *t = table_new("DEVICE|STATE|FIRST SEEN|LAST SEEN");
+	const json_t *list = get_list(cli, r, "devices");
+	struct table *t;
 	const json_t *d;
 	size_t i;
 
-	json_array_foreach(get(r, "devices"), i, d)
+	if (!list)
+		return;
+	t = table_new("DEVICE|STATE|FIRST SEEN|LAST SEEN");
+	json_array_foreach(list, i, d)
 	{
 		cell_text(t, d, "device");
 		cell_text(t, d, "state");
@@ -189,12 +200,15 @@ static void cell_peer(struct table *t, const json_t *s)
 
 void show_sessions(struct cli *cli, const json_t *r)
 {
-	struct table *t =
-		table_new(">ID|DEVICE|PEER|KIND|TCP|>LOGS|>BYTES|>UNREAD|>LCORE|OPENED|LAST LOG");
+	const json_t *list = get_list(cli, r, "sessions");
+	struct table *t;
 	const json_t *s;
 	size_t i;
 
-	json_array_foreach(get(r, "sessions"), i, s)
+	if (!list)
+		return;
+	t = table_new(">ID|DEVICE|PEER|KIND|TCP|>LOGS|>BYTES|>UNREAD|>LCORE|OPENED|LAST LOG");
+	json_array_foreach(list, i, s)
 	{
 		table_cellf(t, "%llu", (unsigned long long)get_uint(s, "id"));
 		cell_text(t, s, "device");
@@ -224,11 +238,15 @@ void show_killed(struct cli *cli, const json_t *r)
 
 void show_refusals(struct cli *cli, const json_t *r)
 {
-	struct table *t = table_new("REASON|>COUNT|ADDRESS|DEVICE|LAST SEEN");
+	const json_t *list = get_list(cli, r, "refusals");
+	struct table *t;
 	const json_t *f;
 	size_t i;
 
-	json_array_foreach(get(r, "refusals"), i, f)
+	if (!list)
+		return;
+	t = table_new("REASON|>COUNT|ADDRESS|DEVICE|LAST SEEN");
+	json_array_foreach(list, i, f)
 	{
 		cell_text(t, f, "reason");
 		cell_count(t, f, "count");

@@ -5,11 +5,15 @@
 
 void show_settings(struct cli *cli, const json_t *r)
 {
-	struct table *t = table_new("SETTING|VALUE|DEFAULT|CHANGED|BY");
+	const json_t *list = get_list(cli, r, "settings");
+	struct table *t;
 	const json_t *s;
 	size_t i;
 
-	json_array_foreach(get(r, "settings"), i, s)
+	if (!list)
+		return;
+	t = table_new("SETTING|VALUE|DEFAULT|CHANGED|BY");
+	json_array_foreach(list, i, s)
 	{
 		cell_text(t, s, "name");
 		cell_text(t, s, "value");
@@ -31,11 +35,15 @@ void show_setting(struct cli *cli, const json_t *r)
 
 void show_audit(struct cli *cli, const json_t *r)
 {
-	struct table *t = table_new(">ID|TIME|WHO|WHAT|TARGET|BEFORE|AFTER");
+	const json_t *list = get_list(cli, r, "audit");
+	struct table *t;
 	const json_t *e;
 	size_t i;
 
-	json_array_foreach(get(r, "entries"), i, e)
+	if (!list)
+		return;
+	t = table_new(">ID|TIME|WHO|WHAT|TARGET|BEFORE|AFTER");
+	json_array_foreach(list, i, e)
 	{
 		table_cellf(t, "%llu", (unsigned long long)get_uint(e, "id"));
 		cell_time(t, e, "time");
@@ -137,11 +145,15 @@ void show_reload(struct cli *cli, const json_t *r)
 
 void show_journal_list(struct cli *cli, const json_t *r)
 {
-	struct table *t = table_new("SEGMENT|>BLOCKS|>LOGS|>RAW|>ON DISK|>RATIO|FROM|TO|");
+	const json_t *list = get_list(cli, r, "segments");
+	struct table *t;
 	const json_t *s;
 	size_t i;
 
-	json_array_foreach(get(r, "segments"), i, s)
+	if (!list)
+		return;
+	t = table_new("SEGMENT|>BLOCKS|>LOGS|>RAW|>ON DISK|>RATIO|FROM|TO|");
+	json_array_foreach(list, i, s)
 	{
 		uint64_t disk = get_uint(s, "bytes");
 
@@ -165,12 +177,16 @@ void show_journal_list(struct cli *cli, const json_t *r)
 
 void show_journal_verify(struct cli *cli, const json_t *r)
 {
-	struct table *t = table_new("FINDING|SEGMENT|>OFFSET|>BYTES|>BLOCKS|>LOGS|");
+	const json_t *list = get_list(cli, r, "findings");
+	struct table *t;
 	char logs[HUMAN_TEXT], blocks[HUMAN_TEXT], bytes[HUMAN_TEXT];
 	const json_t *f;
 	size_t i;
 
-	json_array_foreach(get(r, "findings"), i, f)
+	if (!list)
+		return;
+	t = table_new("FINDING|SEGMENT|>OFFSET|>BYTES|>BLOCKS|>LOGS|");
+	json_array_foreach(list, i, f)
 	{
 		uint64_t first = get_uint(f, "first_block"), last = get_uint(f, "last_block");
 
@@ -193,8 +209,8 @@ void show_journal_verify(struct cli *cli, const json_t *r)
 	human_count(get_uint(r, "logs"), logs);
 	human_count(get_uint(r, "blocks"), blocks);
 	human_bytes(get_uint(r, "bytes"), bytes);
-	fprintf(cli->out, "%s logs in %s blocks of %u segments, %s: ", logs, blocks,
-		(unsigned)get_uint(r, "segments"), bytes);
+	fprintf(cli->out, "%s logs in %s blocks of %u segment%s, %s: ", logs, blocks,
+		(unsigned)get_uint(r, "segments"), get_uint(r, "segments") == 1 ? "" : "s", bytes);
 	if (get_uint(r, "corrupt"))
 		fputs("corrupt\n", cli->out);
 	else if (get_uint(r, "torn"))

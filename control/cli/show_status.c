@@ -191,11 +191,14 @@ static void rejected_line(const json_t *wire, const char *name, FILE *out)
 
 void show_ports(struct cli *cli, const json_t *r)
 {
-	struct table *t = table_new("PORT|LINK|DRIVER|>MTU|VLAN|>QUEUES|>PACKETS|>ACCEPTED|>"
-				    "REJECTED|>MISSED|>SENT|ADDRESSES");
-	const json_t *ports = get(r, "ports"), *p;
+	const json_t *ports = get_list(cli, r, "ports"), *p;
+	struct table *t;
 	size_t i;
 
+	if (!ports)
+		return;
+	t = table_new("PORT|LINK|DRIVER|>MTU|VLAN|>QUEUES|>PACKETS|>ACCEPTED|>"
+		      "REJECTED|>MISSED|>SENT|ADDRESSES");
 	json_array_foreach(ports, i, p)
 	{
 		char addresses[1024], rejected[HUMAN_TEXT];

@@ -34,8 +34,8 @@ static void parameters_reach_sluiced(void **state)
 			 RESULT("{\"schema\":1,\"name\":\"event-level\",\"value\":\"debug\"}")}),
 		"settings", "set", "event-level", "debug");
 	assert_string_equal(ran.out, "event-level = debug\n");
-	RUN_WITH(EXCHANGES({"audit.list", "{\"limit\":3,\"before_id\":9}",
-			 RESULT("{\"entries\":[]}")}),
+	RUN_WITH(EXCHANGES(
+			 {"audit.list", "{\"limit\":3,\"before_id\":9}", RESULT("{\"audit\":[]}")}),
 		"audit", "list", "--limit", "3", "--before", "9");
 	assert_string_equal(ran.out, "nothing was changed yet\n");
 }

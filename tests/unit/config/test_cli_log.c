@@ -115,8 +115,8 @@ static void append(struct block *b, uint16_t device, uint64_t time_ns, const cha
 	memcpy(block_append(b, &row), log, row.len);
 }
 
-/* A journal of three logs, written by the journal itself. */
-static int make_journal(void **state)
+/* One run of a writer: opens the journal, adds what `fill` puts into a block, closes it. */
+static void write_journal(void (*fill)(struct block *b))
 {
 	struct journal_config cfg;
 	struct journal_recovery recovery;
@@ -124,10 +124,7 @@ static int make_journal(void **state)
 	struct journal_port *port;
 	struct journal *j;
 	struct block *b;
-	uint16_t fw1, fw2;
 
-	(void)state;
-	assert_non_null(mkdtemp(dir));
 	journal_config_defaults(&cfg);
 	snprintf(cfg.dir, sizeof(cfg.dir), "%s", dir);
 	cfg.pool_blocks = 8;
@@ -138,16 +135,33 @@ static int make_journal(void **state)
 	port = journal_port(j, 0);
 	b = journal_block_get(port);
 	assert_non_null(b);
-	fw1 = block_device_add(b, "fw-1", 4, 0);
-	fw2 = block_device_add(b, "fw-2", 4, 1);
-	append(b, fw1, 1763762881000000000u, "one");
-	append(b, fw2, 1763762882000000000u, "two");
-	append(b, fw1, 1763762883000000000u, "three \x1b\xff");
+	fill(b);
 	journal_submit(port, b);
 	journal_stop(j);
 	while (journal_completed(port, &b, 1) == 1)
 		journal_block_put(port, b);
 	journal_close(j);
+}
+
+static void three_logs(struct block *b)
+{
+	uint16_t fw1 = block_device_add(b, "fw-1", 4, 0), fw2 = block_device_add(b, "fw-2", 4, 1);
+
+	append(b, fw1, 1763762881000000000u, "one");
+	append(b, fw2, 1763762882000000000u, "two");
+	append(b, fw1, 1763762883000000000u, "three \x1b\xff");
+}
+
+static void a_later_log(struct block *b)
+{
+	append(b, block_device_add(b, "fw-3", 4, 0), 1763762884000000000u, "four");
+}
+
+static int make_journal(void **state)
+{
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	write_journal(three_logs);
 	return 0;
 }
 
@@ -203,7 +217,7 @@ static void a_directory_lists_and_verifies(void **state)
 	assert_int_equal(RUN("journal", "list", "--dir", dir), CLI_DONE);
 	assert_non_null(strstr(ran.out, "0000000000000001.zst"));
 	assert_int_equal(RUN("journal", "verify", "--dir", dir), CLI_DONE);
-	assert_non_null(strstr(ran.out, "3 logs in 1 blocks of 1 segments"));
+	assert_non_null(strstr(ran.out, "3 logs in 1 blocks of 1 segment"));
 	assert_non_null(strstr(ran.out, ": clean\n"));
 	assert_int_equal(RUN("journal", "verify", "--dir", dir, "--json"), CLI_DONE);
 	r = json_loads(ran.out, 0, NULL);
@@ -211,6 +225,46 @@ static void a_directory_lists_and_verifies(void **state)
 	assert_int_equal(json_integer_value(json_object_get(r, "logs")), 3);
 	assert_int_equal(json_integer_value(json_object_get(r, "corrupt")), 0);
 	json_decref(r);
+}
+
+/* Takes what was there at first, and adds a log to the journal; then takes that one and breaks,
+ * which is what ends the following. */
+static struct {
+	char seen[256];
+	size_t len;
+	bool added;
+} reader;
+
+static ssize_t take(void *cookie, const char *data, size_t len)
+{
+	(void)cookie;
+	assert_true(len < sizeof(reader.seen) - reader.len);
+	memcpy(reader.seen + reader.len, data, len);
+	reader.len += len;
+	if (reader.added)
+		return 0;
+	reader.added = true;
+	write_journal(a_later_log);
+	return (ssize_t)len;
+}
+
+static void a_directory_is_followed(void **state)
+{
+	char *argv[] = {(char *)"sluicectl", (char *)"log", (char *)"show", (char *)"--raw",
+		(char *)"--follow", (char *)"--dir", dir, NULL};
+	FILE *out = fopencookie(NULL, "w", (cookie_io_functions_t){.write = take}), *err;
+	char *said = NULL;
+	size_t len;
+
+	(void)state;
+	assert_non_null(out);
+	err = open_memstream(&said, &len);
+	assert_non_null(err);
+	assert_int_equal(cli_main(7, argv, "/nonexistent", out, err), CLI_FAILED);
+	fclose(out);
+	fclose(err);
+	assert_string_equal(reader.seen, "one\ntwo\nthree \x1b\xff\nfour\n");
+	free(said);
 }
 
 static void a_directory_that_is_none(void **state)
@@ -237,6 +291,7 @@ int main(void)
 		cmocka_unit_test(a_directory_as_json),
 		cmocka_unit_test(a_directory_lists_and_verifies),
 		cmocka_unit_test(a_directory_that_is_none),
+		cmocka_unit_test(a_directory_is_followed),
 	};
 
 	return cmocka_run_group_tests(tests, make_journal, remove_journal);

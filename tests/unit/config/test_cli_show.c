@@ -71,6 +71,14 @@ static void whatever_is_missing_is_left_out(void **state)
 	}
 }
 
+static void a_list_under_another_name_is_no_empty_list(void **state)
+{
+	(void)state;
+	RUN_WITH(EXCHANGES({"session.list", NULL, RESULT("{\"schema\":2,\"connections\":[1]}")}),
+		"session", "list");
+	assert_string_equal(ran.out, "{\"schema\":2,\"connections\":[1]}\n");
+}
+
 static void accounts_with_total_and_wire(void **state)
 {
 	(void)state;
@@ -235,7 +243,7 @@ static void lists_of_what_was_decided(void **state)
 	assert_string_equal(ran.out, "SETTING      VALUE  DEFAULT  CHANGED               BY\n"
 				     "event-level  debug  info     2025-11-21T22:08:01Z  root\n");
 	RUN_WITH(EXCHANGES({"audit.list", NULL,
-			 RESULT("{\"entries\":[{\"id\":3,\"time\":\"2025-11-21T22:08:01."
+			 RESULT("{\"audit\":[{\"id\":3,\"time\":\"2025-11-21T22:08:01."
 				"000000000Z\",\"who\":\"root\","
 				"\"uid\":0,\"pid\":7,\"what\":\"settings.set\",\"target\":\"event-"
 				"level\",\"before\":"
@@ -307,7 +315,7 @@ static void a_journal_that_is_not_clean_has_its_exit_status(void **state)
 				"\"torn\":0,\"corrupt\":0}")}),
 		"journal", "verify");
 	assert_int_equal(ran.status, CLI_DONE);
-	assert_string_equal(ran.out, "3 logs in 2 blocks of 1 segments, 4 B: clean\n");
+	assert_string_equal(ran.out, "3 logs in 2 blocks of 1 segment, 4 B: clean\n");
 	RUN_WITH(EXCHANGES({"journal.verify", NULL,
 			 RESULT("{\"findings\":[{\"kind\":\"torn_tail\",\"segment\":"
 				"\"0000000000000001.zst\","
@@ -321,7 +329,7 @@ static void a_journal_that_is_not_clean_has_its_exit_status(void **state)
 	assert_string_equal(ran.out,
 		"FINDING    SEGMENT               OFFSET  BYTES  BLOCKS  LOGS  \n"
 		"torn_tail  0000000000000001.zst   4,096    100       ?     0  no whole frame\n"
-		"3 logs in 2 blocks of 1 segments, 4 B: a torn tail\n");
+		"3 logs in 2 blocks of 1 segment, 4 B: a torn tail\n");
 	RUN_WITH(EXCHANGES({"journal.verify", NULL,
 			 RESULT("{\"findings\":[],\"torn\":1,\"corrupt\":1}")}),
 		"journal", "verify", "--json");
@@ -333,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(status_on_one_screen),
 		cmocka_unit_test(whatever_is_missing_is_left_out),
+		cmocka_unit_test(a_list_under_another_name_is_no_empty_list),
 		cmocka_unit_test(accounts_with_total_and_wire),
 		cmocka_unit_test(one_account),
 		cmocka_unit_test(sessions),
