@@ -71,7 +71,8 @@ void event_begin(struct events *ev, enum event_level level, const char *action)
 		event_level_name(level), action);
 }
 
-static void event_vadd(struct events *ev, const char *key, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void event_vadd(
+	struct events *ev, const char *key, const char *fmt, va_list ap)
 {
 	char value[EVENT_VALUE];
 

@@ -11,7 +11,7 @@
 
 #include <sqlite3.h>
 
-#define BUSY_MS 500 /* the control thread waits no longer for another program's lock */
+#define BUSY_MS 200 /* the control thread waits no longer for another program's lock */
 
 struct registry {
 	sqlite3 *db;
