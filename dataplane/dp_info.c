@@ -280,6 +280,10 @@ static void port_info(const struct port *p, struct dp_port_info *v)
 		v->up = link.link_status == RTE_ETH_LINK_UP;
 		v->speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
 	}
+	/* A tap asks the kernel for its link by name, and no longer finds it once it has been moved
+	 * into another namespace; it is up for as long as its driver holds the file. */
+	if (p->intr_is_file)
+		v->up = p->started;
 	v->mtu = p->cfg.mtu;
 	v->vlan = p->cfg.vlan;
 	v->rx_queues = p->rx_queues;

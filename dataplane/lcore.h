@@ -72,7 +72,7 @@ struct port {
 	struct net_port *net; /* owned by `owner` */
 	struct lcore *owner;  /* first rx lcore that polls it */
 	uint16_t rx_queues, tx_queues;
-	bool rx_csum, rx_intr, missed_known, started;
+	bool rx_csum, rx_intr, intr_is_file, missed_known, started;
 	char driver[DP_NAME];
 	uint8_t mac[6];
 	struct ip_addr link_local;

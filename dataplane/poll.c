@@ -124,7 +124,14 @@ static uint64_t next_deadline(struct lcore *l)
 	return at;
 }
 
-static bool interrupts_on(struct lcore *l, struct pollfd *fds, nfds_t *n)
+struct sleep_fds {
+	struct pollfd v[MAX_POLL_FDS];
+	bool counter[MAX_POLL_FDS]; /* an eventfd, to be emptied after the wait */
+	nfds_t n;
+};
+
+/* true: every queue of this lcore can wake it. */
+static bool interrupts_on(struct lcore *l, struct sleep_fds *s)
 {
 	bool all = true;
 
@@ -136,25 +143,27 @@ static bool interrupts_on(struct lcore *l, struct pollfd *fds, nfds_t *n)
 			all = false;
 			continue;
 		}
-		rte_eth_dev_rx_intr_enable(p->eth, l->rx[i].queue);
-		fds[(*n)++] = (struct pollfd){.fd = fd, .events = POLLIN};
+		if (!p->intr_is_file)
+			rte_eth_dev_rx_intr_enable(p->eth, l->rx[i].queue);
+		s->counter[s->n] = !p->intr_is_file;
+		s->v[s->n++] = (struct pollfd){.fd = fd, .events = POLLIN};
 	}
 	return all;
 }
 
-static void interrupts_off(struct lcore *l, const struct pollfd *fds, nfds_t n)
+static void interrupts_off(struct lcore *l, const struct sleep_fds *s)
 {
-	for (unsigned i = 0; i < l->rx_count; i++)
-		if (l->rx[i].port->rx_intr)
-			rte_eth_dev_rx_intr_disable(l->rx[i].port->eth, l->rx[i].queue);
-	for (nfds_t i = 1; i < n; i++) {
+	for (unsigned i = 0; i < l->rx_count; i++) {
+		struct port *p = l->rx[i].port;
+
+		if (p->rx_intr && !p->intr_is_file)
+			rte_eth_dev_rx_intr_disable(p->eth, l->rx[i].queue);
+	}
+	for (nfds_t i = 1; i < s->n; i++) {
 		uint64_t count;
 
-		/* An interrupt's eventfd is emptied here. A tap's own file is not: what is read
-		 * from that would be a frame, so only counters of 8 bytes are taken off. */
-		if (fds[i].revents && l->rx[0].port->driver[4] != 't' &&
-			read(fds[i].fd, &count, sizeof(count)) < 0)
-			continue;
+		if (s->v[i].revents && s->counter[i] && read(s->v[i].fd, &count, sizeof(count)) < 0)
+			continue; /* emptied already */
 	}
 }
 
@@ -168,14 +177,13 @@ static bool queues_empty(const struct lcore *l)
 
 static void idle_sleep(struct lcore *l)
 {
-	struct pollfd fds[MAX_POLL_FDS];
+	struct sleep_fds fds = {.n = 0};
 	struct timespec ts;
 	uint64_t deadline, wait = SLEEP_MAX_US;
-	nfds_t n = 0;
 
-	fds[n++] = (struct pollfd){.fd = l->waker.fd, .events = POLLIN};
+	fds.v[fds.n++] = (struct pollfd){.fd = l->waker.fd, .events = POLLIN};
 	waker_prepare(&l->waker);
-	if (!interrupts_on(l, fds, &n) && wait > IDLE_SLEEP_US)
+	if (!interrupts_on(l, &fds))
 		wait = IDLE_SLEEP_US;
 	deadline = next_deadline(l);
 	if (deadline <= l->now_us)
@@ -187,11 +195,11 @@ static void idle_sleep(struct lcore *l)
 		rte_rcu_qsbr_thread_offline(l->dp->qsbr, l->index);
 		ts.tv_sec = 0;
 		ts.tv_nsec = (long)wait * 1000;
-		if (ppoll(fds, n, &ts, NULL) < 0 && errno != EINTR)
+		if (ppoll(fds.v, fds.n, &ts, NULL) < 0 && errno != EINTR)
 			abort(); /* our own descriptors */
 		rte_rcu_qsbr_thread_online(l->dp->qsbr, l->index);
 	}
-	interrupts_off(l, fds, n);
+	interrupts_off(l, &fds);
 	waker_done(&l->waker);
 }
 

@@ -152,6 +152,22 @@ static int make_net(struct dp *d, struct port *p, struct dp_error *err)
 	return 0;
 }
 
+/*
+ * A driver may take the flag and have no interrupts all the same. A tap has no way to switch them,
+ * since what one waits for is its file itself: readable while there are frames, never to be read by
+ * anybody but the driver.
+ */
+static void find_interrupts(struct port *p)
+{
+	p->intr_is_file = strcmp(p->driver, "net_tap") == 0;
+	if (!p->rx_intr || p->intr_is_file)
+		return;
+	if (rte_eth_dev_rx_intr_enable(p->eth, 0) == 0)
+		rte_eth_dev_rx_intr_disable(p->eth, 0);
+	else
+		p->rx_intr = false;
+}
+
 int port_start(struct dp *d, struct port *p, const struct dp_port_config *cfg, struct dp_error *err)
 {
 	struct rte_eth_dev_info info;
@@ -200,11 +216,7 @@ int port_start(struct dp *d, struct port *p, const struct dp_port_config *cfg, s
 		return -1;
 	}
 	p->started = true;
-	/* A driver may take the flag and have no interrupts all the same. */
-	if (p->rx_intr && rte_eth_dev_rx_intr_enable(p->eth, 0) == 0)
-		rte_eth_dev_rx_intr_disable(p->eth, 0);
-	else
-		p->rx_intr = false;
+	find_interrupts(p);
 	/* Neighbours' requests come by broadcast and multicast; ND groups are filtered by net. */
 	rte_eth_allmulticast_enable(p->eth);
 	return make_net(d, p, err);
