@@ -73,7 +73,7 @@ void icmp6_quoted(
 		return;
 	memcpy(src.b, q + 8, 16);
 	memcpy(dst.b, q + 24, 16);
-	if (!own_has(&p->own, &src))
+	if (ip_addr_is_v4(&src) || ip_addr_is_v4(&dst) || !own_has(&p->own, &src))
 		return;
 	if (icmp[0] == ICMP6_TOO_BIG) {
 		mtu = load_be32(icmp + 4);

@@ -26,6 +26,15 @@ struct options {
 
 static const struct ip_addr all_nodes = {{0xff, 0x02, [15] = 1}};
 
+/*
+ * Not a group; and not an IPv4-mapped address, which would be taken for the IPv4 address or
+ * neighbour that our tables know by it.
+ */
+static bool target_good(const struct ip_addr *target)
+{
+	return !own_multicast6(target) && !ip_addr_is_v4(target);
+}
+
 static bool mac_good(const uint8_t *mac)
 {
 	static const uint8_t zero[6];
@@ -134,7 +143,7 @@ static bool solicited(struct net_port *p, const uint8_t *frame, struct net_ip *i
 
 	memcpy(target.b, icmp + TARGET, 16);
 	/* RFC 4861 7.1.1 */
-	if (own_multicast6(&target) || ip->own_source ||
+	if (!target_good(&target) || ip->own_source ||
 		(ip->no_source && (!ip->group || ip->dst.b[11] != 1 || opt->source_mac)))
 		return false;
 	ip->reason = WIRE_not_for_us;
@@ -168,7 +177,7 @@ static bool advertised(struct net_port *p, const uint8_t *frame, struct net_ip *
 
 	memcpy(target.b, icmp + TARGET, 16);
 	/* RFC 4861 7.1.2 */
-	if (own_multicast6(&target) || (ip->group && (icmp[4] & NA_SOLICITED)) || ip->no_source)
+	if (!target_good(&target) || (ip->group && (icmp[4] & NA_SOLICITED)) || ip->no_source)
 		return false;
 	i = own_find(&p->own, &target);
 	if (i != OWN_NONE) {

@@ -216,8 +216,8 @@ uint32_t neigh_want(struct net_port *p, const struct ip_addr *addr, const struct
 	return i;
 }
 
-void neigh_ask_gateways(struct net_port *p, const struct ip_addr *source, const struct net_out *out,
-	uint64_t now)
+void neigh_ask_gateways(
+	struct net_port *p, const struct ip_addr *source, const struct net_out *out, uint64_t now)
 {
 	for (uint32_t g = 0; g < p->neigh.gateways; g++) {
 		uint32_t i = p->neigh.gateway[g];

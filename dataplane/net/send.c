@@ -138,7 +138,7 @@ static bool addresses_of(
 	if (len >= IP6_LEN && packet[0] >> 4 == 6) {
 		memcpy(src->b, packet + 8, 16);
 		memcpy(dst->b, packet + 24, 16);
-		return true;
+		return !ip_addr_is_v4(dst);
 	}
 	return false;
 }

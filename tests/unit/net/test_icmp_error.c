@@ -324,6 +324,24 @@ SPEC(what_we_cannot_have_sent_is_ignored)
 	lab_close(lab);
 }
 
+SPEC(an_ipv6_quote_of_mapped_addresses_is_not_about_our_ipv4)
+{
+	struct lab *lab = lab_open(NULL);
+	uint8_t packet[80];
+
+	memcpy(packet, our_segment(true), 60);
+	memcpy(packet + 8, lab_hex("00000000000000000000ffffc0000202").b, 16);
+	error6(1, 4, 0, packet, 60);
+	assert_true(lab_feed(lab, c.b, c.len));
+	assert_false(lab->res.icmp.valid);
+	memcpy(packet, our_segment(true), 60);
+	memcpy(packet + 24, lab_hex("00000000000000000000ffffc0000263").b, 16);
+	error6(1, 4, 0, packet, 60);
+	assert_true(lab_feed(lab, c.b, c.len));
+	assert_false(lab->res.icmp.valid);
+	lab_close(lab);
+}
+
 SPEC(a_quote_too_short_for_ports_and_sequence_number_is_ignored)
 {
 	struct lab *lab = lab_open(NULL);
@@ -357,6 +375,7 @@ int main(void)
 		cmocka_unit_test(a_router_that_names_no_mtu_means_the_next_plateau),
 		cmocka_unit_test(an_mtu_below_the_protocols_minimum_is_ignored),
 		cmocka_unit_test(what_we_cannot_have_sent_is_ignored),
+		cmocka_unit_test(an_ipv6_quote_of_mapped_addresses_is_not_about_our_ipv4),
 		cmocka_unit_test(a_quote_too_short_for_ports_and_sequence_number_is_ignored),
 	};
 

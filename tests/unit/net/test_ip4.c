@@ -169,8 +169,7 @@ SPEC(options_are_stepped_over)
 		"00ffffff",	    /* the end, and what follows it */
 		"94040000",	    /* router alert */
 		"0707040000000000", /* record route, and the end */
-		"440c050000000000"
-		"00000000", /* timestamps */
+		"440c05000000000000000000", /* timestamps */
 		"86040102", /* one that nobody knows */
 	};
 	struct lab *lab = lab_open(NULL);

@@ -20,9 +20,12 @@ static void nd(const char *dst_mac, const char *src, const char *dst, uint8_t ty
 	craft_seal(&c);
 }
 
-#define NS_MAC "3333ff000002"
-#define NS_DST "ff02::1:ff00:2"
-#define SOURCE "0101" PEER_MAC
+#define NS_MAC	  "3333ff000002"
+#define NS_DST	  "ff02::1:ff00:2"
+#define SOURCE	  "0101" PEER_MAC
+
+#define SOLICITED 0x40000000u
+#define OVERRIDE  0x20000000u
 
 static void advertise(struct lab *lab, uint32_t flags, const char *mac)
 {
@@ -35,9 +38,6 @@ static void advertise(struct lab *lab, uint32_t flags, const char *mac)
 	nd(US_MAC, PEER6, US6, 136, flags, PEER6, option);
 	assert_true(lab_feed(lab, c.b, c.len));
 }
-
-#define SOLICITED 0x40000000u
-#define OVERRIDE  0x20000000u
 
 SPEC(a_solicitation_for_our_address_is_answered)
 {
@@ -153,6 +153,26 @@ SPEC(a_solicitation_that_breaks_a_rule_is_a_bad_header)
 	craft_seal(&c);
 	lab_refuse(lab, c.b, c.len, WIRE_bad_header);
 	assert_int_equal(lab_count(lab)->dad_conflicts, 0);
+	lab_close(lab);
+}
+
+SPEC(an_ipv4_mapped_target_does_not_touch_the_ipv4_address_or_neighbour)
+{
+	static const char *const targets[] = {"00000000000000000000ffffc0000202",
+		"00000000000000000000ffffc0000263", "00000000000000000000ffffc0000201"};
+	static const uint8_t types[] = {135, 136};
+	struct lab *lab = lab_open(NULL);
+
+	for (unsigned i = 0; i < 3; i++)
+		for (unsigned t = 0; t < 2; t++) {
+			nd(US_MAC, PEER6, US6, types[t], OVERRIDE, US6,
+				types[t] == 135 ? SOURCE : "0201" PEER_MAC);
+			memcpy(c.b + 62, lab_hex(targets[i]).b, 16);
+			craft_seal(&c);
+			lab_refuse(lab, c.b, c.len, WIRE_bad_header);
+		}
+	assert_int_equal(lab_count(lab)->dad_conflicts, 0);
+	assert_string_equal(lab_mac_of(lab, "203.0.113.7"), "");
 	lab_close(lab);
 }
 
@@ -315,6 +335,8 @@ int main(void)
 		cmocka_unit_test(who_is_not_on_the_link_is_answered_but_not_learnt),
 		cmocka_unit_test(a_target_that_is_not_ours_is_not_for_us),
 		cmocka_unit_test(a_solicitation_that_breaks_a_rule_is_a_bad_header),
+		cmocka_unit_test(
+			an_ipv4_mapped_target_does_not_touch_the_ipv4_address_or_neighbour),
 		cmocka_unit_test(a_wrong_checksum_is_seen),
 		cmocka_unit_test(a_message_with_a_fragment_header_is_refused_be_it_atomic),
 		cmocka_unit_test(options_that_we_do_not_know_are_stepped_over),
