@@ -328,7 +328,9 @@ int journal_dir_open(const struct journal_fs *fs, const char *dir, uint64_t id[2
 		rc = system_fault(fault, rc, dir, "cannot be listed");
 	else
 		rc = c.id ? journal_dir_id(fs, dir, id, fault) : id_create(fs, dir, id, fault);
-	if (rc != JOURNAL_OK)
+	if (rc != JOURNAL_OK) {
 		fs->close(fs->ctx, *lock_fd);
+		*lock_fd = -1;
+	}
 	return rc;
 }

@@ -291,7 +291,8 @@ static int end_of_segment(struct journal_reader *r)
 		return 1;
 	}
 	/* What seemed no frame was one being written. */
-	if (r->map.count > 0 && r->map.items[r->map.count - 1].kind == ITEM_REGION)
+	if (r->map.count > 0 && r->map.items[r->map.count - 1].kind == ITEM_REGION &&
+		r->map.items[r->map.count - 1].offset > 0)
 		r->map.end = r->map.items[--r->map.count].offset;
 	if (r->at > r->map.count)
 		r->at = r->map.count;

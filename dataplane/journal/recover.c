@@ -52,8 +52,20 @@ static void note_durable(struct recovery *r, uint64_t block)
 		r->durable_upto = block;
 }
 
+/*
+ * In the newest segment an error of the disk is not taken for damage: what cannot be read now may
+ * have been acknowledged, and neither the cut nor the next block's number could be told. Elsewhere
+ * it is skipped, and the file left as it is.
+ */
+static int unreadable(struct recovery *r, const struct old_segment *s)
+{
+	return journal_fault_set(r->fault, JOURNAL_E_IO, s->file.unreadable,
+		"%s/%016" PRIx64 ".zst: cannot be read at offset %" PRIu64 ": %s", r->j->cfg.dir,
+		s->info.first_block, s->file.unreadable_at, strerror(-s->file.unreadable));
+}
+
 /* What its end says, or else a map of all of it. */
-static int look(struct recovery *r, struct old_segment *s, uint64_t first_block)
+static int look(struct recovery *r, struct old_segment *s, uint64_t first_block, bool newest)
 {
 	struct journal *j = r->j;
 	int rc = segment_open(&s->file, j->fs, j->cfg.dir, first_block, j->id);
@@ -69,6 +81,8 @@ static int look(struct recovery *r, struct old_segment *s, uint64_t first_block)
 	else if (segment_map(&s->file, MAP_CHECKED, &r->buffers, &s->map) != 0)
 		return no_memory(r);
 	note_durable(r, s->map.durable_upto);
+	if (s->file.unreadable && newest)
+		return unreadable(r, s);
 	if (s->file.newer)
 		return fail(r, JOURNAL_E_NEWER, 0, first_block, "of a newer format version");
 	if (s->file.foreign && !s->finished && !s->map.checkpoint_ok)
@@ -195,9 +209,9 @@ static int copy_range(struct recovery *r, struct segment *from, uint64_t off, in
 		size_t want = from->size - at < step ? (size_t)(from->size - at) : step;
 		int64_t n = journal_fs_read(fs, from->fd, buf, want, at);
 
-		if (n <= 0) { /* unreadable: its place stays empty in the copy */
-			memset(buf, 0, want);
-			n = (int64_t)want;
+		if (n <= 0) {
+			rc = n < 0 ? (int)n : -EIO;
+			break;
 		}
 		rc = journal_fs_write(fs, to, buf, (size_t)n, at - off);
 		at += (uint64_t)n;
@@ -314,7 +328,7 @@ static int take_unfinished(struct recovery *r, struct old_segment *s, bool fold)
 	s->info.first_ns = r->index.first_ns;
 	s->info.last_ns = r->index.last_ns;
 	s->info.raw_bytes = r->index.raw_bytes;
-	return repair(r, s);
+	return s->file.unreadable ? JOURNAL_OK : repair(r, s);
 }
 
 /* From the newest checkpoint that can be read; what is older needs no folding. */
@@ -325,6 +339,8 @@ static int fold_all(struct recovery *r)
 
 	while (base > 0 && rc == SEGMENT_DAMAGED)
 		rc = load_checkpoint(r, &r->v[--base], &r->j->fold);
+	if (r->n > 0 && r->v[r->n - 1].file.unreadable)
+		return unreadable(r, &r->v[r->n - 1]);
 	if (rc == SEGMENT_NO_MEMORY)
 		return no_memory(r);
 	if (!r->j->fold) {
@@ -346,6 +362,8 @@ static int fold_all(struct recovery *r)
 			rc = take_finished(r, s);
 		if (rc != JOURNAL_OK)
 			return rc;
+		if (s->file.unreadable && i + 1 == r->n)
+			return unreadable(r, s);
 	}
 	return JOURNAL_OK;
 }
@@ -381,7 +399,7 @@ static int recover(struct recovery *r)
 	for (unsigned i = 0; i < n && rc == JOURNAL_OK; i++) {
 		r->v[i].file.fd = -1;
 		r->n = i + 1;
-		rc = look(r, &r->v[i], numbers[i]);
+		rc = look(r, &r->v[i], numbers[i], i + 1 == n);
 	}
 	free(numbers);
 	if (rc != JOURNAL_OK)

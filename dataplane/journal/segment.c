@@ -41,13 +41,17 @@ int segment_refresh(struct segment *s)
 	return s->fs->size(s->fs->ctx, s->fd, &s->size);
 }
 
-/* An unreadable place (EIO) is a damaged one: reading goes on past it. */
-static size_t read_at(struct segment *s, void *buf, size_t len, uint64_t off)
+size_t segment_bytes(struct segment *s, void *buf, size_t len, uint64_t off)
 {
 	int64_t n = journal_fs_read(s->fs, s->fd, buf, len, off);
 
-	if (n < 0)
+	if (n < 0) {
+		if (!s->unreadable) {
+			s->unreadable = (int)n;
+			s->unreadable_at = off;
+		}
 		return 0;
+	}
 	s->bytes_read += (uint64_t)n;
 	return (size_t)n;
 }
@@ -62,10 +66,10 @@ bool segment_frame(struct segment *s, uint64_t off, union journal_frame *f)
 
 	if (off >= s->size)
 		return false;
-	n = read_at(s, fixed, want, off);
+	n = segment_bytes(s, fixed, want, off);
 	rc = journal_frame_decode(f, fixed, n);
 	if (rc == FRAME_SHORT && n == want) {
-		n += read_at(s, fixed + n, sizeof(fixed) - n, off + n);
+		n += segment_bytes(s, fixed + n, sizeof(fixed) - n, off + n);
 		rc = journal_frame_decode(f, fixed, n);
 	}
 	if (rc == FRAME_NEWER)
@@ -109,7 +113,7 @@ static int load(struct segment *s, uint64_t off, uint32_t len, uint32_t crc, str
 		to->failed = false;
 		return SEGMENT_NO_MEMORY;
 	}
-	if (len && read_at(s, at, len, off) != len)
+	if (len && segment_bytes(s, at, len, off) != len)
 		return SEGMENT_DAMAGED;
 	return crc32c(0, at, len) == crc ? SEGMENT_OK : SEGMENT_DAMAGED;
 }
@@ -185,13 +189,14 @@ bool segment_tail(struct segment *s, struct index_frame *f, uint64_t *index_off)
 	uint64_t table;
 
 	if (s->size < sizeof(footer) + sizeof(begin) ||
-		read_at(s, footer, sizeof(footer), s->size - sizeof(footer)) != sizeof(footer))
+		segment_bytes(s, footer, sizeof(footer), s->size - sizeof(footer)) !=
+			sizeof(footer))
 		return false;
 	frames = seek_table_frames(footer + SEEK_ENTRY);
 	if (frames < 1 || seek_table_len((uint64_t)frames) > s->size)
 		return false;
 	table = s->size - seek_table_len((uint64_t)frames);
-	if (read_at(s, begin, sizeof(begin), table) != sizeof(begin) ||
+	if (segment_bytes(s, begin, sizeof(begin), table) != sizeof(begin) ||
 		load_le32(begin) != FRAME_SEEK_TABLE ||
 		load_le32(begin + 4) != s->size - table - 8 || load_le32(footer) > table)
 		return false;

@@ -23,6 +23,8 @@ struct segment {
 	uint64_t id[2];
 	uint64_t size;
 	uint64_t bytes_read;
+	int unreadable; /* -errno of the first read that failed; its place counts as damaged */
+	uint64_t unreadable_at;
 	bool newer;   /* an intact frame of a newer format was met */
 	bool foreign; /* an intact frame of another journal was met */
 };
@@ -33,6 +35,9 @@ int segment_open(struct segment *s, const struct journal_fs *fs, const char *dir
 void segment_close(struct segment *s);
 /* The file may have grown: 0 or -errno. */
 int segment_refresh(struct segment *s);
+
+/* Reads up to `len` bytes; fewer at the end of the file or where it cannot be read. */
+size_t segment_bytes(struct segment *s, void *buf, size_t len, uint64_t off);
 
 /* A frame of this segment at `off`, wholly inside of the file (a block's with its data frame). */
 bool segment_frame(struct segment *s, uint64_t off, union journal_frame *f);
@@ -87,6 +92,7 @@ struct segment_item {
 };
 
 struct segment_map {
+	bool begun;
 	struct checkpoint_frame checkpoint;
 	bool checkpoint_ok;
 	struct segment_item *items; /* in the order of the file */

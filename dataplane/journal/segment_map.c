@@ -65,14 +65,13 @@ static uint64_t search(struct segment *s, uint64_t off, uint64_t next_block)
 	while (off < s->size) {
 		size_t want =
 			s->size - off < SEARCH_WINDOW ? (size_t)(s->size - off) : SEARCH_WINDOW;
-		int64_t n = journal_fs_read(s->fs, s->fd, window, want, off);
+		size_t n = segment_bytes(s, window, want, off);
 		const uint8_t *at = window;
 
-		if (n < 0) { /* unreadable: try behind it */
+		if (n < want) { /* unreadable: try behind it */
 			off += want < 4096 ? want : 4096;
 			continue;
 		}
-		s->bytes_read += (uint64_t)n;
 		if (n < 12)
 			break;
 		while ((at = memmem(at, (size_t)(window + n - at), magic, 4)) != NULL) {
@@ -84,9 +83,7 @@ static uint64_t search(struct segment *s, uint64_t off, uint64_t next_block)
 			}
 			at++;
 		}
-		off += (uint64_t)n - 3;
-		if ((uint64_t)n < want || n < 16)
-			break;
+		off += n - 3;
 	}
 	free(window);
 	return s->size;
@@ -110,14 +107,14 @@ static uint64_t seek_table_at(struct segment *s)
 	uint64_t at;
 
 	if (s->size < sizeof(begin) + sizeof(footer) ||
-		journal_fs_read(s->fs, s->fd, footer, sizeof(footer), s->size - sizeof(footer)) !=
+		segment_bytes(s, footer, sizeof(footer), s->size - sizeof(footer)) !=
 			sizeof(footer))
 		return s->size;
 	frames = seek_table_frames(footer);
 	if (frames < 0 || seek_table_len((uint64_t)frames) > s->size)
 		return s->size;
 	at = s->size - seek_table_len((uint64_t)frames);
-	if (journal_fs_read(s->fs, s->fd, begin, sizeof(begin), at) != sizeof(begin) ||
+	if (segment_bytes(s, begin, sizeof(begin), at) != sizeof(begin) ||
 		load_le32(begin) != FRAME_SEEK_TABLE || load_le32(begin + 4) != s->size - at - 8)
 		return s->size;
 	return at;
@@ -137,7 +134,7 @@ static int map_checkpoint(struct segment *s, struct segment_map *m)
 		return 0;
 	}
 	found = search(s, 0, s->first_block);
-	if (found > 0 && !item_add(m, ITEM_REGION, 0, found))
+	if (!item_add(m, ITEM_REGION, 0, found)) /* even where the file is empty */
 		return -1;
 	m->end = found;
 	return 0;
@@ -190,8 +187,9 @@ int segment_map(
 	union journal_frame f;
 
 	m->closed = table < s->size;
-	if (m->end == 0 && map_checkpoint(s, m) != 0)
+	if (!m->begun && map_checkpoint(s, m) != 0)
 		return -1;
+	m->begun = true;
 	while (m->end < s->size && !m->has_index) {
 		if (!continues(s, m->end, m->next_block, &f)) {
 			if (map_region(s, m) != 0)

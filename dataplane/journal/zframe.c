@@ -4,7 +4,7 @@
 
 #include "dataplane/base/crc32c.h"
 
-#define PAYLOAD_LEVEL 3 /* columns are small: half a percent of a block's time */
+#define PAYLOAD_LEVEL 1 /* columns are small: a few percent of a block's time */
 
 struct zpress {
 	ZSTD_CCtx *cctx;
@@ -45,6 +45,17 @@ int zpress_raw_level(void)
 	return ZSTD_minCLevel();
 }
 
+/*
+ * Level 1 with a smaller hash table and longer matches: a log repeats long pieces of the one before
+ * it. On FortiGate lines 20 % faster and 1 % smaller than zstd's own level 1, on a mixture of six
+ * formats 20 % faster and 5 % larger (docs/journal.md has the figures). Reset by 0 elsewhere.
+ */
+static void tune(struct zpress *z, int level)
+{
+	ZSTD_CCtx_setParameter(z->cctx, ZSTD_c_hashLog, level == 1 ? 12 : 0);
+	ZSTD_CCtx_setParameter(z->cctx, ZSTD_c_minMatch, level == 1 ? 7 : 0);
+}
+
 static size_t press(struct zpress *z, int level, int checksum, const void *raw, size_t len,
 	void *out, size_t cap)
 {
@@ -58,13 +69,17 @@ static size_t press(struct zpress *z, int level, int checksum, const void *raw, 
 
 size_t zpress_data(struct zpress *z, int level, const void *raw, size_t len, void *out, size_t cap)
 {
+	tune(z, level);
 	return press(z, level, 1, raw, len, out, cap);
 }
 
 int zpress_payload(struct zpress *z, const void *raw, size_t len, void *out, size_t cap,
 	struct frame_payload *p)
 {
-	size_t n = press(z, PAYLOAD_LEVEL, 0, raw, len, out, cap);
+	size_t n;
+
+	tune(z, 0);
+	n = press(z, PAYLOAD_LEVEL, 0, raw, len, out, cap);
 
 	if (n == 0 || len > UINT32_MAX || n > UINT32_MAX)
 		return -1;
