@@ -3,8 +3,8 @@
     kernel's sockets -- sluice0 192.0.2.1/24, 2001:db8::1/64 -- (tap) -- sluiced 192.0.2.2, 2001:db8::2
 
 The interface is made before sluiced starts and kept (persistent), so addresses outlive a restart.
-net_tap gives the kernel's end the MAC of its own; the kernel's end gets another one, since with the
-same one both ends would claim the same link-local IPv6 address.
+net_tap gives the kernel's end its own MAC; the kernel's end gets another one later, and makes no
+link-local IPv6 address of its MAC by itself: with the same one, both ends would claim the same address.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ CLONE_NEWNET = 0x40000000
 TAP = "sluice0"
 PEER4, PEER6 = "192.0.2.1", "2001:db8::1"
 HOST4, HOST6 = "192.0.2.2", "2001:db8::2"
+PEER_LINK = "fe80::64:74ff:fe61:7001"
 PEER_MAC = "02:64:74:61:70:01"
 HOST_MAC = "02:64:74:61:70:02"
 
@@ -68,14 +69,15 @@ class Namespace:
 
     def make_tap(self, name=TAP, mtu=1500):
         self.ip("tuntap", "add", "dev", name, "mode", "tap", "multi_queue")
-        self.ip("link", "set", name, "mtu", str(mtu))
+        self.ip("link", "set", name, "mtu", str(mtu), "addrgenmode", "none")
 
     def dress_tap(self, name=TAP):
         """To be called when sluiced has opened the port: address, routes, link up."""
         self.ip("link", "set", name, "address", PEER_MAC)
         self.ip("link", "set", name, "up")
         self.ip("addr", "replace", PEER4 + "/24", "dev", name)
-        self.ip("addr", "replace", PEER6 + "/64", "dev", name, "nodad")
+        for address in (PEER6, PEER_LINK):
+            self.ip("addr", "replace", address + "/64", "dev", name, "nodad")
 
     def tap_drops(self, name=TAP):
         """Frames the kernel could not put into the port's queue."""

@@ -1,12 +1,12 @@
 """TCP against the kernel's: framings, sizes, ends of a connection, many connections, sessions."""
 
-import errno
 import socket
 import struct
 import threading
 import time
 
 from appliance import balanced, stage, wire_balanced
+from case_wire import send
 from cases import FULL, Failed, collector, equal, expect
 from netns import HOST4, HOST6, PEER4, PEER6
 
@@ -168,58 +168,54 @@ def session_limit(appliance):
     for s in kept:
         s.sendall(b"<13>kept\n")
     appliance.wait_total("stored", 10)
-    for _ in range(5):
+    for _ in range(2):
+        s = None
         try:
-            s = appliance.ns.connect((HOST4, 514), timeout=5)
-            s.settimeout(5)
+            s = appliance.ns.connect((HOST4, 514), timeout=2)
             s.sendall(b"<13>too many\n")
             if s.recv(1):
                 raise Failed("the eleventh session was served")
-        except (ConnectionError, TimeoutError) as e:
-            expect(not isinstance(e, TimeoutError) or e.errno in (None, errno.ETIMEDOUT), str(e))
+        except (ConnectionError, TimeoutError):
+            pass
         finally:
-            s.close()
+            if s is not None:
+                s.close()
     for s in kept:
         s.sendall(b"<13>kept\n")
         finish(s)
     check(appliance, [b"<13>kept"] * 20)
 
 
-def fill(appliance, seconds=4):
-    """Logs from two connections and UDP at once; number sent."""
-    sent = [0]
-    lock = threading.Lock()
+def placed(appliance):
+    """Two connections and UDP at once."""
+    send(appliance, [b"<13>first"])  # ARP is done: the kernel drops nothing while it waits for it
+    count = 50000
+    kinds = (b"a", b"b")
 
     def run(kind):
         with appliance.ns.connect((HOST4, 514), timeout=60) as s:
-            end = time.monotonic() + seconds
-            n = 0
-            while time.monotonic() < end:
-                s.sendall(b"".join(b"<13>%s %d\n" % (kind, n + i) for i in range(100)))
-                n += 100
+            for at in range(0, count, 500):
+                s.sendall(b"".join(b"<13>%s %d\n" % (kind, n) for n in range(at, at + 500)))
             s.shutdown(socket.SHUT_WR)
             s.recv(1)
-        with lock:
-            sent[0] += n
 
-    threads = [threading.Thread(target=run, args=(k,)) for k in (b"a", b"b")]
+    threads = [threading.Thread(target=run, args=(k,)) for k in kinds]
     for t in threads:
         t.start()
+    with appliance.ns.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        for n in range(300):
+            s.sendto(b"<13>u %d" % n, (HOST4, 514))
     for t in threads:
         t.join()
-    return sent[0]
-
-
-def placed(appliance):
-    sent = fill(appliance, 2)
+    sent = 1 + 2 * count + 300 - appliance.ns.tap_drops()
     total = appliance.wait_total("stored", sent, timeout=60)
-    equal("received", total["received"], sent)
     expect(balanced(total), f"the account does not add up: {total}")
     logs = appliance.logs("--device", PEER4)
-    for kind in (b"<13>a ", b"<13>b "):
-        own = [log for log in logs if log.startswith(kind)]
-        expect(own == [kind + b"%d" % n for n in range(len(own))], "not in order")
-    equal("stored logs", len(logs), sent)
+    for kind in kinds:
+        own = [log for log in logs if log.startswith(b"<13>%s " % kind)]
+        expect(own == [b"<13>%s %d" % (kind, n) for n in range(count)], "not in order, or not all")
+    equal("stored logs", len(logs), total["received"])
+    expect(wire_balanced(appliance.wire()), "the wire does not add up")
 
 
 @case(changes={"cores": {"rx": [0], "workers": [0], "poll": "adaptive"}})

@@ -70,6 +70,7 @@ class Guest(Appliance):
     def start(self, timeout=120):
         kernel = make_initrd(self.dir / "initrd")
         self.ns.ip("tuntap", "add", "dev", "sluice0", "mode", "tap")
+        self.ns.ip("link", "set", "sluice0", "addrgenmode", "none")
         path = self.dir / "serial"
         command = self.ns.command(
             "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-machine", "q35,kernel-irqchip=split",
