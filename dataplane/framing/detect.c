@@ -46,7 +46,7 @@ static enum match match_counted(const uint8_t *p, size_t len)
 	return p[digits + 1] == '<' ? MATCH_YES : MATCH_NO;
 }
 
-enum stream_kind stream_detect(const uint8_t *data, size_t len, bool eof)
+static enum stream_kind detect(const uint8_t *data, size_t len, bool eof)
 {
 	static const uint8_t oftp[2] = {OFTP_MAGIC >> 8, OFTP_MAGIC & 0xff};
 	static const char relp[] = "1 open ";
@@ -54,10 +54,10 @@ enum stream_kind stream_detect(const uint8_t *data, size_t len, bool eof)
 		enum stream_kind kind;
 		enum match match;
 	} kinds[] = {
-		{STREAM_TLS, len ? match_tls(data, len) : MATCH_SO_FAR},
-		{STREAM_OFTP, len ? match_bytes(data, len, oftp, sizeof(oftp)) : MATCH_SO_FAR},
-		{STREAM_RELP, len ? match_bytes(data, len, relp, sizeof(relp) - 1) : MATCH_SO_FAR},
-		{STREAM_COUNTED, len ? match_counted(data, len) : MATCH_SO_FAR},
+		{STREAM_TLS, match_tls(data, len)},
+		{STREAM_OFTP, match_bytes(data, len, oftp, sizeof(oftp))},
+		{STREAM_RELP, match_bytes(data, len, relp, sizeof(relp) - 1)},
+		{STREAM_COUNTED, match_counted(data, len)},
 	};
 	bool open = false;
 
@@ -67,4 +67,11 @@ enum stream_kind stream_detect(const uint8_t *data, size_t len, bool eof)
 		open |= kinds[i].match == MATCH_SO_FAR;
 	}
 	return open && !eof ? STREAM_UNDECIDED : STREAM_LINES;
+}
+
+enum stream_kind stream_detect(const uint8_t *data, size_t len, bool eof)
+{
+	if (len == 0)
+		return eof ? STREAM_LINES : STREAM_UNDECIDED;
+	return detect(data, len, eof);
 }

@@ -46,13 +46,14 @@ static int scan_number(struct scan *s, int min, int max, int low, int high)
 	return n;
 }
 
-/* Days since 1970-01-01 of a date of the Gregorian calendar (years from 1 March). */
-static int64_t days_of(int year, int month, int day)
+/* The begin of a date of the Gregorian calendar, which is counted in years from 1 March. */
+static int64_t ns_of_date(const struct scan *s, int year, int month, int day)
 {
 	int y = month <= 2 ? year - 1 : year;
 	int m = month <= 2 ? month + 9 : month - 3;
+	int64_t days = INT64_C(365) * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1;
 
-	return INT64_C(365) * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
+	return s->ok ? (days - 719468) * 86400 * NS_PER_S : 0;
 }
 
 /* "2026-04-03"; years that have nanoseconds in 64 bits. */
@@ -64,7 +65,7 @@ static int64_t scan_date(struct scan *s)
 	month = scan_number(s, 2, 2, 1, 12);
 	scan_expect(s, '-');
 	day = scan_number(s, 2, 2, 1, 31);
-	return days_of(year, month, day);
+	return ns_of_date(s, year, month, day);
 }
 
 /* "09:31:10" and perhaps ".123456": nanoseconds since midnight. A leap second is the next one. */
@@ -150,7 +151,7 @@ static bool date_time(struct text date, struct text time, int64_t *ns)
 {
 	struct scan d = scan_of(date), t = scan_of(time);
 
-	*ns = scan_date(&d) * (86400 * NS_PER_S) + scan_time(&t);
+	*ns = scan_date(&d) + scan_time(&t);
 	return d.ok && d.at == d.end && t.ok;
 }
 
@@ -173,7 +174,7 @@ static bool cef_time(struct text t, int64_t east_s, int64_t *ns)
 	scan_expect(&s, ' ');
 	year = scan_number(&s, 4, 4, 1970, 2261);
 	scan_expect(&s, ' ');
-	*ns = days_of(year, month + 1, day) * (86400 * NS_PER_S) + scan_time(&s);
+	*ns = ns_of_date(&s, year, month + 1, day) + scan_time(&s);
 	if (scan_char(&s, ' '))
 		east_s = scan_zone(&s);
 	*ns -= east_s * NS_PER_S;
@@ -190,7 +191,7 @@ static bool header_time(const char *log, size_t len, int64_t *ns)
 	s = (struct scan){log + pri, log + len, true};
 	if (s.end - s.at > 2 && s.at[0] == '1' && s.at[1] == ' ')
 		s.at += 2;
-	*ns = scan_date(&s) * (86400 * NS_PER_S);
+	*ns = scan_date(&s);
 	scan_expect(&s, 'T');
 	*ns += scan_time(&s);
 	*ns -= scan_zone(&s) * NS_PER_S;

@@ -128,7 +128,7 @@ static bool scan_block(const char *p, struct carry *c, uint64_t *starts)
 	if (m.odd || (m.quote & inside & ~(first << 1 | c->opener)))
 		return false;
 	*starts = begin & m.initial;
-	c->quoted = (uint64_t)((int64_t)inside >> 63);
+	c->quoted = 0 - (inside >> 63);
 	c->start = space >> 63;
 	c->pending = over;
 	c->opener = first >> 63;

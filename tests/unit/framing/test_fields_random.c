@@ -19,14 +19,11 @@ static size_t random_text(char *to, size_t room, const char *const *words, unsig
 {
 	size_t len = 0;
 
-	for (unsigned n = random_below(&seed, 60); n > 0; n--) {
+	for (unsigned n = random_below(&seed, 60); n > 0 && len < room; n--) {
 		const char *w = words[random_below(&seed, n_words)];
-		size_t w_len = strlen(w);
 
-		if (len + w_len > room)
-			break;
-		memcpy(to + len, w, w_len);
-		len += w_len;
+		while (*w && len < room)
+			to[len++] = *w++;
 	}
 	return len;
 }
@@ -156,16 +153,16 @@ static void cef_extensions_come_out_as_they_were_put_in(void **state)
 		struct text key, value;
 
 		for (unsigned i = 0; i < n; i++) {
-			strcpy(values[i], parts[random_below(&seed, 8)]);
+			const char *one = parts[random_below(&seed, 8)];
 			/* Not escaped, a '=' behind a space begins another field. */
-			strcat(values[i],
-				parts[random_below(&seed, strchr(values[i], ' ') ? 9 : 10)]);
-			strcat(values[i], "z");
+			const char *two = parts[random_below(&seed, strchr(one, ' ') ? 9 : 10)];
+
+			snprintf(values[i], sizeof(values[i]), "%s%sz", one, two);
 			len += sprintf(log + len, "k%u=%s ", i, values[i]);
 		}
 		fields_begin(&it, log, (size_t)len);
 		for (unsigned i = 0; i < n; i++) {
-			char want[8];
+			char want[16];
 
 			sprintf(want, "k%u", i);
 			if (!fields_next(&it, &key, &value) || !walk_is(key, want) ||

@@ -37,10 +37,8 @@ static const char *framed(enum stream_kind kind, uint32_t max_len, const char *s
 		*to++ = ';';
 		at += n;
 	}
-	*to = '\0';
-	if (t.broken)
-		strcpy(to, "broken");
-	else
+	snprintf(to, sizeof("broken"), "%s", t.broken ? "broken" : "");
+	if (!t.broken)
 		assert_int_equal(t.consumed, len);
 	tape_free(&t);
 	return text;

@@ -31,16 +31,16 @@ static const uint8_t trailer_flag[] = {0, LOG_FLAG_LF, LOG_FLAG_CRLF, LOG_FLAG_N
 /* Any bytes but those that would make the trailer ambiguous. */
 static uint32_t random_log(uint8_t *log, uint32_t max, bool lines)
 {
-	uint32_t n = 1 + random_below(&seed, max);
+	uint32_t last = random_below(&seed, max);
 
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i <= last; i++) {
 		log[i] = (uint8_t)random_below(&seed, 256);
 		if (lines && log[i] == '\n')
 			log[i] = '-';
 	}
-	if (log[n - 1] == '\r' || log[n - 1] == '\n' || log[n - 1] == '\0')
-		log[n - 1] = 'x';
-	return n;
+	if (log[last] == '\r' || log[last] == '\n' || log[last] == '\0')
+		log[last] = 'x';
+	return last + 1;
 }
 
 /* Logs that are well framed come out byte for byte, and nothing else does. */
@@ -58,11 +58,11 @@ static void logs_come_out_as_they_went_in(bool lines)
 			uint32_t len = random_log(log, 400, lines);
 			unsigned t = lines ? 1 + random_below(&seed, 2) : random_below(&seed, 4);
 			char head[16];
+			int head_len =
+				snprintf(head, sizeof(head), "%zu ", (size_t)len + trailer_len[t]);
 
 			if (!lines)
-				put(&s, head,
-					(size_t)snprintf(
-						head, sizeof(head), "%zu ", len + trailer_len[t]));
+				put(&s, head, (size_t)head_len);
 			put(&s, log, len);
 			put(&s, trailers[t], trailer_len[t]);
 			if (!lines && random_below(&seed, 8) == 0)
