@@ -41,6 +41,8 @@ void dp_config_defaults(struct dp_config *cfg)
 	cfg->policy.allow[1].len = 0; /* ::/0 */
 	cfg->policy.message_size = 65536;
 	cfg->policy.sessions = 20000;
+	cfg->policy.idle_timeout_us = 86400ull * 1000000u;
+	cfg->telemetry = true;
 	snprintf(cfg->node_name, sizeof(cfg->node_name), "sluice");
 	journal_config_defaults(&cfg->journal);
 	snprintf(cfg->journal.dir, sizeof(cfg->journal.dir), "/var/lib/sluice/journal");

@@ -24,6 +24,7 @@ void session_init(struct session *s, struct lcore *l, struct tcp_conn *conn, uin
 	s->src.transport = TRANSPORT_TCP;
 	s->src.device = device_by_addr(l->in.devices, &info.flow.src, l->now_ns);
 	s->opened_ns = l->now_ns;
+	s->active_us = l->now_us;
 }
 
 const char *session_kind_name(const struct session *s)
@@ -143,6 +144,8 @@ enum session_result session_read(struct session *s, struct lcore *l, struct tcp_
 	unsigned n = tcp_peek(s->conn, spans, SESSION_SPANS);
 	uint32_t consumed = 0;
 	bool eof;
+
+	s->active_us = l->now_us;
 
 	if (s->kind == STREAM_UNDECIDED && (n > 0 || s->peer_closed)) {
 		int rc = n == 0 ? 0 : detect(s, l, spans, n);

@@ -25,6 +25,7 @@ struct session {
 	uint32_t slot;
 	struct intake_source src;
 	uint64_t id, logs, bytes, opened_ns, last_log_ns;
+	uint64_t active_us; /* when bytes came last */
 };
 
 /* A new connection. */

@@ -11,6 +11,8 @@
 #include "dataplane/session.h"
 
 #define SESSIONS_A_ROUND 256u
+#define SWEEP_SLOTS	 256u
+#define SWEEP_US	 10000u
 #define TIMERS_A_ROUND	 256u
 #define IPPROTO_TCP_NO	 6u
 #define L4_HEADER_MAX	 60u
@@ -25,6 +27,8 @@ struct worker {
 	struct session *ready; /* head of the circle of those with something to read */
 	bool no_room;	       /* the last read of this round found no block */
 	uint64_t next_id;
+	uint32_t swept; /* next slot that is looked at for idleness */
+	uint64_t swept_us;
 	struct tcp_span spans[SESSION_SPANS];
 };
 
@@ -382,6 +386,24 @@ void worker_icmp(struct worker *w, const struct pkt_meta *meta)
 	tcp_icmp(w->tcp, &meta->flow, meta->quoted_seq, meta->quoted_mtu, w->l->now_us);
 }
 
+/* Ends sessions that have been silent for too long, some slots at a time. */
+static void sweep(struct worker *w)
+{
+	struct lcore *l = w->l;
+	uint64_t limit = l->policy->idle_timeout_us;
+
+	w->swept_us = l->now_us;
+	for (uint32_t i = 0; i < SWEEP_SLOTS && w->count > 0; i++) {
+		struct session *s = &w->sessions[w->swept];
+
+		w->swept = w->swept + 1 < w->slots ? w->swept + 1 : 0;
+		if (!s->conn || s->queued || l->now_us - s->active_us < limit)
+			continue;
+		l->refusals[REFUSAL_idle_timeout]++;
+		tcp_abort(s->conn, l->now_us);
+	}
+}
+
 bool worker_round(struct worker *w)
 {
 	uint64_t now = w->l->now_us;
@@ -391,6 +413,8 @@ bool worker_round(struct worker *w)
 		any |= tcp_expire(w->tcp, now, TIMERS_A_ROUND) > 0;
 	if (w->ready)
 		any |= serve_ready(w, SESSIONS_A_ROUND);
+	if (now - w->swept_us >= SWEEP_US && w->l->policy->idle_timeout_us > 0)
+		sweep(w);
 	tcp_flush(w->tcp, now);
 	return any;
 }

@@ -53,10 +53,14 @@ int ip_addr_parse(struct ip_addr *a, const char *text);
 /* "192.0.2.0/24", "2001:db8::/32" or a bare address; `prefix_len` counts in 128 bits (v4: 96 + n). */
 int ip_prefix_parse(struct ip_addr *a, unsigned *prefix_len, const char *text);
 
+/* `len` in 128 bits. A prefix has addresses of its own family only: ::/0 is all of IPv6. */
 static inline bool ip_prefix_has(const struct ip_addr *p, unsigned len, const struct ip_addr *a)
 {
 	unsigned whole = len / 8;
 	unsigned rest = len % 8;
+
+	if (len < 96 && ip_addr_is_v4(a))
+		return false;
 
 	if (memcmp(p->b, a->b, whole) != 0)
 		return false;

@@ -162,7 +162,8 @@ static void a_call_and_an_allocation_are_seen(void **state)
 	atomic_store(&watching, true);
 	assert_int_equal(lcore_run(rig.dp->lcores[0], sleep_once, &p), 0);
 	atomic_store(&watching, false);
-	assert_int_equal(atomic_exchange(&syscalls_seen, 0), 1);
+	/* malloc makes some of its own, to begin with. */
+	assert_true(atomic_exchange(&syscalls_seen, 0) >= 1);
 	assert_int_equal(atomic_load(&last_syscall), SYS_getppid);
 	assert_int_equal(atomic_exchange(&mallocs, 0), 2);
 }

@@ -148,6 +148,27 @@ static void a_broken_count_closes_with_a_counter(void **state)
 	assert_int_equal(after[REFUSAL_protocol_error], before[REFUSAL_protocol_error] + 1);
 }
 
+static void a_silent_session_is_ended(void **state)
+{
+	uint64_t before[REFUSAL_REASON_COUNT], after[REFUSAL_REASON_COUNT];
+	struct dp_config cfg;
+	struct rig_tcp c;
+
+	(void)state;
+	dp_refusals(rig.dp, before);
+	rig_tcp_open(&rig, &c, 26, 4006, 514);
+	dp_config_defaults(&cfg);
+	cfg.policy.idle_timeout_us = 1;
+	dp_policy_publish(rig.dp, &cfg.policy);
+	while (!c.reset)
+		rig_pump(&rig);
+	rig_tcp_end(&rig, &c);
+	dp_config_defaults(&cfg);
+	dp_policy_publish(rig.dp, &cfg.policy);
+	dp_refusals(rig.dp, after);
+	assert_int_equal(after[REFUSAL_idle_timeout], before[REFUSAL_idle_timeout] + 1);
+}
+
 struct found {
 	uint64_t id;
 	bool seen;
@@ -307,6 +328,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_dribbler_is_served),
 		cmocka_unit_test(tls_and_oftp_are_refused_and_counted),
 		cmocka_unit_test(a_broken_count_closes_with_a_counter),
+		cmocka_unit_test(a_silent_session_is_ended),
 		cmocka_unit_test(a_session_is_listed_and_killed),
 		cmocka_unit_test(a_new_policy_takes_effect),
 		cmocka_unit_test(trusted_relays_speak_for_devices_and_long_logs_are_cut),
