@@ -1,45 +1,5 @@
 /* Fields of a log's text: one test for each quirk of the lines that firewalls and relays send. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-#include <stdio.h>
-
-#include "tests/unit/framing/walk.h"
-
-/* As a C string, "(absent)" where it is. */
-static const char *shown(struct text t)
-{
-	static char buf[4][256];
-	static unsigned turn;
-	char *to = buf[turn++ % 4];
-
-	if (!t.at)
-		return "(absent)";
-	snprintf(to, sizeof(buf[0]), "%.*s", (int)t.len, t.at);
-	return to;
-}
-
-#define find(line, key) shown(fields_find(line, sizeof(line) - 1, key))
-#define devid_of(line)	shown(fields_devid(line, sizeof(line) - 1))
-#define vdom_of(line)	shown(fields_vdom(line, sizeof(line) - 1))
-
-/* All fields as "key=value;". */
-static const char *all_fields(const char *line, size_t len)
-{
-	static char text[2048];
-	struct fields_iter it;
-	struct text key, value;
-	char *to = text;
-
-	*to = '\0';
-	fields_begin(&it, line, len);
-	while (fields_next(&it, &key, &value))
-		to += sprintf(to, "%.*s=%.*s;", (int)key.len, key.at, (int)value.len, value.at);
-	return text;
-}
-
-#define fields_of(line) all_fields(line, sizeof(line) - 1)
+#include "tests/unit/framing/fields_spec.h"
 
 static void values_are_quoted_or_bare(void **state)
 {
@@ -281,87 +241,6 @@ static void quotes_in_free_text_open_no_value(void **state)
 	assert_string_equal(vdom_of("<13>disk 3.5\" is full vd=root x=\"y\""), "root");
 }
 
-static void cef_keys_stand_behind_the_seventh_pipe(void **state)
-{
-	static const char line[] =
-		"<189>Dec 27 11:12:30 edge CEF:0|Fortinet|Fortigate|v7.0.1|00013|"
-		"traffic:forward close|3|deviceExternalId=FGTEST01 "
-		"FTNTFGTlogid=0000000013 cat=traffic:forward FTNTFGTvd=vdom1 "
-		"FTNTFGTeventtime=1545938140 src=192.0.2.1";
-
-	(void)state;
-	assert_string_equal(devid_of(line), "FGTEST01");
-	assert_string_equal(vdom_of(line), "vdom1");
-	assert_string_equal(find(line, "FTNTFGTlogid"), "0000000013");
-	assert_string_equal(find(line, "src"), "192.0.2.1");
-}
-
-static void cef_may_begin_the_text(void **state)
-{
-	(void)state;
-	assert_string_equal(devid_of("CEF:0|V|P|1|2|n|3|deviceExternalId=A x=1"), "A");
-	assert_string_equal(devid_of("<189>CEF:1|V|P|1|2|n|3|deviceExternalId=A x=1"), "A");
-}
-
-static void cef_vdoms_have_several_prefixes(void **state)
-{
-	(void)state;
-	assert_string_equal(vdom_of("CEF:0|V|P|1|2|n|3|a=1 ad.vd=root b=2"), "root");
-	assert_string_equal(vdom_of("CEF:0|V|P|1|2|n|3|a=1 FTNTFGTvd=root b=2"), "root");
-	assert_string_equal(vdom_of("CEF:0|V|P|1|2|n|3|a=1 FortinetFortiGatevd=root b=2"), "root");
-	assert_string_equal(vdom_of("CEF:0|V|P|1|2|n|3|a=1 cefvd=root b=2"), "root");
-	assert_string_equal(vdom_of("a=1 FTNTFGTvd=root b=2"), "(absent)");
-}
-
-static void cef_values_hold_spaces_and_escaped_equals_signs(void **state)
-{
-	(void)state;
-	assert_string_equal(
-		fields_of("CEF:0|V|P|1|2|n|3|msg=rule deviceExternalId\\=X hit  act=deny dvc=b c"),
-		"msg=rule deviceExternalId\\=X hit;act=deny;dvc=b c;");
-	assert_string_equal(fields_of("CEF:0|V|P|1|2|n|3|start=Dec 08 2022 17:00:55 x=1|\n"),
-		"start=Dec 08 2022 17:00:55;x=1;");
-}
-
-static void cef_senders_forget_to_escape(void **state)
-{
-	(void)state;
-	assert_string_equal(fields_of("CEF:0|V|P|1|2|n|3|request=http://x/?a=b&c=d act=deny"),
-		"request=http://x/?a=b&c=d;act=deny;");
-}
-
-static void cef_quotes_mean_nothing_unless_they_enclose_all(void **state)
-{
-	(void)state;
-	assert_string_equal(fields_of("CEF:0|V|P|1|2|n|3|msg=\"open act=deny tz=\"+0800\""),
-		"msg=\"open;act=deny;tz=+0800;");
-	assert_string_equal(
-		fields_of("CEF:0|V|P|1|2|n|3|msg=\"a\" or \"b\" x=1"), "msg=\"a\" or \"b\";x=1;");
-}
-
-static void cef_header_fields_hold_escaped_pipes_and_equals_signs(void **state)
-{
-	(void)state;
-	assert_string_equal(fields_of("CEF:0|V|P\\|Q|1|2|deviceExternalId=NO|3|deviceExternalId=A"),
-		"deviceExternalId=A;");
-}
-
-static void cef_without_an_extension_has_no_fields(void **state)
-{
-	(void)state;
-	assert_string_equal(fields_of("CEF:0|V|P|1|a=b|c=d"), "");
-	assert_string_equal(fields_of("CEF:0|V|P|1|2|n|3|"), "");
-	assert_string_equal(fields_of("CEF:0|V|P|1|2|n|3|a=1 b\\=2"), "a=1 b\\=2;");
-}
-
-static void what_only_looks_like_cef_is_not(void **state)
-{
-	(void)state;
-	assert_string_equal(find("x CEF:a|b|c devid=A", "devid"), "A");
-	assert_string_equal(find("xCEF:0|b|c devid=A", "devid"), "A");
-	assert_string_equal(find("msg=\"CEF:0|a|b\" devid=A", "devid"), "A");
-}
-
 static void an_illegal_devid_is_not_taken_but_the_next_legal_one(void **state)
 {
 	(void)state;
@@ -503,15 +382,6 @@ int main(void)
 		cmocka_unit_test(relays_put_a_bare_iso_time_in_front),
 		cmocka_unit_test(relays_escape_the_quotes_themselves),
 		cmocka_unit_test(quotes_in_free_text_open_no_value),
-		cmocka_unit_test(cef_keys_stand_behind_the_seventh_pipe),
-		cmocka_unit_test(cef_may_begin_the_text),
-		cmocka_unit_test(cef_vdoms_have_several_prefixes),
-		cmocka_unit_test(cef_values_hold_spaces_and_escaped_equals_signs),
-		cmocka_unit_test(cef_senders_forget_to_escape),
-		cmocka_unit_test(cef_quotes_mean_nothing_unless_they_enclose_all),
-		cmocka_unit_test(cef_header_fields_hold_escaped_pipes_and_equals_signs),
-		cmocka_unit_test(cef_without_an_extension_has_no_fields),
-		cmocka_unit_test(what_only_looks_like_cef_is_not),
 		cmocka_unit_test(an_illegal_devid_is_not_taken_but_the_next_legal_one),
 		cmocka_unit_test(a_devid_has_at_most_64_characters),
 		cmocka_unit_test(both_are_found_in_one_pass),
