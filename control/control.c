@@ -266,8 +266,7 @@ int control_attach(struct control *c, struct dp *dp, const struct journal_recove
 	c->start_us = clock_mono_us();
 	c->start_ns = clock_wall_ns();
 	journal_durable(dp_journal(dp), &c->durable_block, &c->durable_logs);
-	c->events.sink = own_log;
-	c->events.sink_ctx = dp;
+	events_set_sink(&c->events, own_log, dp);
 	tell_start(c, notes);
 	if (recovery->corrupt_blocks)
 		alarm_raise(&c->alarms, "journal_corrupt", "",
@@ -350,7 +349,7 @@ bool control_detach(struct control *c)
 	c->jobs = NULL;
 	loop_remove(c->loop, c->dp_watch);
 	loop_remove(c->loop, c->journal_watch);
-	c->events.sink = NULL;
+	events_set_sink(&c->events, NULL, NULL);
 	c->dp = NULL;
 	return ended;
 }

@@ -7,7 +7,8 @@
 
 #include "control/loop.h"
 
-#define EVENT_VALUE 2048 /* bytes of one value; longer ones are cut */
+#define EVENT_VALUE 2048  /* bytes of one value; longer ones are cut */
+#define EVENTS_HELD 32768 /* bytes of lines from before there is a sink */
 
 static const char *const level_names[] = {
 	[EVENT_DEBUG] = "debug",
@@ -40,6 +41,32 @@ void events_init(struct events *ev, const char *node)
 void events_free(struct events *ev)
 {
 	text_free(&ev->line);
+	text_free(&ev->held);
+}
+
+static void to_sink(struct events *ev, const char *line, size_t len)
+{
+	if (!ev->sink(ev->sink_ctx, line, len))
+		ev->lost++;
+}
+
+void events_set_sink(
+	struct events *ev, bool (*sink)(void *ctx, const char *line, size_t len), void *ctx)
+{
+	size_t at = 0;
+
+	ev->sink = sink;
+	ev->sink_ctx = ctx;
+	if (!sink)
+		return;
+	while (at < ev->held.len) {
+		const char *line = ev->held.data + at;
+		const char *end = memchr(line, '\n', ev->held.len - at);
+
+		to_sink(ev, line, (size_t)(end - line));
+		at += (size_t)(end - line) + 1;
+	}
+	text_free(&ev->held);
 }
 
 static void add_value(struct text *t, const char *s)
@@ -103,8 +130,14 @@ void event_end(struct events *ev)
 	if (!ev->quiet)
 		fprintf(stderr, "%.*s\n", (int)ev->line.len, ev->line.data);
 	ev->written++;
-	if (ev->sink && !ev->sink(ev->sink_ctx, ev->line.data, ev->line.len))
+	if (ev->sink) {
+		to_sink(ev, ev->line.data, ev->line.len);
+	} else if (ev->held.len + ev->line.len < EVENTS_HELD) {
+		text_add(&ev->held, ev->line.data, ev->line.len);
+		text_char(&ev->held, '\n');
+	} else {
 		ev->lost++;
+	}
 }
 
 void event(struct events *ev, enum event_level level, const char *action, const char *fmt, ...)

@@ -27,15 +27,19 @@ struct events {
 	const char *node; /* devid= of each line */
 	enum event_level least;
 	bool quiet; /* not to stderr */
-	/* Where lines go besides stderr; NULL: nowhere (yet). False: it was lost. */
+	/* Where lines go besides stderr; NULL: they are held. False: it was lost. */
 	bool (*sink)(void *ctx, const char *line, size_t len);
 	void *sink_ctx;
+	struct text held; /* lines from before there was a sink, newlines between them */
 	struct text line; /* of the event being built */
 	enum event_level level;
 	uint64_t written, lost;
 };
 void events_init(struct events *ev, const char *node);
 void events_free(struct events *ev);
+/* Gives it what was held, and from now on each line; NULL: none any more. */
+void events_set_sink(
+	struct events *ev, bool (*sink)(void *ctx, const char *line, size_t len), void *ctx);
 
 /* An event is begun, gets its pairs, and is ended, which writes it. `action` is the stable word
  * that a search looks for ("start", "alarm", "session-kill"). */

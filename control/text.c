@@ -46,9 +46,9 @@ static char *text_room(struct text *t, size_t n)
 
 void text_add(struct text *t, const void *data, size_t len)
 {
-	char *p = text_room(t, len);
+	char *p = len ? text_room(t, len) : NULL;
 
-	if (!p || len == 0)
+	if (!p)
 		return;
 	memcpy(p, data, len);
 	t->len += len;

@@ -101,7 +101,7 @@ static void an_event_is_one_line_of_key_and_value(void **state)
 	(void)state;
 	events_init(&ev, "node \"one\"");
 	ev.quiet = true;
-	ev.sink = hear;
+	events_set_sink(&ev, hear, NULL);
 	event_begin(&ev, EVENT_WARNING, "test");
 	event_add(&ev, "quoted", "a \"b\" c\\d");
 	event_add(&ev, "lines", "one\ntwo\r\x1b[31m");
@@ -119,6 +119,41 @@ static void an_event_is_one_line_of_key_and_value(void **state)
 	event(&ev, EVENT_DEBUG, "fine", "written %d", 1);
 	assert_contains(said, "msg=\"written 1\"");
 	assert_int_equal(ev.written, 2);
+	events_free(&ev);
+}
+
+static int heard;
+
+static bool count_lines(void *ctx, const char *line, size_t len)
+{
+	(void)ctx;
+	assert_null(memchr(line, '\n', len));
+	assert_int_equal(strncmp(line, "date=", 5), 0);
+	heard++;
+	return true;
+}
+
+static void events_from_before_the_journal_are_held_for_it(void **state)
+{
+	struct events ev;
+
+	(void)state;
+	events_init(&ev, "n");
+	ev.quiet = true;
+	for (int i = 0; i < 3; i++)
+		event(&ev, EVENT_NOTICE, "early", "number %d", i);
+	heard = 0;
+	events_set_sink(&ev, count_lines, NULL);
+	assert_int_equal(heard, 3);
+	event(&ev, EVENT_NOTICE, "late", "x");
+	assert_int_equal(heard, 4);
+	/* There is a bound. */
+	events_set_sink(&ev, NULL, NULL);
+	for (int i = 0; i < 1000; i++)
+		event(&ev, EVENT_NOTICE, "early", "number %d", i);
+	assert_in_range(ev.lost, 700, 900);
+	events_set_sink(&ev, count_lines, NULL);
+	assert_int_equal(heard, 4 + 1000 - (int)ev.lost);
 	events_free(&ev);
 }
 
@@ -303,6 +338,7 @@ int main(void)
 		cmocka_unit_test(texts_grow_to_any_size),
 		cmocka_unit_test(times_are_rfc_3339_with_nanoseconds),
 		cmocka_unit_test(an_event_is_one_line_of_key_and_value),
+		cmocka_unit_test(events_from_before_the_journal_are_held_for_it),
 		cmocka_unit_test(an_alarm_is_told_once_and_when_it_ends),
 		cmocka_unit_test(the_watchdog_sees_who_stands_still_awake),
 		cmocka_unit_test(a_watch_removed_in_a_round_is_not_called_in_it),
