@@ -90,6 +90,9 @@ void framer_init(struct framer *f, enum stream_kind kind, uint32_t max_len);
  * max_len bytes as soon as it is certain that there are more, then FRAME_SKIP until its end. A cut
  * log has no flag of what ended it.
  *
+ * By then the framer has gone on: a caller that can't take a log now (no room) copies the struct
+ * before the call and puts the copy back instead of consuming, and gets the same log again.
+ *
  * Newline framing: LF or CRLF ends a log; at eof one NUL does too. Empty lines are skipped.
  *
  * Octet counting (RFC 6587 section 3.4.1): one CRLF, LF or NUL at the end of the counted octets is

@@ -295,6 +295,27 @@ static void the_rest_of_a_cut_log_is_skipped_as_it_comes(void **state)
 	assert_int_equal(out.total, 2);
 }
 
+static void a_framer_that_is_put_back_gives_the_log_again(void **state)
+{
+	static const char *const streams[] = {
+		"ab\n", "123456789\nab\n", "5 <1>ab", "20 <1>4567890"};
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		const struct framing_span v = {
+			(const uint8_t *)streams[i], (uint32_t)strlen(streams[i])};
+		struct framer f, before;
+		struct frame first, again;
+
+		framer_init(&f, i < 2 ? STREAM_LINES : STREAM_COUNTED, 8);
+		before = f;
+		assert_int_equal(framer_next(&f, &v, 1, false, &first), FRAME_LOG);
+		f = before;
+		assert_int_equal(framer_next(&f, &v, 1, false, &again), FRAME_LOG);
+		assert_memory_equal(&first, &again, sizeof(first));
+	}
+}
+
 /* A byte at a time, and what was looked at is overwritten with what would end the log. */
 static void no_byte_is_looked_at_twice(void **state)
 {
@@ -428,6 +449,7 @@ int main(void)
 		cmocka_unit_test(a_max_len_of_one_byte_works),
 		cmocka_unit_test(a_cut_log_comes_out_as_soon_as_it_is_certain),
 		cmocka_unit_test(the_rest_of_a_cut_log_is_skipped_as_it_comes),
+		cmocka_unit_test(a_framer_that_is_put_back_gives_the_log_again),
 		cmocka_unit_test(no_byte_is_looked_at_twice),
 		cmocka_unit_test(more_spans_than_fit_an_array_are_given_in_turns),
 		cmocka_unit_test(a_datagram_loses_one_trailer),
