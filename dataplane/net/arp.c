@@ -85,7 +85,7 @@ bool arp_input(struct net_port *p, const uint8_t *arp, uint32_t len, const struc
 	target = ip_addr_v4(arp + TARGET_IP);
 	probe = load_be32(arp + SENDER_IP) == 0;
 
-	claimed = own_find(&p->own, &sender);
+	claimed = own_find_claimed(&p->own, &sender);
 	if (claimed != OWN_NONE) {
 		dad_conflict(p, claimed, out, now);
 		return true;
@@ -95,7 +95,7 @@ bool arp_input(struct net_port *p, const uint8_t *arp, uint32_t len, const struc
 	to_us = own_has(&p->own, &target);
 	if (probe && !to_us && load_be16(arp + 6) == ARP_REQUEST) {
 		/* Two hosts that probe for one address at once: neither may have it. */
-		claimed = own_find(&p->own, &target);
+		claimed = own_find_claimed(&p->own, &target);
 		if (claimed != OWN_NONE)
 			dad_conflict(p, claimed, out, now);
 		return true;

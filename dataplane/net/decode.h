@@ -16,10 +16,10 @@ enum decode_kind {
 };
 
 struct net_ip {
-	struct ip_addr src, dst;
-	uint32_t l3_off; /* of the IP header, in the frame */
-	uint32_t l3_len; /* of the packet, trimmed to what its header says */
-	uint32_t l4_off; /* in the frame */
+	struct ip_addr src, dst; /* not set for a frame that was rejected before they were read */
+	uint32_t l3_off;	 /* of the IP header, in the frame */
+	uint32_t l3_len;	 /* of the packet, trimmed to what its header says */
+	uint32_t l4_off;	 /* in the frame */
 	uint32_t l4_len;
 	uint32_t frag_id;
 	uint32_t frag_off;     /* bytes */

@@ -179,7 +179,7 @@ static bool advertised(struct net_port *p, const uint8_t *frame, struct net_ip *
 	/* RFC 4861 7.1.2 */
 	if (!target_good(&target) || (ip->group && (icmp[4] & NA_SOLICITED)) || ip->no_source)
 		return false;
-	i = own_find(&p->own, &target);
+	i = own_find_claimed(&p->own, &target);
 	if (i != OWN_NONE) {
 		/* From our MAC it is our own announcement, reflected. */
 		if (!opt->target_mac || memcmp(opt->target_mac, p->cfg.mac, 6) != 0)

@@ -117,8 +117,8 @@ void neigh_advertised(struct net_port *p, const struct ip_addr *addr, const uint
 uint32_t neigh_want(struct net_port *p, const struct ip_addr *addr, const struct ip_addr *prompt,
 	const struct net_out *out, uint64_t now);
 /* `source` of ours became valid: the gateways that it is the one to ask from are asked now. */
-void neigh_ask_gateways(struct net_port *p, const struct ip_addr *source, const struct net_out *out,
-	uint64_t now);
+void neigh_ask_gateways(
+	struct net_port *p, const struct ip_addr *source, const struct net_out *out, uint64_t now);
 uint64_t neigh_next_deadline(const struct net_port *p);
 void neigh_expire(struct net_port *p, const struct net_out *out, uint64_t now);
 

@@ -75,6 +75,16 @@ unsigned own_find(const struct own_set *o, const struct ip_addr *a)
 	return OWN_NONE;
 }
 
+unsigned own_find_claimed(const struct own_set *o, const struct ip_addr *a)
+{
+	unsigned i = own_find(o, a);
+
+	if (i != OWN_NONE &&
+		atomic_load_explicit(&o->a[i].state, memory_order_relaxed) == OWN_DUPLICATE)
+		return OWN_NONE;
+	return i;
+}
+
 bool own_has(const struct own_set *o, const struct ip_addr *a)
 {
 	unsigned i = own_find(o, a);

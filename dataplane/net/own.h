@@ -52,6 +52,8 @@ static inline bool own_is_valid(const struct own_set *o, unsigned i)
 
 /* The index of `a` in whatever state, or OWN_NONE. */
 unsigned own_find(const struct own_set *o, const struct ip_addr *a);
+/* The same, but for one that turned out to be another host's. */
+unsigned own_find_claimed(const struct own_set *o, const struct ip_addr *a);
 /* Is it one of our valid addresses? */
 bool own_has(const struct own_set *o, const struct ip_addr *a);
 bool own_has4(const struct own_set *o, uint32_t host_order);

@@ -151,8 +151,7 @@ void net_port_send_ip(struct net_port *p, const uint8_t *packet, uint32_t len,
 	uint8_t mac[6];
 	uint32_t i = NEIGH_NONE;
 
-	if (len <= p->cfg.mtu && addresses_of(packet, len, &src, &dst) &&
-		own_find(&p->own, &dst) == OWN_NONE) {
+	if (len <= p->cfg.mtu && addresses_of(packet, len, &src, &dst) && !own_has(&p->own, &dst)) {
 		if (resolve(p, &dst, mac)) {
 			send_packet(p, mac, packet, len, out);
 			return;

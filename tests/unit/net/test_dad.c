@@ -46,7 +46,7 @@ static bool between(uint64_t t, uint64_t lo, uint64_t hi)
 SPEC(an_ipv4_address_is_probed_three_times_then_announced_twice)
 {
 	struct lab *lab = starting();
-	uint64_t p[8], a[8];
+	uint64_t p[8] = {0}, a[8] = {0};
 
 	assert_int_equal(watch(lab, V_ARP_OUR_PROBE, LAB_START + 10 * UNIT, p), 3);
 	lab_close(lab);
@@ -64,29 +64,29 @@ SPEC(an_ipv4_address_is_probed_three_times_then_announced_twice)
 SPEC(an_ipv6_address_is_reported_solicited_once_and_announced)
 {
 	struct lab *lab = starting();
-	uint64_t joined[8], at[8];
-	const struct lab_bytes *f = NULL;
+	uint64_t joined[8] = {0}, at[8] = {0};
+	struct lab_bytes f = {0};
 	unsigned solicitations = 0;
 
 	assert_int_equal(watch(lab, V_MLD2_JOIN_FROM_NOWHERE, LAB_START + UNIT, joined), 1);
 	for (unsigned i = 0; i < lab->sent; i++)
 		if (lab->frame[i].len == 86 && lab->frame[i].b[54] == 135 &&
 			memcmp(lab->frame[i].b + 62, lab_ip(US6).b, 16) == 0) {
-			f = &lab->frame[i];
+			f = lab->frame[i];
 			solicitations++;
 		}
 	assert_int_equal(solicitations, 1);
 	/* From ::, to the group, with a nonce (RFC 7527) and no MAC. */
-	assert_memory_equal(f->b,
+	assert_memory_equal(f.b,
 		lab_hex("3333ff000002" US_MAC "86dd"
 			"6000000000203aff")
 			.b,
 		22);
-	assert_memory_equal(f->b + 22, lab_ip("::").b, 16);
-	assert_memory_equal(f->b + 38, lab_ip("ff02::1:ff00:2").b, 16);
-	assert_int_equal(f->b[78], 14);
-	assert_int_equal(f->b[79], 1);
-	assert_true(craft_l4_good(f->b, f->len));
+	assert_memory_equal(f.b + 22, lab_ip("::").b, 16);
+	assert_memory_equal(f.b + 38, lab_ip("ff02::1:ff00:2").b, 16);
+	assert_int_equal(f.b[78], 14);
+	assert_int_equal(f.b[79], 1);
+	assert_true(craft_l4_good(f.b, f.len));
 	lab_close(lab);
 	lab = starting();
 	assert_int_equal(watch(lab, V_NA_OUR_ANNOUNCEMENT, LAB_START + 10 * UNIT, at), 2);
@@ -166,6 +166,39 @@ SPEC(an_ipv4_address_that_somebody_uses_is_a_duplicate)
 		lab_expect_silence(lab);
 		lab_close(lab);
 	}
+}
+
+SPEC(the_owner_of_a_duplicate_is_a_neighbour_like_any_other)
+{
+	static const char *const asks[] = {
+		/* 192.0.2.2 at the peer's MAC asks for our second address, 192.0.2.3. */
+		ALL_MAC PEER_MAC "0806"
+				 "0001080006040001" PEER_MAC "c0000202"
+				 "000000000000"
+				 "c0000203"};
+	struct net_config cfg;
+	struct lab *lab;
+	unsigned len;
+
+	lab_config(&cfg);
+	cfg.dad_us = UNIT;
+	assert_int_equal(ip_prefix_parse(&cfg.addresses[2].addr, &len, "192.0.2.3/24"), 0);
+	cfg.addresses[2].prefix_len = (uint8_t)len;
+	cfg.addresses_count = 3;
+	lab = lab_open(&cfg);
+	lab_pass(lab, UNIT);
+	assert_true(lab_feed_hex(lab, V_ARP_PEER_CLAIMS_OURS));
+	assert_true(lab_feed_hex(lab, V_NA_PEER_CLAIMS_OURS));
+	lab_pass(lab, 20 * UNIT);
+	lab_forget(lab);
+	assert_true(lab_feed_hex(lab, asks[0]));
+	assert_int_equal(lab_next(lab)->b[21], 2);
+	assert_string_equal(lab_mac_of(lab, US4), PEER_MAC);
+	lab_send(lab, US6, 60, 7);
+	assert_int_equal(lab_next(lab)->b[54], 135);
+	assert_true(lab_feed_hex(lab, V_NA_PEER_CLAIMS_OURS));
+	assert_int_equal(lab_next(lab)->b[73], 7);
+	lab_close(lab);
 }
 
 SPEC(an_ipv6_address_that_somebody_uses_is_a_duplicate)
@@ -270,7 +303,7 @@ SPEC(who_probes_for_our_valid_ipv4_address_is_told)
 SPEC(with_detection_off_addresses_are_valid_at_once_and_announced)
 {
 	struct lab *lab = lab_open_cold(NULL);
-	uint64_t at[8];
+	uint64_t at[8] = {0};
 
 	assert_true(net_port_ready(lab->port));
 	assert_true(lab_feed_hex(lab, V_UDP4));
@@ -289,6 +322,7 @@ int main(void)
 		cmocka_unit_test(the_link_local_address_is_made_from_the_mac_and_goes_the_same_way),
 		cmocka_unit_test(a_configured_link_local_address_is_not_added_twice),
 		cmocka_unit_test(an_ipv4_address_that_somebody_uses_is_a_duplicate),
+		cmocka_unit_test(the_owner_of_a_duplicate_is_a_neighbour_like_any_other),
 		cmocka_unit_test(an_ipv6_address_that_somebody_uses_is_a_duplicate),
 		cmocka_unit_test(our_own_solicitation_looped_back_is_known_by_its_nonce),
 		cmocka_unit_test(a_duplicate_is_tried_again_after_a_minute),

@@ -165,12 +165,12 @@ SPEC(a_link_of_two_has_no_broadcast_address)
 SPEC(options_are_stepped_over)
 {
 	static const char *const options[] = {
-		"01010101",	    /* four times nothing */
-		"00ffffff",	    /* the end, and what follows it */
-		"94040000",	    /* router alert */
-		"0707040000000000", /* record route, and the end */
+		"01010101",		    /* four times nothing */
+		"00ffffff",		    /* the end, and what follows it */
+		"94040000",		    /* router alert */
+		"0707040000000000",	    /* record route, and the end */
 		"440c05000000000000000000", /* timestamps */
-		"86040102", /* one that nobody knows */
+		"86040102",		    /* one that nobody knows */
 	};
 	struct lab *lab = lab_open(NULL);
 

@@ -3,6 +3,8 @@
 #include "tests/unit/net/lab.h"
 #include "tests/unit/net/linux.h"
 
+#include <stdio.h>
+
 static struct craft c;
 
 /* An ND message from the peer, hop limit 255, unsealed after `body` (all after type and code). */
@@ -31,10 +33,8 @@ static void advertise(struct lab *lab, uint32_t flags, const char *mac)
 {
 	char option[17] = "";
 
-	if (mac) {
-		memcpy(option, "0201", 4);
-		memcpy(option + 4, mac, 13);
-	}
+	if (mac)
+		snprintf(option, sizeof(option), "0201%s", mac);
 	nd(US_MAC, PEER6, US6, 136, flags, PEER6, option);
 	assert_true(lab_feed(lab, c.b, c.len));
 }
