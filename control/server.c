@@ -93,7 +93,7 @@ struct server *server_bind(const char *path, char *err, size_t err_size)
 		free(s);
 		return NULL;
 	}
-	strcpy(s->addr.sun_path, path);
+	memcpy(s->addr.sun_path, path, strlen(path) + 1);
 	make_directory(path);
 	if (probe(&s->addr, err, err_size) != 0) {
 		free(s);

@@ -17,9 +17,9 @@ struct dp *fake_dp_new(void)
 	d->journal.segments = 2;
 
 	d->ports_count = 1;
-	strcpy(p->name, "data0");
-	strcpy(p->driver, "net_fake");
-	strcpy(p->devargs, "net_fake0");
+	snprintf(p->name, sizeof(p->name), "%s", "data0");
+	snprintf(p->driver, sizeof(p->driver), "%s", "net_fake");
+	snprintf(p->devargs, sizeof(p->devargs), "%s", "net_fake0");
 	p->up = true;
 	p->mtu = 1500;
 	p->vlan = NET_VLAN_NONE;
@@ -39,7 +39,7 @@ struct dp *fake_dp_new(void)
 		d->lcores[i].sleeping = true;
 		d->lcores[i].total_ns = 2000000000;
 		d->lcores[i].busy_ns = 1000000000;
-		strcpy(d->lcores[i].roles, i ? "worker" : "rx");
+		snprintf(d->lcores[i].roles, sizeof(d->lcores[i].roles), "%s", i ? "worker" : "rx");
 	}
 
 	fake_account(d, "FGT-A", 100);
@@ -49,7 +49,7 @@ struct dp *fake_dp_new(void)
 
 	d->sessions_count = 1;
 	d->sessions[0].id = 41;
-	strcpy(d->sessions[0].device, "FGT-A");
+	snprintf(d->sessions[0].device, sizeof(d->sessions[0].device), "%s", "FGT-A");
 	ip_addr_parse(&d->sessions[0].flow.src, "192.0.2.7");
 	ip_addr_parse(&d->sessions[0].flow.dst, "192.0.2.2");
 	d->sessions[0].flow.src_port = 40000;

@@ -44,7 +44,7 @@ struct harness *harness_new(void)
 {
 	struct harness *h = calloc(1, sizeof(*h));
 
-	strcpy(h->dir, "/tmp/sluice-control-XXXXXX");
+	snprintf(h->dir, sizeof(h->dir), "%s", "/tmp/sluice-control-XXXXXX");
 	assert_non_null(mkdtemp(h->dir));
 	assert_int_equal(chmod(h->dir, 0755), 0);
 	snprintf(h->config_file, sizeof(h->config_file), "%s/sluice.yaml", h->dir);

@@ -75,10 +75,10 @@ static void account_list_adds_up_and_brings_run_and_life_together(void **state)
 	int64_t sum = 0;
 	size_t i;
 
-	strcpy(h->dp->journal.life[0].name, "FGT-A");
+	snprintf(h->dp->journal.life[0].name, sizeof(h->dp->journal.life[0].name), "%s", "FGT-A");
 	h->dp->journal.life[0].d.stored = 5000;
 	h->dp->journal.life[0].d.first_seen_ns = 1700000000000000000;
-	strcpy(h->dp->journal.life[1].name, "GONE");
+	snprintf(h->dp->journal.life[1].name, sizeof(h->dp->journal.life[1].name), "%s", "GONE");
 	h->dp->journal.life[1].d.stored = 7;
 	h->dp->journal.life[1].d.dropped[DROP_disk_full] = 2;
 	h->dp->journal.life_count = 2;
@@ -159,7 +159,7 @@ static void devices_are_accepted_with_the_times_of_their_life(void **state)
 	struct harness *h = *state;
 	json_t *r;
 
-	strcpy(h->dp->journal.life[0].name, "FGT-A");
+	snprintf(h->dp->journal.life[0].name, sizeof(h->dp->journal.life[0].name), "%s", "FGT-A");
 	h->dp->journal.life[0].d.first_seen_ns = 1700000000000000000;
 	h->dp->journal.life_count = 1;
 	r = harness_result(h, "device.list", NULL);
@@ -210,7 +210,7 @@ static void session_list_filters_and_bounds(void **state)
 
 	h->dp->sessions[1] = h->dp->sessions[0];
 	h->dp->sessions[1].id = 42;
-	strcpy(h->dp->sessions[1].device, "other");
+	snprintf(h->dp->sessions[1].device, sizeof(h->dp->sessions[1].device), "%s", "other");
 	h->dp->sessions_count = 2;
 	r = harness_result(h, "session.list", NULL);
 	assert_int_equal(json_array_size(at(r, "sessions")), 2);
@@ -329,7 +329,8 @@ static void journal_resume_only_after_a_failure(void **state)
 	assert_reason(r, "invalid");
 	json_decref(r);
 	h->dp->journal.state = JOURNAL_FAILED;
-	strcpy(h->dp->journal.last_error, "fdatasync: Input/output error");
+	snprintf(h->dp->journal.last_error, sizeof(h->dp->journal.last_error), "%s",
+		"fdatasync: Input/output error");
 	r = harness_result(h, "status", NULL);
 	assert_text(r, "state", "failed");
 	assert_text(r, "alarms.0.name", "journal_failed");

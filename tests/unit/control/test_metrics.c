@@ -61,16 +61,18 @@ static void parse_comment(struct parser *p, char *line)
 		assert_true(p->count < MAX_FAMILIES);
 		f = &p->v[p->count++];
 		*f = (struct family){.help = true};
-		strcpy(f->name, name);
+		snprintf(f->name, sizeof(f->name), "%s", name);
 		assert_int_equal(name_length(name), strlen(name));
 		return;
 	}
 	assert_string_equal(kind, "TYPE");
-	if (!f || f->type[0] || f->samples)
+	if (!f || f->type[0] || f->samples) {
 		fail_msg("TYPE of %s without HELP, twice, or after a sample", name);
+		return;
+	}
 	if (strcmp(rest, "counter") != 0 && strcmp(rest, "gauge") != 0)
 		fail_msg("type %s", rest);
-	strcpy(f->type, rest);
+	memcpy(f->type, rest, strlen(rest) + 1);
 }
 
 /* Behind the labels that begin at `s`. */
@@ -109,8 +111,10 @@ static void parse_sample(struct parser *p, char *line)
 	memcpy(name, line, n);
 	name[n] = '\0';
 	f = family_of(p, name);
-	if (!f || !f->type[0])
+	if (!f || !f->type[0]) {
 		fail_msg("a sample of %s without HELP and TYPE", name);
+		return;
+	}
 	if (f != &p->v[p->count - 1])
 		fail_msg("samples of %s do not stand together", name);
 	if (*s == '{')

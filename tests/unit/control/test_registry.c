@@ -17,7 +17,7 @@ static char dir[64], path[96], err[512];
 static int make_dir(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/sluice-registry-XXXXXX");
+	snprintf(dir, sizeof(dir), "%s", "/tmp/sluice-registry-XXXXXX");
 	snprintf(path, sizeof(path), "%s/registry.db", mkdtemp(dir));
 	return 0;
 }

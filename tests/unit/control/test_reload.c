@@ -152,7 +152,7 @@ static int listen_notify(const char *dir, char *path, size_t size)
 
 	snprintf(path, size, "%s/notify", dir);
 	assert_true(strlen(path) < sizeof(sa.sun_path));
-	strcpy(sa.sun_path, path);
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
 	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	return fd;
 }

@@ -338,7 +338,7 @@ static void child(const char *path, uid_t uid, gid_t group)
 	size_t n = 0;
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	strcpy(sa.sun_path, path);
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
 	if (setgroups(1, &group) != 0 || setresgid(uid, uid, uid) != 0 ||
 		setresuid(uid, uid, uid) != 0 ||
 		connect(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0 ||
