@@ -3,8 +3,9 @@
  * decoded packets and frames to send come out. No clock, no thread, no global state.
  *
  * A port has one `struct net_port`: its addresses and its neighbour table. Its owner is the first
- * rx lcore of the port, the only one to call functions that take a non-const net_port; workers
- * read it through net_port_l2() alone, which is safe beside the owner.
+ * rx lcore of the port, the only one to call functions that take a non-const net_port, and to look
+ * at deadline and counters. net_parse(), net_port_l2() and what else says "any thread" is safe
+ * beside the owner.
  *
  * Times are microseconds of one monotonic clock. Lengths are bytes.
  *
@@ -45,11 +46,11 @@ struct net_config {
 	unsigned max_datagrams;	       /* reassembly: datagrams in progress */
 	unsigned max_datagrams_source; /* the same per source address */
 	size_t max_reassembly_bytes;
-	uint64_t reassembly_timeout_us; /* 30 s (RFC 8200: 60 s for IPv6; a shorter one is a bound)
-					 */
-	unsigned max_held;		/* packets held while their neighbour is resolved */
-	unsigned
-		icmp_per_second; /* token bucket for all ICMP that we send; ND, ARP, MLD are free */
+	/* 30 s. RFC 8200 says 60 s for IPv6; a shorter one is a bound of ours. */
+	uint64_t reassembly_timeout_us;
+	unsigned max_held; /* packets held while their neighbour is resolved */
+	/* Token bucket for all ICMP that we send; ND, ARP and MLD are free. */
+	unsigned icmp_per_second;
 	/*
 	 * The unit of duplicate address detection. IPv4 (RFC 5227): wait 0..1 units, three
 	 * probes 1..2 units apart, wait 2 more. IPv6 (RFC 4862): wait 0..1 units, one solicitation,
@@ -192,19 +193,17 @@ void net_port_expire(struct net_port *p, const struct net_out *out, uint64_t now
 /* Written by the owner of the port alone, who copies them out for others. */
 struct net_counters {
 	uint64_t arp_in, arp_out;
-	uint64_t nd_in, nd_out;	    /* NS and NA; MLD too */
-	uint64_t icmp_in, icmp_out; /* ICMP and ICMPv6 but for those */
-	uint64_t icmp_limited;	    /* not sent: the token bucket was empty */
-	uint64_t echo;		    /* requests answered */
-	uint64_t echo_too_big;	    /* not answered: the reply would not fit the MTU; we send no
-				       fragments */
-	uint64_t no_buffer;	    /* not sent: net_out.alloc gave none */
-	uint64_t neighbours;	    /* gauge, gateways included */
-	uint64_t neighbours_full;   /* entries evicted to make room */
-	uint64_t neighbour_changes; /* a neighbour that was resolved has another MAC now */
-	uint64_t
-		unresolved_dropped; /* packets given to net_port_send_ip() that could not be sent */
-	uint64_t dad_conflicts;	    /* claims to our addresses by others */
+	uint64_t nd_in, nd_out;	     /* NS and NA; MLD too */
+	uint64_t icmp_in, icmp_out;  /* ICMP and ICMPv6 but for those */
+	uint64_t icmp_limited;	     /* not sent: the token bucket was empty */
+	uint64_t echo;		     /* requests answered */
+	uint64_t echo_too_big;	     /* not answered: longer than the MTU; we send no fragments */
+	uint64_t no_buffer;	     /* not sent: net_out.alloc gave none */
+	uint64_t neighbours;	     /* gauge, gateways included */
+	uint64_t neighbours_full;    /* entries evicted to make room */
+	uint64_t neighbour_changes;  /* a neighbour that was resolved has another MAC now */
+	uint64_t unresolved_dropped; /* by net_port_send_ip(): no route, no answer, no room */
+	uint64_t dad_conflicts;	     /* claims to our addresses by others */
 	/* In frames, but for `reassembled`, which counts datagrams. */
 	uint64_t fragments, reassembled, frag_timeout, frag_overflow, frag_overlap, frag_duplicates;
 	uint64_t reassembly_bytes; /* gauge, by true size */
