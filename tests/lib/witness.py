@@ -17,8 +17,10 @@ class Stream:
     def __init__(self, isn):
         self.isn = isn
         self.data = bytearray()
+        self.segments = 0
 
     def add(self, seq, payload):
+        self.segments += 1
         at = (seq - self.isn - 1) & 0xffffffff
         if at > len(self.data):
             raise RuntimeError("the witness missed a segment")
