@@ -45,7 +45,7 @@ static void hold_fn(struct lcore *l, void *arg)
 	(void)arg;
 	atomic_store(&held, true);
 	while (atomic_load(&hold_now))
-		rte_pause();
+		sched_yield();
 }
 
 struct holder {
@@ -111,7 +111,7 @@ static void seal(uint8_t host, uint8_t proto, uint8_t *l4, uint32_t len, unsigne
 static void put(struct rte_mbuf *m)
 {
 	while (rte_ring_sp_enqueue(to_port, m) != 0)
-		rte_pause();
+		sched_yield();
 }
 
 static void udp_log(unsigned n)
@@ -196,6 +196,7 @@ static void pump(void)
 					if (t[o] == 3)
 						tcp.shift = t[o + 2];
 				tcp.rcv_nxt = load_be32(t + 4) + 1;
+				tcp.wnd = load_be16(t + 14);
 				tcp.up = true;
 				tcp_frame(TCP_ACK, NULL, 0);
 			} else {
@@ -318,7 +319,7 @@ int main(int argc, char **argv)
 		atomic_store(&hold_now, true);
 		pthread_create(&t, NULL, hold_thread, &h);
 		while (!atomic_load(&held))
-			rte_pause();
+			sched_yield();
 		if (udp)
 			for (unsigned i = 0; i < batch; i++)
 				udp_log((unsigned)sent++);
@@ -331,7 +332,7 @@ int main(int argc, char **argv)
 			pump();
 			dp_account_total(d, &total);
 		} while (total.received < sent);
-		per_log[b] = (double)(busy(d) - base) / (double)(sent - done);
+		per_log[b] = sent > done ? (double)(busy(d) - base) / (double)(sent - done) : 0;
 		do {
 			pump();
 			dp_account_total(d, &total);

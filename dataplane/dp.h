@@ -21,6 +21,7 @@
 #define DP_MAX_PREFIXES 256
 #define DP_MAX_EAL_ARGS 64
 #define DP_NAME		32
+#define DP_MESSAGE_SIZE_MAX 262144u /* bytes: the bound of policy.message_size */
 #define DP_DEVICE_NAME	64 /* longest device name, without NUL */
 
 struct dp_port_config {

@@ -269,9 +269,11 @@ int lcore_main(void *arg)
 	rte_rcu_qsbr_thread_online(d->qsbr, l->index);
 	atomic_store_explicit(&l->started_ns, last, memory_order_relaxed);
 	while ((phase = atomic_load_explicit(&d->phase, memory_order_acquire)) != DP_EXIT) {
-		uint64_t now = clock_ns(CLOCK_MONOTONIC);
+		uint64_t now;
 		bool any;
 
+		run_call(l);
+		now = clock_ns(CLOCK_MONOTONIC);
 		l->now_us = now / 1000;
 		l->now_ns = clock_ns(CLOCK_REALTIME);
 		l->in.now_us = l->now_us;
@@ -281,7 +283,6 @@ int lcore_main(void *arg)
 		atomic_store_explicit(&l->heartbeat,
 			atomic_load_explicit(&l->heartbeat, memory_order_relaxed) + 1,
 			memory_order_relaxed);
-		run_call(l);
 		any = phase == DP_RUN ? round_run(l) : round_drain(l);
 		if (any) {
 			uint64_t end = clock_ns(CLOCK_MONOTONIC);

@@ -85,13 +85,15 @@ static void take_eccf(
 	}
 	while (eccf_next(&rec, l->scratch, (uint32_t)raw_len, &off, &index, &log)) {
 		struct framing_span v = {(const uint8_t *)log.at, log.len};
-		uint32_t keep =
-			log.len < l->policy->message_size ? log.len : l->policy->message_size;
-		uint8_t flags = rec.nlogs > 1 ? LOG_FLAG_BATCH : 0;
+		uint8_t flags = datagram_trim(v.data, &v.len, l->policy->message_size);
 
-		if (keep < log.len)
-			flags |= LOG_FLAG_CUT;
-		intake_append(&l->in, &src, &v, 0, keep, flags, rec.vdom.len ? rec.vdom.at : NULL,
+		if (rec.nlogs > 1)
+			flags |= LOG_FLAG_BATCH;
+		if (v.len == 0) {
+			intake_drop(&l->in, src.device, DROP_malformed, 1);
+			continue;
+		}
+		intake_append(&l->in, &src, &v, 0, v.len, flags, rec.vdom.len ? rec.vdom.at : NULL,
 			rec.vdom.len);
 	}
 }

@@ -136,7 +136,8 @@ static void take_log(struct session *s, struct lcore *l, const struct framing_sp
 
 enum session_result session_read(struct session *s, struct lcore *l, struct tcp_span *spans)
 {
-	struct framing_span *v = (struct framing_span *)spans;
+	struct framing_span *const all = (struct framing_span *)spans;
+	struct framing_span *v = all;
 	enum session_result result = SESSION_WAIT;
 	bool relay =
 		l->policy->trust_devid_count > 0 &&
@@ -158,6 +159,7 @@ enum session_result session_read(struct session *s, struct lcore *l, struct tcp_
 	/* Only when the last unread byte is in sight may the end of the stream be believed. */
 	eof = s->peer_closed && n < SESSION_SPANS;
 	for (;;) {
+		struct framer before = s->framer;
 		struct frame f;
 
 		if (s->quantum == 0 && !s->closed) {
@@ -168,6 +170,8 @@ enum session_result session_read(struct session *s, struct lcore *l, struct tcp_
 		case FRAME_LOG:
 			if (!intake_room(&l->in, f.len, 1)) {
 				if (!s->closed) {
+					/* Not consumed, so it must be found again. */
+					s->framer = before;
 					result = SESSION_NO_ROOM;
 					goto out;
 				}
@@ -185,10 +189,15 @@ enum session_result session_read(struct session *s, struct lcore *l, struct tcp_
 			result = SESSION_ABORT;
 			goto out;
 		case FRAME_MORE:
-			if (n == SESSION_SPANS && consumed > 0)
-				result = SESSION_AGAIN;
-			else if (eof)
+			if (eof) {
 				result = SESSION_DONE;
+			} else if (v == all && n == SESSION_SPANS) {
+				/* TCP holds no log in more buffers than that: the receive buffer's
+				 * bound is by true size. Were it otherwise, this would wait for
+				 * ever. */
+				l->refusals[REFUSAL_protocol_error]++;
+				result = SESSION_ABORT;
+			}
 			goto out;
 		}
 		consumed += f.total;

@@ -11,7 +11,7 @@
 #include "dataplane/framing/framing.h"
 #include "dataplane/lcore.h"
 
-#define SESSION_SPANS	256u
+#define SESSION_SPANS	1024u
 #define SESSION_QUANTUM 65536u /* bytes that a session may read before the next one's turn */
 
 struct session {

@@ -322,6 +322,9 @@ struct worker *worker_new(struct lcore *l)
 	w->slots = d->cfg.limits.sessions;
 	tcp_config_defaults(&cfg);
 	cfg.max_conns = w->slots;
+	/* The longest log that any policy allows, with room for more behind it: a log is taken out
+	 * of this buffer in one piece. */
+	cfg.rcv_buf = DP_MESSAGE_SIZE_MAX * 4;
 	cfg.max_half_open = d->cfg.limits.half_open;
 	/* Two thirds of what rx does not need for itself, shared by the workers. */
 	cfg.rcv_buf_total = mbufs * 2 / 3 * d->pool->elt_size / d->workers_count;

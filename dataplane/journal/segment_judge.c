@@ -145,10 +145,8 @@ void segment_judge(struct segment_map *m, uint64_t first_block, const struct seg
 	out->cut = UINT64_MAX;
 	for (size_t i = 0; i < m->count; i++)
 		judge(&g, i);
-	if (m->has_index && m->index.entries > 0)
+	if (!c->next_segment && m->has_index && m->index.last_block > last)
 		last = m->index.last_block;
-	if (c->next_segment)
-		last = least(last, c->next_segment - 1);
 	if (g.expected <= last) {
 		out->missing_first = g.expected;
 		out->missing_last = last;

@@ -67,16 +67,21 @@ static void window_opened(struct tcp_conn *c)
 	tcp_timer_clear(c, TMR_RTX);
 }
 
-/* SND.WL1 and SND.WL2 keep an old segment from bringing back an old window. */
-static void update_window(struct tcp_conn *c, const struct tcp_seg *g)
+/*
+ * SND.WL1 and SND.WL2 keep an old segment from bringing back an old window. One that acknowledges
+ * more is new, though, even where its number is old (a retransmission): the old window, counted
+ * from the new SND.UNA, would reach further than the peer ever said.
+ */
+static void update_window(struct tcp_conn *c, const struct tcp_seg *g, bool acks_more)
 {
 	uint32_t wnd = (uint32_t)g->wnd << c->snd_wscale;
 	bool opened = c->snd_wnd == 0 && wnd > 0 && c->max_wnd > 0;
 
-	if (seq_gt(c->snd_wl1, g->seq) || (c->snd_wl1 == g->seq && seq_gt(c->snd_wl2, g->ack)))
+	if (!acks_more && (seq_gt(c->snd_wl1, g->seq) ||
+				  (c->snd_wl1 == g->seq && seq_gt(c->snd_wl2, g->ack))))
 		return;
 	c->snd_wnd = wnd;
-	c->snd_wl1 = g->seq;
+	c->snd_wl1 = seq_max(c->snd_wl1, g->seq);
 	c->snd_wl2 = g->ack;
 	if (wnd > c->max_wnd)
 		c->max_wnd = wnd;
@@ -143,7 +148,7 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
 	} else if (c->flags & CF_SACK) {
 		a.dup = false;
 	}
-	update_window(c, g);
+	update_window(c, g, a.bytes > 0);
 	if (c->tx_head || a.bytes)
 		tcp_recovery_ack(c, &a);
 	if (a.bytes && seq_gt(c->snd_una, c->snd_end) && !fin_acked(c, now))

@@ -87,7 +87,7 @@ bool tcp_cookie_open(struct tcp_stack *s, struct tcp_syn *e, const struct tcp_se
 	e->irs = in.irs;
 	e->iss = iss;
 	e->peer_mss = cookie_mss[in.mss_index];
-	e->rcv_wnd = tcp_rcv_first_window(s);
+	e->rcv_wnd = s->rcv_max_wnd;
 	e->sent_us = TCP_NEVER;
 	if (g->o.has_ts) {
 		e->flags = CF_TS;

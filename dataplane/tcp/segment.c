@@ -57,10 +57,12 @@ static bool paws(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
 static enum tcp_verdict old_segment(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
 {
 	uint32_t behind = c->rcv_nxt - g->seq;
+	bool near = behind <= c->stack->rcv_max_wnd;
 
 	if (g->len || (g->flags & TCP_FIN)) {
 		c->stack->n.dup_segments++;
-		if (g->len) {
+		/* Of an earlier connection it may be, too: what we never had is not reported. */
+		if (g->len && near && behind <= c->bytes_in) {
 			c->dsack = (struct tcp_range){g->seq, g->seq + g->len};
 			c->flags |= CF_DSACK;
 		}
@@ -68,7 +70,7 @@ static enum tcp_verdict old_segment(struct tcp_conn *c, const struct tcp_seg *g,
 	} else {
 		tcp_ack_stale(c, now);
 	}
-	return behind <= c->stack->rcv_max_wnd ? TCP_OK : out_of_window(c);
+	return near ? TCP_OK : out_of_window(c);
 }
 
 enum acceptable {

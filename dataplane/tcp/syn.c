@@ -77,6 +77,7 @@ void tcp_syn_input(struct tcp_stack *s, struct tcp_seg *g, const uint32_t *iss_f
 	if (!e) {
 		uint32_t ts = tcp_cookie_make(s, &fresh, now);
 
+		fresh.rcv_wnd = s->rcv_max_wnd; /* what tcp_cookie_open() will take it for */
 		s->n.syn_cookies_sent++;
 		send_synack(s, &fresh, ts);
 		return;
@@ -130,6 +131,23 @@ static enum tcp_verdict promote(
 	return v;
 }
 
+/* Cookies count only for as long as one of ours may be out: no guessing in quiet times. */
+static bool cookies_out(const struct tcp_stack *s, uint64_t now)
+{
+	return s->cookie_sent_us != TCP_NEVER && now - s->cookie_sent_us <= 2ULL << 26;
+}
+
+/* It acknowledges a cookie of ours; `e` is then what the cookie remembered. */
+static bool cookie_back(
+	struct tcp_stack *s, struct tcp_syn *e, const struct tcp_seg *g, uint64_t now)
+{
+	if (!cookies_out(s, now) || !tcp_cookie_open(s, e, g, now))
+		return false;
+	s->n.syn_cookies_ok++;
+	e->hash = tcp_table_hash(s, &e->flow);
+	return true;
+}
+
 /* RFC 9293 section 3.10.7.4, the parts for SYN-RECEIVED after a passive OPEN; RFC 5961. */
 enum tcp_verdict tcp_syn_segment(
 	struct tcp_stack *s, struct tcp_syn *e, struct tcp_seg *g, uint64_t now)
@@ -176,7 +194,7 @@ enum tcp_verdict tcp_syn_segment(
 	}
 	if (!(g->flags & TCP_ACK))
 		return TCP_OK;
-	if (g->ack != e->iss + 1) {
+	if (g->ack != e->iss + 1 && !cookie_back(s, &copy, g, now)) {
 		s->n.bad_ack++;
 		tcp_reply_rst(s, g, now);
 		return TCP_REJECT_RESET;
@@ -185,7 +203,8 @@ enum tcp_verdict tcp_syn_segment(
 		s->n.conn_limit++;
 		return TCP_OK;
 	}
-	copy = *e;
+	if (g->ack == e->iss + 1)
+		copy = *e;
 	entry_remove(s, e);
 	return promote(s, &copy, g, now);
 }
@@ -194,22 +213,23 @@ bool tcp_syn_cookie_ack(struct tcp_stack *s, struct tcp_seg *g, enum tcp_verdict
 {
 	struct tcp_syn e;
 
-	/* Cookies count only for as long as one of ours may be out: no guessing in quiet times. */
-	if (s->cookie_sent_us == TCP_NEVER || now - s->cookie_sent_us > 2ULL << 26)
+	if ((g->flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK || !cookies_out(s, now))
 		return false;
-	if ((g->flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK)
-		return false;
-	if (!tcp_cookie_open(s, &e, g, now)) {
+	if (!cookie_back(s, &e, g, now)) {
+		/*
+		 * It may belong to a connection whose first segment was lost or overtaken, and only
+		 * that one shows the peer's ISN. A reset would kill it; silence, for as long as
+		 * cookies are out, costs a stranger a minute and a flood its echo.
+		 */
 		s->n.syn_cookies_bad++;
-		return false;
+		*v = TCP_REJECT_RESET;
+		return true;
 	}
 	*v = TCP_OK;
 	if (s->conns.used >= s->cfg.max_conns) {
 		s->n.conn_limit++;
 		return true;
 	}
-	s->n.syn_cookies_ok++;
-	e.hash = tcp_table_hash(s, &e.flow);
 	*v = promote(s, &e, g, now);
 	return true;
 }

@@ -372,7 +372,7 @@ void tcp_syn_input(struct tcp_stack *s, struct tcp_seg *g, const uint32_t *iss_f
 /* Any segment for an entry of the table. */
 enum tcp_verdict tcp_syn_segment(
 	struct tcp_stack *s, struct tcp_syn *e, struct tcp_seg *g, uint64_t now);
-/* An ACK without a connection: true where a cookie of ours was in it and the segment is done. */
+/* An ACK without a connection: true where it brought a cookie of ours, or may yet: it is done. */
 bool tcp_syn_cookie_ack(struct tcp_stack *s, struct tcp_seg *g, enum tcp_verdict *v, uint64_t now);
 uint64_t tcp_syn_next(const struct tcp_stack *s);
 unsigned tcp_syn_expire(struct tcp_stack *s, uint64_t now, unsigned budget);
