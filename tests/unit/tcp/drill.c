@@ -320,7 +320,8 @@ static uint8_t read_flags(struct text *t)
 	return flags;
 }
 
-static void format(char *text, size_t n, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void format(
+	char *text, size_t n, const char *fmt, va_list ap)
 {
 	int w = vsnprintf(text, n, fmt, ap);
 

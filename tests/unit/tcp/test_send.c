@@ -720,6 +720,22 @@ static void an_old_segment_does_not_bring_back_an_old_window(void **state)
 	drill_free(d);
 }
 
+static void an_old_number_with_a_new_ack_brings_its_window(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	in(d, "P. 1:11(10) ack 1 win 1460");
+	wr(d, 5000);
+	out(d, ". 1:1461(1460) ack 11");
+	in(d, "P. 1:11(10) ack 1461 win 0"); /* sent again, but after our data had arrived */
+	in(d, "P. 1:12(11) ack 1461 win 0");
+	out(d, ". 1461:1461(0) ack 11");
+	out(d, ". 1461:1461(0) ack 12");
+	none(d);
+	drill_free(d);
+}
+
 /* The send buffer */
 
 static void small_snd(struct tcp_config *cfg)
@@ -889,6 +905,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(silly_windows_are_not_filled),
 	cmocka_unit_test(a_peer_that_never_had_a_large_window_is_served),
 	cmocka_unit_test(an_old_segment_does_not_bring_back_an_old_window),
+	cmocka_unit_test(an_old_number_with_a_new_ack_brings_its_window),
 	cmocka_unit_test(a_short_write_is_followed_by_writable),
 	cmocka_unit_test(writing_from_inside_of_writable),
 	cmocka_unit_test(past_the_pools_each_still_has_a_block),
