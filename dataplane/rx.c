@@ -11,10 +11,15 @@
 
 #define SCRATCH_SIZE 65600u
 
+/*
+ * "None" means: the checksum in the packet is not filled in, but the data is known to be intact (a
+ * virtual machine on the same host sent it). That is good; only "bad" is bad.
+ */
 static enum net_csum ip_csum(const struct rte_mbuf *m)
 {
 	switch (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) {
 	case RTE_MBUF_F_RX_IP_CKSUM_GOOD:
+	case RTE_MBUF_F_RX_IP_CKSUM_NONE:
 		return NET_CSUM_GOOD;
 	case RTE_MBUF_F_RX_IP_CKSUM_BAD:
 		return NET_CSUM_BAD;
@@ -23,10 +28,6 @@ static enum net_csum ip_csum(const struct rte_mbuf *m)
 	}
 }
 
-/*
- * "None" means: the checksum in the packet is not filled in, but the data is known to be intact (a
- * virtual machine on the same host sent it). That is good; only "bad" is bad.
- */
 static enum net_csum l4_csum(const struct rte_mbuf *m)
 {
 	switch (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) {
@@ -340,8 +341,12 @@ bool rx_round(struct lcore *l)
 		uint16_t n = rte_eth_rx_burst(p->eth, l->rx[q].queue, m, RX_BURST);
 
 		for (uint16_t i = 0; i < n; i++) {
-			if (i + 4 < n)
-				rte_prefetch0(rte_pktmbuf_mtod(m[i + 4], void *));
+			if (i + 8 < n)
+				rte_prefetch0(m[i + 8]);
+			if (i + 4 < n) {
+				rte_prefetch0(rte_pktmbuf_mtod(m[i + 4], char *));
+				rte_prefetch0(rte_pktmbuf_mtod(m[i + 4], char *) + 64);
+			}
 			take_frame(l, p, m[i]);
 		}
 		any |= n > 0;
