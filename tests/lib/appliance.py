@@ -43,7 +43,7 @@ class Appliance:
             "node": {"name": "under-test"},
             "ports": [{"name": "data0", "devargs": f"net_tap0,iface=sluice0,mac={HOST_MAC}",
                        "addresses": [HOST4 + "/24", HOST6 + "/64"], "gateways": [PEER4, PEER6]}],
-            "eal": {"huge": "off", "memory": "192MiB"},
+            "eal": {"huge": "off", "memory": "192MiB", "file-prefix": self.dir.name},
             "control": {"socket": str(self.socket)},
             "journal": {"dir": str(self.journal), "min-free": "64MiB"},
             "metrics": {"listen": "127.0.0.1:9514"},
@@ -111,6 +111,8 @@ class Appliance:
             self.process.kill()
             self.process.wait(10)
             self.process = None
+        # EAL leaves its run-time directory, in a place that all namespaces share.
+        shutil.rmtree(f"/var/run/dpdk/{self.dir.name}", ignore_errors=True)
 
     # ---- what sluicectl says
 
