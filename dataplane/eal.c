@@ -13,6 +13,7 @@
 
 #include "dataplane/lcore.h"
 
+#define EAL_ARG_SIZE 768 /* the longest is the list of lcores */
 #define EAL_MAX_ARGS (DP_MAX_EAL_ARGS + 2 * DP_MAX_PORTS + 32)
 
 static unsigned usable_cpus(uint16_t *cpus, unsigned max)
@@ -79,10 +80,13 @@ static bool hugepages_free(uint32_t mib)
 	return mounted && pages * kib / 1024 >= mib;
 }
 
+/* EAL keeps pointers into its arguments, and is initialised once in a process. */
 struct arg_list {
+	char text[EAL_MAX_ARGS][EAL_ARG_SIZE];
 	char *v[EAL_MAX_ARGS];
 	int n;
 };
+static struct arg_list eal_args;
 
 __attribute__((format(printf, 2, 3))) static void arg_add(struct arg_list *a, const char *fmt, ...)
 {
@@ -91,9 +95,10 @@ __attribute__((format(printf, 2, 3))) static void arg_add(struct arg_list *a, co
 	if (a->n >= EAL_MAX_ARGS - 1)
 		return;
 	va_start(ap, fmt);
-	if (vasprintf(&a->v[a->n], fmt, ap) >= 0)
-		a->n++;
+	vsnprintf(a->text[a->n], EAL_ARG_SIZE, fmt, ap);
 	va_end(ap);
+	a->v[a->n] = a->text[a->n];
+	a->n++;
 }
 
 /* A PCI address ("0000:00:04.0", "00:04.0", perhaps with arguments) or a virtual device. */
@@ -158,7 +163,7 @@ static void make_lcores(struct dp *d)
 int eal_start(struct dp *d, char *notes, size_t notes_size, struct dp_error *err)
 {
 	const struct dp_config *cfg = &d->cfg;
-	struct arg_list a = {.n = 0};
+	struct arg_list *a = &eal_args;
 	bool huge = cfg->eal.huge == DP_HUGE_ON;
 	char lcores[16 * (DP_MAX_LCORES + 1)];
 	unsigned wanted = one_for_all(cfg) ? 1 : cfg->cores.rx_count + cfg->cores.workers_count;
@@ -195,27 +200,27 @@ int eal_start(struct dp *d, char *notes, size_t notes_size, struct dp_error *err
 					? cfg->cores.rx[i]
 					: cfg->cores.workers[i - cfg->cores.rx_count]);
 	}
-	arg_add(&a, "sluiced");
-	arg_add(&a, "--lcores=%s", lcores);
-	arg_add(&a, "--main-lcore=0");
-	arg_add(&a, "--log-level=lib.*:warning");
-	arg_add(&a, "--log-level=pmd.*:warning");
+	arg_add(a, "sluiced");
+	arg_add(a, "--lcores=%s", lcores);
+	arg_add(a, "--main-lcore=0");
+	arg_add(a, "--log-level=lib.*:warning");
+	arg_add(a, "--log-level=pmd.*:warning");
 	if (cfg->eal.file_prefix[0])
-		arg_add(&a, "--file-prefix=%s", cfg->eal.file_prefix);
+		arg_add(a, "--file-prefix=%s", cfg->eal.file_prefix);
 	if (huge)
-		arg_add(&a, "--socket-mem=%u", cfg->eal.memory_mib);
+		arg_add(a, "--socket-mem=%u", cfg->eal.memory_mib);
 	else {
-		arg_add(&a, "--no-huge");
-		arg_add(&a, "-m");
-		arg_add(&a, "%u", cfg->eal.memory_mib);
-		arg_add(&a, "--iova-mode=va");
+		arg_add(a, "--no-huge");
+		arg_add(a, "-m");
+		arg_add(a, "%u", cfg->eal.memory_mib);
+		arg_add(a, "--iova-mode=va");
 	}
 	if (!cfg->telemetry)
-		arg_add(&a, "--no-telemetry");
+		arg_add(a, "--no-telemetry");
 	for (unsigned i = 0; i < cfg->ports_count; i++) {
 		bool pci = is_pci(cfg->ports[i].devargs);
 
-		arg_add(&a, pci ? "--allow=%s" : "--vdev=%s", cfg->ports[i].devargs);
+		arg_add(a, pci ? "--allow=%s" : "--vdev=%s", cfg->ports[i].devargs);
 	}
 	{
 		bool any_pci = false;
@@ -223,25 +228,24 @@ int eal_start(struct dp *d, char *notes, size_t notes_size, struct dp_error *err
 		for (unsigned i = 0; i < cfg->ports_count; i++)
 			any_pci |= is_pci(cfg->ports[i].devargs);
 		if (!any_pci)
-			arg_add(&a, "--no-pci");
+			arg_add(a, "--no-pci");
 	}
 	for (unsigned i = 0; i < cfg->eal.args_count; i++)
-		arg_add(&a, "%s", cfg->eal.args[i]);
+		arg_add(a, "%s", cfg->eal.args[i]);
 
-	rc = rte_eal_init(a.n, a.v);
+	rc = rte_eal_init(a->n, a->v);
 	if (rc < 0 && rte_errno == EALREADY)
 		rc = 0; /* a test has made EAL, with the ports that it wants */
 	if (rc < 0) {
 		at = snprintf(err->text, sizeof(err->text),
 			"eal: %s (arguments:", rte_strerror(rte_errno));
-		for (int i = 1; i < a.n && at > 0 && (size_t)at < sizeof(err->text); i++)
+		for (int i = 1; i < a->n && at > 0 && (size_t)at < sizeof(err->text); i++)
 			at += snprintf(
-				err->text + at, sizeof(err->text) - (size_t)at, " %s", a.v[i]);
+				err->text + at, sizeof(err->text) - (size_t)at, " %s", a->v[i]);
 		if ((size_t)at < sizeof(err->text))
 			snprintf(err->text + at, sizeof(err->text) - (size_t)at,
 				"); what DPDK said stands above");
 	}
-	/* EAL keeps pointers into its arguments: they live as long as the process. */
 	if (rc < 0)
 		return -1;
 	make_lcores(d);
