@@ -160,21 +160,33 @@ static int id_parse(
 	return journal_fault_set(fault, JOURNAL_E_CORRUPT, 0, "%s: damaged", path);
 }
 
+static int check_is_dir(const struct journal_fs *fs, const char *dir, struct journal_fault *fault)
+{
+	struct journal_fs_info info;
+	int rc = fs->info(fs->ctx, dir, &info);
+
+	if (rc == -ENOENT)
+		return journal_fault_set(
+			fault, JOURNAL_E_MISSING, rc, "%s: no such directory", dir);
+	if (rc < 0)
+		return system_fault(fault, rc, dir, "cannot be opened");
+	if (!info.is_dir)
+		return journal_fault_set(
+			fault, JOURNAL_E_MISSING, ENOTDIR, "%s: not a directory", dir);
+	return JOURNAL_OK;
+}
+
 int journal_dir_id(
 	const struct journal_fs *fs, const char *dir, uint64_t id[2], struct journal_fault *fault)
 {
 	char path[JOURNAL_PATH_MAX];
 	char text[ID_BYTES];
-	struct journal_fs_info info;
 	int64_t n;
 	int fd;
+	int rc = check_is_dir(fs, dir, fault);
 
-	fd = fs->info(fs->ctx, dir, &info);
-	if (fd < 0)
-		return system_fault(fault, fd, dir, "cannot be opened");
-	if (!info.is_dir)
-		return journal_fault_set(
-			fault, JOURNAL_E_MISSING, ENOTDIR, "%s: not a directory", dir);
+	if (rc != JOURNAL_OK)
+		return rc;
 	journal_path(path, dir, "ID");
 	fd = fs->open(fs->ctx, path, O_RDONLY, 0);
 	if (fd == -ENOENT)
@@ -294,17 +306,11 @@ int journal_dir_open(const struct journal_fs *fs, const char *dir, uint64_t id[2
 	struct journal_fault *fault)
 {
 	struct contents c = {0};
-	struct journal_fs_info info;
 	int rc;
 
-	rc = fs->info(fs->ctx, dir, &info);
-	if (rc < 0)
-		return rc == -ENOENT ? journal_fault_set(fault, JOURNAL_E_MISSING, rc,
-					       "%s: no such directory", dir)
-				     : system_fault(fault, rc, dir, "cannot be opened");
-	if (!info.is_dir)
-		return journal_fault_set(
-			fault, JOURNAL_E_MISSING, ENOTDIR, "%s: not a directory", dir);
+	rc = check_is_dir(fs, dir, fault);
+	if (rc != JOURNAL_OK)
+		return rc;
 	rc = fs->list(fs->ctx, dir, look_at, &c);
 	if (rc < 0)
 		return system_fault(fault, rc, dir, "cannot be listed");

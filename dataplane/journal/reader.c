@@ -401,6 +401,8 @@ static int next_of_index(struct journal_reader *r)
 		union journal_frame f;
 		int rc;
 
+		if (r->next_segment && e->first_block >= r->next_segment)
+			return 0; /* the segment behind begins before: it has them */
 		if (e->last_block >= r->next_block &&
 			(e->rows == 0 || !time_matches(r, e->first_ns, e->last_ns) ||
 				(r->device &&

@@ -257,6 +257,8 @@ static int strike(struct memfs *m, enum kind kind, bool *half)
 		return on && kind != READS ? -EIO : 0;
 	case MEMFS_ENOSPC_ON:
 		return on && kind == TAKES_SPACE ? -ENOSPC : 0;
+	case MEMFS_READ_ONLY_ON:
+		return on && kind != READS ? -EROFS : 0;
 	case MEMFS_POWER_CUT:
 		if (here && !m->picture)
 			m->picture = disk_copy(&m->disk);

@@ -14,12 +14,13 @@
 
 enum memfs_fault {
 	MEMFS_NO_FAULT,
-	MEMFS_EIO,	 /* this call fails */
-	MEMFS_ENOSPC,	 /* this call fails if it could take space, else EIO */
-	MEMFS_SHORT,	 /* a write writes about half; other calls are unharmed */
-	MEMFS_EIO_ON,	 /* this call and all behind it */
-	MEMFS_ENOSPC_ON, /* from here on everything that takes space fails */
-	MEMFS_POWER_CUT, /* the picture is taken before this call; nothing works any more */
+	MEMFS_EIO,	    /* this call fails */
+	MEMFS_ENOSPC,	    /* this call fails if it could take space, else EIO */
+	MEMFS_SHORT,	    /* a write writes about half; other calls are unharmed */
+	MEMFS_EIO_ON,	    /* this call and all behind it */
+	MEMFS_ENOSPC_ON,    /* from here on everything that takes space fails */
+	MEMFS_READ_ONLY_ON, /* from here on nothing can be changed */
+	MEMFS_POWER_CUT,    /* the picture is taken before this call; nothing works any more */
 };
 
 struct memfs;

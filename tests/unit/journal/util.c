@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dataplane/base/reason.h"
 #include "dataplane/journal/internal.h"
 
 void test_dir_make(char path[256])
@@ -117,4 +118,123 @@ void test_settle(struct journal *j)
 		else
 			idle++;
 	}
+}
+
+/* ---- rich blocks -------------------------------------------------------------------------- */
+
+static const uint8_t rich_flags[TEST_RICH_LOGS] = {0x02, 0x04, 0x08, 0x10, 0x01, 0x82, 0x60, 0};
+static const uint8_t rich_transport[TEST_RICH_LOGS] = {TRANSPORT_OFTP, TRANSPORT_OFTP,
+	TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_RELP_TLS, TRANSPORT_OFTP, TRANSPORT_OFTP,
+	TRANSPORT_INTERNAL};
+
+static uint32_t rich_text(unsigned k, unsigned i, char text[256])
+{
+	if (i == 7)
+		return 0;
+	return (uint32_t)snprintf(text, 256, "rich %u %u %s vd=\"text\" msg=\"%.*s\"", k, i,
+		i == 3 ? "two\nlines" : "one", (int)(10 * i),
+		"a message of the firewall about a session, its policy and its bytes sent");
+}
+
+static uint64_t rich_time(unsigned k, unsigned i)
+{
+	/* Not rising everywhere: the wall clock may step. */
+	return 1763762000000000000ull + k * 1000000000ull + (i == 4 ? 0 : i * 1000ull);
+}
+
+/* Sequence numbers: 0, 1, 5 and 6 are in streams; between two blocks 3 are missing, 1 comes late.
+ */
+static uint64_t rich_seq(unsigned k, unsigned i)
+{
+	static const uint64_t of[TEST_RICH_LOGS] = {1, 2, 0, 0, 0, 100, 101, 0};
+
+	return of[i] ? of[i] + 10ull * k : 0;
+}
+
+static void rich_dictionaries(struct block *b, unsigned k)
+{
+	static const uint8_t v4[4] = {192, 0, 2, 7};
+	struct ip_addr v6 = {{0x20, 0x01, 0x0d, 0xb8, [15] = 9}};
+	struct ip_addr a = ip_addr_v4(v4);
+
+	block_device_add(b, "FGT60FTK00000001", 16, 0);
+	block_device_add(b, "2001:db8::9", 11, 1);
+	block_source_add(b, &a, 514);
+	block_source_add(b, &v6, 0);
+	block_vdom_add(b, "root", 4);
+	block_vdom_add(b, "dmz", 3);
+	for (unsigned s = 0; s < 2; s++) {
+		struct block_stream *st = &b->streams[b->stream_count++];
+
+		memset(st, 0, sizeof(*st));
+		st->epoch = 0x1122334455667788ull + s;
+		st->conn_id = 3 + s;
+		st->first_seq = s ? 100 + 10ull * k : 1 + 10ull * k;
+		st->last_seq = st->first_seq + 1;
+		st->confirmed = st->last_seq;
+		memset(st->digest, (int)(16 * k + s), sizeof(st->digest));
+	}
+	/* What lies between the last block and this one never came; of block 0's gap one item did.
+	 */
+	b->gaps[b->gap_count++] = (struct block_gap){
+		.first = 10ull * k - 7, .last = 10ull * k, .stream = 0, .kind = GAP_OPENED};
+	b->gaps[b->gap_count++] = (struct block_gap){
+		.first = 10ull * k - 5, .last = 10ull * k - 5, .kind = GAP_CLOSED};
+}
+
+void test_rich_block(struct block *b, unsigned k)
+{
+	rich_dictionaries(b, k);
+	for (unsigned i = 0; i < TEST_RICH_LOGS; i++) {
+		char text[256];
+		struct block_row row = {
+			.time_ns = rich_time(k, i),
+			.seq_no = rich_seq(k, i),
+			.len = rich_text(k, i, text),
+			.device = i == 4 || i == 7,
+			.source = i == 7 ? BLOCK_NONE : (uint16_t)(i & 1),
+			.vdom = i == 2	 ? 0
+				: i == 5 ? 1
+					 : BLOCK_NONE,
+			.stream = (uint16_t)(rich_seq(k, i) == 0 ? BLOCK_NONE : i >= 5),
+			.transport = rich_transport[i],
+			.flags = rich_flags[i],
+		};
+
+		memcpy(block_append(b, &row), text, row.len);
+	}
+	for (uint16_t c = 0; c < DROP_REASON_COUNT; c++)
+		block_delta_add(b, c & 1, c, c + 1u);
+	for (uint16_t c = DELTA_DUPLICATE; c <= DELTA_CONFLICT; c++)
+		block_delta_add(b, 0, c, c);
+	b->acked = true;
+	b->first_us = 1;
+}
+
+void test_rich_check(const struct journal_log *log, unsigned k, unsigned i)
+{
+	static const char *const vdom[TEST_RICH_LOGS] = {
+		"text", "text", "root", "text", "text", "dmz", "text", NULL};
+	const char *device = i == 4 || i == 7 ? "2001:db8::9" : "FGT60FTK00000001";
+	char text[256];
+
+	assert_int_equal(log->len, rich_text(k, i, text));
+	assert_memory_equal(log->log, text, log->len);
+	assert_int_equal(log->time_ns, rich_time(k, i));
+	assert_int_equal(log->seq_no, rich_seq(k, i));
+	assert_int_equal(log->transport, rich_transport[i]);
+	assert_int_equal(log->flags, rich_flags[i]);
+	assert_int_equal(log->device_len, strlen(device));
+	assert_memory_equal(log->device, device, log->device_len);
+	assert_int_equal(log->has_source, i != 7);
+	assert_int_equal(log->source_port, i == 7 || (i & 1) ? 0 : 514);
+	assert_int_equal(ip_addr_is_v4(&log->source), i != 7 && !(i & 1));
+	assert_int_equal(log->has_stream, rich_seq(k, i) != 0);
+	if (log->has_stream) {
+		assert_int_equal(log->epoch, 0x1122334455667788ull + (i >= 5));
+		assert_int_equal(log->conn_id, 3 + (i >= 5));
+	}
+	assert_int_equal(log->vdom_len, vdom[i] ? strlen(vdom[i]) : 0);
+	if (vdom[i])
+		assert_memory_equal(log->vdom, vdom[i], log->vdom_len);
 }

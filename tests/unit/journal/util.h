@@ -24,6 +24,16 @@ bool test_log(struct block *b, const char *device, uint64_t time_ns, const char 
 /* A line as a FortiGate writes it, different for every `n`: about 500 bytes. Returns its length. */
 uint32_t test_line(char line[1024], uint64_t n);
 
+/*
+ * Fills a block with something of everything: devices, IPv4 and IPv6 sources, vdoms, streams with
+ * gaps opened and closed, deltas of all kinds, flags, an empty log, one with a newline inside. Log
+ * number i of block k begins with "rich K I ".
+ */
+#define TEST_RICH_LOGS 8u
+void test_rich_block(struct block *b, unsigned k);
+/* Is this what log `i` of rich block `k` must read as? */
+void test_rich_check(const struct journal_log *log, unsigned k, unsigned i);
+
 /* Steps a journal without threads until nothing happens any more. */
 void test_settle(struct journal *j);
 

@@ -1,0 +1,492 @@
+/* Reading: filters, what the index saves, following, and blocks as compaction will write them. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dataplane/base/crc32c.h"
+#include "dataplane/journal/internal.h"
+#include "tests/unit/journal/memfs.h"
+#include "tests/unit/journal/util.h"
+
+#define T0 1763762000000000000ull
+
+struct place {
+	struct memfs *fs;
+	struct journal_config cfg;
+	struct journal *j;
+	uint64_t sent;
+};
+
+static int set_up(void **state)
+{
+	struct place *p = calloc(1, sizeof(*p));
+
+	p->fs = memfs_new();
+	test_config(&p->cfg, "/j");
+	p->cfg.fs = memfs_table(p->fs);
+	p->cfg.segment_size = 64u << 10;
+	assert_int_equal(journal_open(&p->cfg, 1, &p->j, NULL, NULL), JOURNAL_OK);
+	*state = p;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct place *p = *state;
+
+	journal_close(p->j);
+	memfs_free(p->fs);
+	free(p);
+	return 0;
+}
+
+/* A block of logs "DEVICE N", one a second, N rising over all blocks. */
+static void send(struct place *p, const char *device, unsigned logs)
+{
+	struct journal_port *port = journal_port(p->j, 0);
+	struct block *b = journal_block_get(port);
+
+	assert_non_null(b);
+	for (unsigned i = 0; i < logs; i++) {
+		char text[64];
+		int len = snprintf(
+			text, sizeof(text), "%s %llu", device, (unsigned long long)p->sent);
+
+		assert_true(test_log(b, device, T0 + p->sent * 1000000000ull, text, (uint32_t)len));
+		p->sent++;
+	}
+	journal_submit(port, b);
+	test_settle(p->j);
+	assert_int_equal(journal_completed(port, &b, 1), 1);
+	journal_block_put(port, b);
+}
+
+static void close_journal(struct place *p)
+{
+	journal_close(p->j);
+	p->j = NULL;
+}
+
+static struct journal_reader *reader(struct place *p, const struct journal_query *q)
+{
+	struct journal_reader *r;
+
+	assert_int_equal(journal_reader_open_fs(memfs_table(p->fs), "/j", q, &r, NULL), JOURNAL_OK);
+	return r;
+}
+
+/* Counts what matches; first and last N. */
+static uint64_t run(struct place *p, const struct journal_query *q, uint64_t *first, uint64_t *last,
+	struct journal_reader_stats *st)
+{
+	struct journal_reader *r = reader(p, q);
+	struct journal_log log;
+	uint64_t n = 0;
+
+	while (journal_reader_next(r, &log) == 1) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "%.*s", (int)log.len, (const char *)log.log);
+		*last = strtoull(strrchr(text, ' ') + 1, NULL, 10);
+		if (n++ == 0)
+			*first = *last;
+	}
+	if (st)
+		journal_reader_stats(r, st);
+	journal_reader_close(r);
+	return n;
+}
+
+static void many(struct place *p, bool closed)
+{
+	for (unsigned i = 0; i < 40; i++)
+		send(p, i % 10 == 3 ? "rare" : "common", 100);
+	if (closed)
+		close_journal(p);
+}
+
+static void filters(struct place *p)
+{
+	struct journal_query q = {.until_ns = UINT64_MAX};
+	uint64_t first;
+	uint64_t last;
+
+	assert_int_equal(run(p, &q, &first, &last, NULL), 4000);
+	q.device = "rare";
+	assert_int_equal(run(p, &q, &first, &last, NULL), 400);
+	assert_int_equal(first, 300);
+	assert_int_equal(last, 3399);
+	q.device = "common";
+	assert_int_equal(run(p, &q, &first, &last, NULL), 3600);
+	q.device = "nobody";
+	assert_int_equal(run(p, &q, &first, &last, NULL), 0);
+	q.device = NULL;
+	q.since_ns = T0 + 1050 * 1000000000ull;
+	q.until_ns = T0 + 1160 * 1000000000ull;
+	assert_int_equal(run(p, &q, &first, &last, NULL), 111); /* both ends included */
+	assert_int_equal(first, 1050);
+	assert_int_equal(last, 1160);
+	q = (struct journal_query){.until_ns = UINT64_MAX, .after_block = 10, .max_block = 12};
+	assert_int_equal(run(p, &q, &first, &last, NULL), 200);
+	assert_int_equal(first, 1000);
+	q = (struct journal_query){.until_ns = UINT64_MAX, .grep = "on 77"};
+	assert_int_equal(run(p, &q, &first, &last, NULL), 1 + 10 + 0);
+	q.grep = "^rare 3+$";
+	assert_int_equal(run(p, &q, &first, &last, NULL), 2); /* 333 and 3333 */
+	q.grep = "nothing.at all";
+	assert_int_equal(run(p, &q, &first, &last, NULL), 0);
+}
+
+static void filters_on_finished_segments(void **state)
+{
+	many(*state, true);
+	filters(*state);
+}
+
+static void filters_on_an_open_segment(void **state)
+{
+	many(*state, false);
+	filters(*state);
+}
+
+static void index_saves_reading(void **state)
+{
+	struct place *p = *state;
+	struct journal_query q = {.until_ns = UINT64_MAX, .device = "rare"};
+	struct journal_reader_stats st;
+	uint64_t first;
+	uint64_t last;
+
+	many(p, true);
+	run(p, &q, &first, &last, &st);
+	assert_int_equal(st.blocks_read, 4);
+	assert_int_equal(st.blocks_skipped, 36);
+	assert_int_equal(st.logs, 400);
+	assert_int_equal(st.corrupt_blocks, 0);
+	q.device = NULL;
+	q.since_ns = T0 + 1050 * 1000000000ull;
+	q.until_ns = T0 + 1160 * 1000000000ull;
+	run(p, &q, &first, &last, &st);
+	assert_int_equal(st.blocks_read, 2);
+}
+
+/* Follows a live writer by its durable block, over the ends of segments. */
+static void follows_a_live_writer(void **state)
+{
+	struct place *p = *state;
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = 1};
+	struct journal_reader *r;
+	struct journal_log log;
+	uint64_t block;
+	uint64_t logs;
+	uint64_t n = 0;
+
+	p->cfg.segment_size = 64u << 10;
+	send(p, "first", 1);
+	r = reader(p, &q);
+	assert_int_equal(journal_reader_next(r, &log), 1);
+	assert_int_equal(journal_reader_next(r, &log), 0);
+	n = 1;
+	for (unsigned i = 0; i < 60; i++) {
+		send(p, "x", 1 + i * 7);
+		assert_int_equal(journal_reader_next(r, &log), 0); /* not yet allowed */
+		journal_durable(p->j, &block, &logs);
+		journal_reader_extend(r, block);
+		while (journal_reader_next(r, &log) == 1) {
+			assert_int_equal(log.time_ns, T0 + n * 1000000000ull);
+			n++;
+		}
+		assert_int_equal(n, p->sent);
+		if (i % 20 == 19)
+			assert_int_equal(rotate_finish(p->j), 0);
+	}
+	journal_reader_close(r);
+}
+
+/* Without a writer's word: what is whole is there, and more comes as it is written. */
+static void follows_without_a_bound(void **state)
+{
+	struct place *p = *state;
+	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_reader *r = reader(p, &q);
+	struct journal_log log;
+	uint64_t n = 0;
+
+	assert_int_equal(journal_reader_next(r, &log), 0);
+	for (unsigned i = 0; i < 40; i++) {
+		send(p, "x", 50);
+		while (journal_reader_next(r, &log) == 1)
+			n++;
+		assert_int_equal(n, p->sent);
+		if (i % 15 == 14)
+			assert_int_equal(rotate_finish(p->j), 0);
+	}
+	close_journal(p);
+	assert_int_equal(journal_reader_next(r, &log), 0);
+	journal_reader_close(r);
+}
+
+/* The tail of the file is being written: nothing of it is read, nothing is lost. */
+static void half_a_block_is_waited_for(void **state)
+{
+	struct place *p = *state;
+	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_reader *r;
+	struct journal_log log;
+	struct memfs *copy;
+	uint8_t *whole;
+	uint64_t one;
+	uint64_t size;
+
+	send(p, "x", 10);
+	one = p->j->w.end;
+	send(p, "y", 10);
+	copy = memfs_crash(p->fs, 1);
+	whole = malloc(p->j->w.end);
+	memcpy(whole, memfs_data(copy, "/j/0000000000000001.zst", &size), p->j->w.end);
+	memfs_put(copy, "/j/0000000000000001.zst", whole, one + 1);
+	assert_int_equal(journal_reader_open_fs(memfs_table(copy), "/j", &q, &r, NULL), JOURNAL_OK);
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(journal_reader_next(r, &log), 1);
+	for (uint64_t len = one + 1; len < size; len++) {
+		memfs_put(copy, "/j/0000000000000001.zst", whole, len);
+		assert_int_equal(journal_reader_next(r, &log), 0);
+	}
+	memfs_put(copy, "/j/0000000000000001.zst", whole, size);
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(journal_reader_next(r, &log), 1);
+	assert_int_equal(journal_reader_next(r, &log), 0);
+	journal_reader_close(r);
+	free(whole);
+	memfs_free(copy);
+}
+
+static void segments_may_go_while_they_are_read(void **state)
+{
+	struct place *p = *state;
+	struct journal_query q = {.until_ns = UINT64_MAX};
+	const struct journal_fs *fs = memfs_table(p->fs);
+	struct journal_reader_stats st;
+	struct journal_reader *r;
+	struct journal_log log;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 4; i++) {
+		send(p, "x", 10);
+		assert_int_equal(rotate_finish(p->j), 0);
+	}
+	r = reader(p, &q);
+	for (; n < 5; n++)
+		assert_int_equal(journal_reader_next(r, &log), 1);
+	/* The one that is open can be read to its end; the next two are gone. */
+	assert_int_equal(fs->unlink(fs->ctx, "/j/0000000000000001.zst"), 0);
+	assert_int_equal(fs->unlink(fs->ctx, "/j/0000000000000002.zst"), 0);
+	assert_int_equal(fs->unlink(fs->ctx, "/j/0000000000000003.zst"), 0);
+	while (journal_reader_next(r, &log) == 1)
+		n++;
+	assert_int_equal(n, 20);
+	assert_int_equal(log.block, 4);
+	journal_reader_stats(r, &st);
+	assert_int_equal(st.corrupt_blocks, 0);
+	journal_reader_close(r);
+}
+
+struct segments {
+	struct journal_segment_info v[16];
+	unsigned n;
+};
+
+static void on_segment(void *ctx, const struct journal_segment_info *info)
+{
+	struct segments *s = ctx;
+
+	s->v[s->n++] = *info;
+}
+
+static void lists_segments(void **state)
+{
+	struct place *p = *state;
+	struct segments s = {.n = 0};
+
+	send(p, "x", 10);
+	send(p, "x", 10);
+	assert_int_equal(rotate_finish(p->j), 0);
+	send(p, "x", 5);
+	assert_int_equal(
+		journal_list_fs(memfs_table(p->fs), "/j", on_segment, &s, NULL), JOURNAL_OK);
+	assert_int_equal(s.n, 2);
+	assert_string_equal(s.v[0].name, "0000000000000001.zst");
+	assert_true(s.v[0].finished);
+	assert_int_equal(s.v[0].first_block, 1);
+	assert_int_equal(s.v[0].last_block, 2);
+	assert_int_equal(s.v[0].blocks, 2);
+	assert_int_equal(s.v[0].logs, 20);
+	assert_int_equal(s.v[0].first_ns, T0);
+	assert_int_equal(s.v[0].last_ns, T0 + 19000000000ull);
+	assert_false(s.v[1].finished);
+	assert_string_equal(s.v[1].name, "0000000000000003.zst");
+	assert_int_equal(s.v[1].logs, 5);
+	assert_int_equal(s.v[1].raw_bytes, 5 * 5);
+	assert_int_equal(s.v[1].bytes, p->j->w.end);
+}
+
+/* ---- ranges ------------------------------------------------------------------------------- */
+
+/* Writes one frame of the logs of blocks first..last (`each` logs a block) into an open segment. */
+static void write_range(struct segment_writer *w, uint64_t first, uint64_t last, unsigned each)
+{
+	struct presser pr;
+	struct block *b = block_new(64u << 10);
+	struct journal_part parts[16];
+	struct journal_records r;
+	struct block_frame f = {0};
+	static uint8_t head[200000];
+	static uint8_t data[200000];
+	size_t n;
+
+	assert_int_equal(presser_init(&pr), 0);
+	for (uint64_t k = first; k <= last; k++)
+		for (unsigned i = 0; i < each; i++) {
+			char text[64];
+			int len = snprintf(
+				text, sizeof(text), "block %llu log %u", (unsigned long long)k, i);
+
+			test_log(b, "d", T0 + k, text, (uint32_t)len);
+		}
+	r = records_of_block(b, parts);
+	for (uint64_t k = first; k <= last; k++)
+		parts[k - first] = (struct journal_part){.block = k, .rows = each, .lcore = k & 1};
+	r.part_count = (uint32_t)(last - first + 1);
+	n = columns_encode(&r, pr.last, pr.seq, pr.columns, COLUMNS_BOUND);
+	assert_int_equal(zpress_payload(pr.z, pr.columns, n, head + BLOCK_FIXED,
+				 sizeof(head) - BLOCK_FIXED, &f.payload),
+		0);
+	f.data_len = (uint32_t)zpress_data(pr.z, 3, b->raw, b->raw_len, data, sizeof(data));
+	f.data_crc = crc32c(0, data, f.data_len);
+	f.p.id[0] = w->id[0];
+	f.p.id[1] = w->id[1];
+	f.p.segment = w->first_block;
+	f.p.durable_upto = last;
+	f.p.frame_len = BLOCK_FIXED + f.payload.len;
+	f.first_block = first;
+	f.last_block = last;
+	f.first_ns = T0 + first;
+	f.last_ns = T0 + last;
+	f.rows = b->row_count;
+	f.raw_len = b->raw_len;
+	f.lcore = BLOCK_LCORE_MIXED;
+	block_frame_encode(&f, head);
+	assert_int_equal(journal_fs_write(w->fs, w->fd, head, f.p.frame_len, w->end), 0);
+	assert_int_equal(
+		journal_fs_write(w->fs, w->fd, data, f.data_len, w->end + f.p.frame_len), 0);
+	assert_int_equal(index_add(&w->index, w->end, &f, &r), 0);
+	w->end += f.p.frame_len + f.data_len;
+	w->last_block = last;
+	block_free(b);
+	presser_free(&pr);
+}
+
+static void rewrite(struct place *p, uint64_t segment, const uint64_t (*ranges)[2], unsigned n)
+{
+	struct siphash_key key = {1, 2};
+	struct fold *fold = fold_new(&key);
+	struct zpress *z = zpress_new();
+	struct segment_writer w = {.fs = memfs_table(p->fs), .dir = "/j", .fd = -1};
+
+	assert_int_equal(journal_dir_id(w.fs, "/j", w.id, NULL), JOURNAL_OK);
+	index_init(&w.index, &key);
+	assert_int_equal(segment_create(&w, segment, fold, z), 0);
+	for (unsigned i = 0; i < n; i++)
+		write_range(&w, ranges[i][0], ranges[i][1], 3);
+	assert_int_equal(segment_finish(&w, z), 0);
+	index_free(&w.index);
+	zpress_free(z);
+	fold_free(fold);
+}
+
+static void check_blocks(
+	struct place *p, uint64_t after, uint64_t max, uint64_t first, uint64_t last)
+{
+	struct journal_query q = {.until_ns = UINT64_MAX, .after_block = after, .max_block = max};
+	struct journal_reader *r = reader(p, &q);
+	struct journal_reader_stats st;
+	struct journal_log log;
+
+	for (uint64_t k = first; k <= last; k++)
+		for (unsigned i = 0; i < 3; i++) {
+			char text[64];
+
+			snprintf(text, sizeof(text), "block %llu log %u", (unsigned long long)k, i);
+			assert_int_equal(journal_reader_next(r, &log), 1);
+			assert_int_equal(log.block, k);
+			assert_int_equal(log.len, strlen(text));
+			assert_memory_equal(log.log, text, log.len);
+		}
+	assert_int_equal(journal_reader_next(r, &log), 0);
+	journal_reader_stats(r, &st);
+	assert_int_equal(st.corrupt_blocks, 0);
+	journal_reader_close(r);
+}
+
+static void verify_clean(struct place *p)
+{
+	struct journal_verify_totals totals;
+
+	assert_int_equal(journal_verify_fs(memfs_table(p->fs), "/j", 0, NULL, NULL, &totals, NULL),
+		JOURNAL_OK);
+	assert_int_equal(totals.corrupt + totals.torn, 0);
+}
+
+static void ranges_are_read_block_by_block(void **state)
+{
+	static const uint64_t ranges[][2] = {{1, 5}, {6, 6}, {7, 12}};
+	struct place *p = *state;
+
+	rewrite(p, 1, ranges, 3);
+	check_blocks(p, 0, 0, 1, 12);
+	check_blocks(p, 3, 0, 4, 12); /* from the middle of a range */
+	check_blocks(p, 2, 9, 3, 9);  /* to the middle of another */
+	check_blocks(p, 6, 0, 7, 12);
+	verify_clean(p);
+}
+
+/* A rewriting that joins segments was interrupted: the old one still begins in its middle. */
+static void overlapping_segments_are_read_once(void **state)
+{
+	static const uint64_t joined[][2] = {{1, 4}, {5, 9}, {10, 12}};
+	static const uint64_t old[][2] = {{7, 7}, {8, 12}};
+	struct place *p = *state;
+	struct journal_recovery rec;
+
+	rewrite(p, 1, joined, 3);
+	rewrite(p, 7, old, 2);
+	check_blocks(p, 0, 0, 1, 12);
+	check_blocks(p, 4, 11, 5, 11);
+	verify_clean(p);
+	close_journal(p);
+	assert_int_equal(journal_open(&p->cfg, 1, &p->j, &rec, NULL), JOURNAL_OK);
+	assert_int_equal(rec.durable_block, 12);
+	assert_int_equal(rec.corrupt_blocks, 0);
+	check_blocks(p, 0, 0, 1, 12);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(filters_on_finished_segments),
+		CASE(filters_on_an_open_segment),
+		CASE(index_saves_reading),
+		CASE(follows_a_live_writer),
+		CASE(follows_without_a_bound),
+		CASE(half_a_block_is_waited_for),
+		CASE(segments_may_go_while_they_are_read),
+		CASE(lists_segments),
+		CASE(ranges_are_read_block_by_block),
+		CASE(overlapping_segments_are_read_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
