@@ -84,7 +84,7 @@ struct top_sample;
 
 struct control {
 	struct control_options options;
-	char config_file[1024];
+	char config_file[4096];
 	struct config config; /* what runs */
 	char serial[CONFIG_MAX_SERIAL + 1];
 

@@ -3,16 +3,14 @@
  * socket (all of which may fail without any harm), the data plane (as root: ports, hugepages,
  * recovery of the journal), then away with root, then the doors open.
  */
-#include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <rte_eal.h>
 
 #include "control/config/config.h"
 #include "control/control.h"
@@ -103,10 +101,6 @@ static int give_files(const struct privileges *p, const struct config *cfg, char
 
 	if (privileges_give(p, cfg->journal.dir, err, size) != 0 ||
 		privileges_give_one(p, PRIVILEGES_STATE_DIR, err, size) != 0)
-		return -1;
-	/* EAL's own directory (telemetry socket, configuration), which it empties at its end. */
-	if (rte_eal_get_runtime_dir() && access(rte_eal_get_runtime_dir(), F_OK) == 0 &&
-		privileges_give(p, rte_eal_get_runtime_dir(), err, size) != 0)
 		return -1;
 	snprintf(dir, sizeof(dir), "%s", cfg->control.socket);
 	slash = strrchr(dir, '/');
@@ -202,12 +196,15 @@ static int start(const char *file, struct config *cfg)
 		.notify = true,
 		.tick = telemetry_tick,
 	};
-	char registry[CONFIG_MAX_PATH + 16], err[512];
+	char registry[CONFIG_MAX_PATH + 16], err[512], path[PATH_MAX];
 	struct privileges p;
 	struct control *c;
 
 	if (load(file, cfg) != 0)
 		return EXIT_CONFIG;
+	/* The audit says which file a reload has read. */
+	if (realpath(file, path))
+		options.config_file = path;
 	umask(0027);
 	block_signals();
 	privileges_prepare();
