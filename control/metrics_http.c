@@ -166,7 +166,7 @@ void metrics_http_stop(struct metrics_http *m)
 
 uint64_t metrics_http_round(struct metrics_http *m, uint64_t now_us)
 {
-	MHD_UNSIGNED_LONG_LONG ms;
+	unsigned long long ms;
 	uint64_t wants = UINT64_MAX;
 
 	if (MHD_get_timeout(m->daemon, &ms) == MHD_YES)
