@@ -11,6 +11,7 @@
 #include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_malloc.h>
+#include <rte_pause.h>
 #include <rte_lcore.h>
 
 #include "dataplane/lcore.h"
@@ -186,6 +187,7 @@ static int make_own(struct dp *d, struct dp_error *err)
 
 static int launch(struct dp *d, struct dp_error *err)
 {
+	atomic_store_explicit(&d->phase, DP_RUN, memory_order_release);
 	for (unsigned i = 0; i < d->lcores_count; i++) {
 		int rc = rte_eal_remote_launch(lcore_main, d->lcores[i], d->lcores[i]->lcore_id);
 
@@ -297,6 +299,9 @@ void dp_stop(struct dp *d)
 	atomic_store_explicit(&d->phase, DP_EXIT, memory_order_release);
 	wake_all(d);
 	rte_eal_mp_wait_lcore();
+	for (unsigned i = 0; i < d->lcores_count; i++)
+		while (!atomic_load_explicit(&d->lcores[i]->ended, memory_order_acquire))
+			rte_pause();
 	journal_stop(d->journal);
 	while (intake_round(&d->own))
 		;

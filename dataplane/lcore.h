@@ -133,10 +133,11 @@ struct lcore {
 	_Atomic uint64_t busy_ns, started_ns;
 	_Atomic uint64_t told_logs, told_packets, told_sessions, told_ring_full, told_crossed;
 	_Atomic(struct lcore_call *) call;
+	_Atomic bool ended;   /* its loop is over: what it has written may be read */
 	_Atomic bool drained; /* in the DRAIN phase: nothing is left to do */
 };
 
-enum dp_phase { DP_RUN, DP_DRAIN, DP_EXIT };
+enum dp_phase { DP_STARTING, DP_RUN, DP_DRAIN, DP_EXIT };
 
 struct dp {
 	struct dp_config cfg;

@@ -260,10 +260,11 @@ int lcore_main(void *arg)
 {
 	struct lcore *l = arg;
 	struct dp *d = l->dp;
+	/* Whoever launched us has published all of `d` with this. */
+	int phase = atomic_load_explicit(&d->phase, memory_order_acquire);
 	bool adaptive = d->cfg.cores.poll == DP_POLL_ADAPTIVE;
 	unsigned idle = 0;
 	uint64_t last = clock_ns(CLOCK_MONOTONIC);
-	int phase;
 
 	rte_rcu_qsbr_thread_register(d->qsbr, l->index);
 	rte_rcu_qsbr_thread_online(d->qsbr, l->index);
@@ -306,5 +307,6 @@ int lcore_main(void *arg)
 	}
 	rte_rcu_qsbr_thread_offline(d->qsbr, l->index);
 	rte_rcu_qsbr_thread_unregister(d->qsbr, l->index);
+	atomic_store_explicit(&l->ended, true, memory_order_release);
 	return 0;
 }
