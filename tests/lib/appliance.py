@@ -179,6 +179,12 @@ class Appliance:
         done = self.run("journal", "verify", "--dir", str(self.journal), timeout=300)
         return done.returncode, (done.stdout + done.stderr).decode(errors="replace")
 
+    def complaints(self):
+        """What a sanitizer has said, if sluiced was built with one."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        at = [n for n, line in enumerate(lines) if "runtime error:" in line or "Sanitizer:" in line]
+        return "\n".join(lines[max(0, at[0] - 2):at[0] + 40]) if at else ""
+
     def trouble(self):
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "\n".join("    | " + line for line in text.splitlines()[-40:])
@@ -207,6 +213,10 @@ def stage(changes=None, start=True, mtu=1500):
                 if start:
                     appliance.start()
                 yield appliance
+                appliance.close()
+                complaints = appliance.complaints()
+                if complaints:
+                    raise Failed("a sanitizer says:\n" + complaints)
             finally:
                 appliance.close()
         finally:
