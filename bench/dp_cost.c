@@ -270,7 +270,7 @@ static void start(struct dp **d, const char *dir)
 	ip_addr_parse(&cfg.ports[0].addresses[0].addr, "192.0.2.2");
 	cfg.ports[0].addresses[0].prefix_len = 120;
 	snprintf(cfg.journal.dir, sizeof(cfg.journal.dir), "%s", dir);
-	if (dp_start(&cfg, d, &rec, notes, sizeof(notes), &err) != 0)
+	if (dp_start(&cfg, d, &rec, notes, sizeof(notes), &err) != 0 || dp_run(*d, &err) != 0)
 		die(err.text);
 	pool = rte_mempool_lookup("sluice");
 	do {

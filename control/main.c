@@ -141,10 +141,16 @@ static int drop_root(struct control *c, const struct privileges *p, const struct
 static int serve(struct control *c, struct dp *dp, const struct config *cfg,
 	const struct privileges *p, const struct journal_recovery *recovery, const char *notes)
 {
+	static struct dp_error dp_err;
 	char err[512];
 
+	/* Not one byte from outside is parsed as root. */
 	if (drop_root(c, p, cfg) != 0)
 		return -1;
+	if (dp_run(dp, &dp_err) != 0) {
+		say(dp_err.text);
+		return -1;
+	}
 	if (telemetry_register() != 0)
 		say("EAL does not take our telemetry commands: going on without");
 	if (control_attach(c, dp, recovery, notes, err, sizeof(err)) != 0 ||

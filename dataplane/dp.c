@@ -185,7 +185,7 @@ static int make_own(struct dp *d, struct dp_error *err)
 	return 0;
 }
 
-static int launch(struct dp *d, struct dp_error *err)
+int dp_run(struct dp *d, struct dp_error *err)
 {
 	atomic_store_explicit(&d->phase, DP_RUN, memory_order_release);
 	for (unsigned i = 0; i < d->lcores_count; i++) {
@@ -254,8 +254,6 @@ int dp_start(const struct dp_config *cfg, struct dp **out, struct journal_recove
 		snprintf(err->text, sizeof(err->text), "journal: %s", fault.text);
 		return -1;
 	}
-	if (launch(d, err) != 0)
-		return -1;
 	*out = d;
 	return 0;
 }
@@ -295,12 +293,15 @@ static void drain(struct dp *d)
 
 void dp_stop(struct dp *d)
 {
-	drain(d);
+	bool ran = atomic_load_explicit(&d->phase, memory_order_relaxed) != DP_STARTING;
+
+	if (ran)
+		drain(d);
 	atomic_store_explicit(&d->phase, DP_EXIT, memory_order_release);
 	wake_all(d);
 	rte_eal_mp_wait_lcore();
 	for (unsigned i = 0; i < d->lcores_count; i++)
-		while (!atomic_load_explicit(&d->lcores[i]->ended, memory_order_acquire))
+		while (ran && !atomic_load_explicit(&d->lcores[i]->ended, memory_order_acquire))
 			rte_pause();
 	journal_stop(d->journal);
 	while (intake_round(&d->own))

@@ -15,14 +15,14 @@
 #include "dataplane/journal/journal.h"
 #include "dataplane/net/net.h"
 
-#define DP_MAX_PORTS	8
-#define DP_MAX_LCORES	32
-#define DP_MAX_LISTEN	16
-#define DP_MAX_PREFIXES 256
-#define DP_MAX_EAL_ARGS 64
-#define DP_NAME		32
+#define DP_MAX_PORTS	    8
+#define DP_MAX_LCORES	    32
+#define DP_MAX_LISTEN	    16
+#define DP_MAX_PREFIXES	    256
+#define DP_MAX_EAL_ARGS	    64
+#define DP_NAME		    32
 #define DP_MESSAGE_SIZE_MAX 262144u /* bytes: the bound of policy.message_size */
-#define DP_DEVICE_NAME	64 /* longest device name, without NUL */
+#define DP_DEVICE_NAME	    64	    /* longest device name, without NUL */
 
 struct dp_port_config {
 	char name[DP_NAME];
@@ -96,15 +96,20 @@ struct dp_error {
 struct dp;
 
 /*
- * Initialises EAL, opens the journal (recovery runs here), starts ports and lcores. Once a process.
- * 0, or -1 with `err`. Needs root or the capabilities for the ports; the caller drops privileges
- * afterwards. `notes`: what was chosen that a user must know ("no hugepages: running without"), one
- * a line, for the log; may be NULL.
+ * Opens the journal (recovery runs here), initialises EAL, starts the ports. Once a process.
+ * Nothing is received yet: the caller drops its privileges now, then calls dp_run(). 0, or -1 with
+ * `err`; the process must end then. Needs root or the capabilities for the ports. `notes`: what was
+ * chosen that a user must know ("no hugepages: running without"), one a line, for the log; may be
+ * NULL.
  */
 int dp_start(const struct dp_config *cfg, struct dp **out, struct journal_recovery *recovery,
 	char *notes, size_t notes_size, struct dp_error *err);
 
-/* Stops intake, settles what is in flight, makes it durable, closes the journal. Frees `d`. */
+/* Lets the lcores poll: from here on bytes from outside are parsed. 0, or -1 with `err`. */
+int dp_run(struct dp *d, struct dp_error *err);
+
+/* Stops intake, settles what is in flight, makes it durable, closes the journal. Frees `d`. Works
+ * after dp_start() as after dp_run(). */
 void dp_stop(struct dp *d);
 
 /* Takes effect at each lcore's next round; returns after the grace period. */

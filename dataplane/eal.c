@@ -102,7 +102,7 @@ __attribute__((format(printf, 2, 3))) static void arg_add(struct arg_list *a, co
 }
 
 /* A PCI address ("0000:00:04.0", "00:04.0", perhaps with arguments) or a virtual device. */
-static bool is_pci(const char *devargs)
+bool devargs_is_pci(const char *devargs)
 {
 	unsigned a, b, c, d;
 
@@ -164,7 +164,7 @@ int eal_start(struct dp *d, char *notes, size_t notes_size, struct dp_error *err
 {
 	const struct dp_config *cfg = &d->cfg;
 	struct arg_list *a = &eal_args;
-	bool huge = cfg->eal.huge == DP_HUGE_ON;
+	bool huge = cfg->eal.huge == DP_HUGE_ON, any_pci = false;
 	char lcores[16 * (DP_MAX_LCORES + 1)];
 	unsigned wanted = one_for_all(cfg) ? 1 : cfg->cores.rx_count + cfg->cores.workers_count;
 	uint16_t cpus[DP_MAX_LCORES];
@@ -217,19 +217,15 @@ int eal_start(struct dp *d, char *notes, size_t notes_size, struct dp_error *err
 	}
 	if (!cfg->telemetry)
 		arg_add(a, "--no-telemetry");
+	/* Virtual devices are made one by one afterwards, so that an error names the port. */
 	for (unsigned i = 0; i < cfg->ports_count; i++) {
-		bool pci = is_pci(cfg->ports[i].devargs);
-
-		arg_add(a, pci ? "--allow=%s" : "--vdev=%s", cfg->ports[i].devargs);
+		if (!devargs_is_pci(cfg->ports[i].devargs))
+			continue;
+		arg_add(a, "--allow=%s", cfg->ports[i].devargs);
+		any_pci = true;
 	}
-	{
-		bool any_pci = false;
-
-		for (unsigned i = 0; i < cfg->ports_count; i++)
-			any_pci |= is_pci(cfg->ports[i].devargs);
-		if (!any_pci)
-			arg_add(a, "--no-pci");
-	}
+	if (!any_pci)
+		arg_add(a, "--no-pci");
 	for (unsigned i = 0; i < cfg->eal.args_count; i++)
 		arg_add(a, "%s", cfg->eal.args[i]);
 

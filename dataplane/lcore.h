@@ -213,6 +213,8 @@ static inline void wire_unaccept(struct lcore *l, uint8_t port, enum wire_reason
 
 /* Resolves `auto` in cfg->cores into CPUs. */
 void placement(struct dp_config *cfg);
+/* Is it a PCI address, and not the name of a virtual device? */
+bool devargs_is_pci(const char *devargs);
 /* rte_eal_init and lcores; fills d->lcores. 0 or -1 with err. */
 int eal_start(struct dp *d, char *notes, size_t notes_size, struct dp_error *err);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <rte_ethdev.h>
+#include <rte_dev.h>
 #include <rte_errno.h>
 
 #include "dataplane/lcore.h"
@@ -34,6 +35,20 @@ static int find_port(const struct dp_port_config *cfg, uint16_t *eth)
 		return rte_eth_dev_get_port_by_name(full, eth);
 	}
 	return -1;
+}
+
+/* A virtual device that EAL's own arguments or a test have not made already. 0 or a negative errno.
+ */
+static int make_virtual(const struct dp_port_config *cfg)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+	const char *args = strchr(cfg->devargs, ',');
+	uint16_t eth;
+
+	device_name(cfg->devargs, name, sizeof(name));
+	if (devargs_is_pci(cfg->devargs) || find_port(cfg, &eth) == 0)
+		return 0;
+	return rte_eal_hotplug_add("vdev", name, args ? args + 1 : "");
 }
 
 static uint16_t least(uint32_t a, uint32_t b, uint32_t c)
@@ -175,6 +190,15 @@ int port_start(struct dp *d, struct port *p, const struct dp_port_config *cfg, s
 	int rc;
 
 	p->cfg = *cfg;
+	rc = make_virtual(cfg);
+	if (rc != 0) {
+		snprintf(err->text, sizeof(err->text),
+			"port %s: cannot make the virtual device \"%s\": no such DPDK driver, or "
+			"wrong "
+			"arguments for it (what DPDK said stands above)",
+			cfg->name, cfg->devargs);
+		return -1;
+	}
 	if (find_port(cfg, &p->eth) != 0) {
 		snprintf(err->text, sizeof(err->text),
 			"port %s: no device \"%s\": it does not exist, has no DPDK driver here, or "

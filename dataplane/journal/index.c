@@ -293,8 +293,9 @@ static int get_lists(struct index *x, struct byte_reader *in)
 			id += d;
 		}
 	}
-	if (in->failed || byte_reader_left(in) != 0)
+	if (in->failed)
 		return -1;
+	/* What may follow is a later version's. */
 	bytes_buf_add(&x->lists, begin, (size_t)(in->at - begin));
 	return x->lists.failed ? -2 : 0;
 }

@@ -58,8 +58,12 @@ struct journal_port {
 	struct rte_ring *to_journal, *done, *granted;
 	_Atomic uint64_t no_block;
 	_Atomic uint32_t free_shown; /* free_count for journal_status() */
+	_Atomic uint32_t handed;     /* blocks put into to_journal so far */
+	_Atomic uint32_t got;	     /* blocks taken from granted so far */
 	/* the committer's */
 	_Alignas(CACHE_LINE) _Atomic uint32_t want; /* set by the lcore, cleared by the committer */
+	_Atomic uint32_t given;			    /* blocks put into granted so far */
+	uint32_t taken;				    /* blocks taken from to_journal so far */
 	bool wake;
 };
 
@@ -188,6 +192,8 @@ void pool_close(struct journal *j);
 /* Takes what the ports have handed over; serves their wishes. Did anything come? */
 bool pool_drain(struct journal *j, uint64_t now_us);
 bool pool_has_work(struct journal *j);
+/* About how many are free, wherever they lie. Any thread. */
+unsigned pool_free_blocks(struct journal *j);
 /* Completes the first `n` of the queue, with their ports' wakers at the end. */
 void pool_complete(struct journal *j, unsigned n, int error);
 static inline struct pending *queue_at(const struct journal *j, unsigned i)

@@ -396,13 +396,9 @@ void journal_status(struct journal *j, struct journal_status *st)
 	st->raw_bytes = counted(&j->raw_bytes);
 	st->disk_bytes = counted(&j->disk_bytes);
 	st->pool_blocks = j->cfg.pool_blocks;
-	st->pool_free = atomic_load_explicit(&j->shared_shown, memory_order_relaxed);
-	for (unsigned i = 0; i < j->port_count; i++) {
-		st->pool_free +=
-			atomic_load_explicit(&j->ports[i].free_shown, memory_order_relaxed) +
-			rte_ring_count(j->ports[i].granted);
+	st->pool_free = pool_free_blocks(j);
+	for (unsigned i = 0; i < j->port_count; i++)
 		st->no_block += counted(&j->ports[i].no_block);
-	}
 	st->committer_cpu_ns = j->threads_run ? thread_cpu_ns(j->thread) : 0;
 	st->compressor_cpu_ns = counted(&j->compressor_cpu_ns) + press_cpu_ns(j);
 	st->commit_us_p50 = commit_quantile(j, 500);

@@ -152,9 +152,22 @@ static void wake_committer(struct journal *j)
 		waker_wake(&j->waker);
 }
 
+/* Counters with one writer, so that others may look without touching a ring. */
+static void bump(_Atomic uint32_t *c, uint32_t n)
+{
+	atomic_store_explicit(
+		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_release);
+}
+
 static void show_free(struct journal_port *p)
 {
 	atomic_store_explicit(&p->free_shown, p->free_count, memory_order_relaxed);
+}
+
+static void hand_over(struct journal_port *p, struct block *b)
+{
+	ring_put(p->to_journal, b);
+	bump(&p->handed, 1);
 }
 
 struct block *journal_block_get(struct journal_port *p)
@@ -164,8 +177,10 @@ struct block *journal_block_get(struct journal_port *p)
 	if (p->free_count <= p->keep / 2) {
 		void *got;
 
-		while (p->free_count < p->keep && rte_ring_sc_dequeue(p->granted, &got) == 0)
+		while (p->free_count < p->keep && rte_ring_sc_dequeue(p->granted, &got) == 0) {
 			p->free_stack[p->free_count++] = got;
+			bump(&p->got, 1);
+		}
 		if (p->free_count <= p->keep / 2 &&
 			!atomic_load_explicit(&p->want, memory_order_relaxed)) {
 			atomic_store_explicit(&p->want, 1, memory_order_release);
@@ -194,7 +209,7 @@ void journal_block_put(struct journal_port *p, struct block *b)
 	}
 	pend->op = PEND_RETURN;
 	pend->port = p;
-	ring_put(p->to_journal, b);
+	hand_over(p, b);
 }
 
 bool journal_should_submit(const struct journal_port *p, const struct block *b, uint64_t now_us)
@@ -226,7 +241,7 @@ void journal_submit(struct journal_port *p, struct block *b)
 	pend->op = PEND_SUBMIT;
 	pend->port = p;
 	p->outstanding++;
-	ring_put(p->to_journal, b);
+	hand_over(p, b);
 	wake_committer(p->j);
 }
 
@@ -263,8 +278,10 @@ static void grant(struct journal *j, struct journal_port *p)
 {
 	if (!atomic_load_explicit(&p->want, memory_order_acquire) || j->shared_count == 0)
 		return;
-	for (unsigned n = (p->keep + 1) / 2; n > 0 && j->shared_count > 0; n--)
+	for (unsigned n = (p->keep + 1) / 2; n > 0 && j->shared_count > 0; n--) {
 		ring_put(p->granted, j->shared[--j->shared_count]);
+		bump(&p->given, 1);
+	}
 	atomic_store_explicit(&p->want, 0, memory_order_release);
 }
 
@@ -278,6 +295,7 @@ bool pool_drain(struct journal *j, uint64_t now_us)
 
 		for (unsigned k = 0; k < n; k++)
 			take(j, v[k], now_us);
+		j->ports[i].taken += n;
 		any |= n > 0;
 	}
 	for (unsigned i = 0; i < j->port_count; i++)
@@ -291,11 +309,25 @@ bool pool_has_work(struct journal *j)
 	for (unsigned i = 0; i < j->port_count; i++) {
 		struct journal_port *p = &j->ports[i];
 
-		if (!rte_ring_empty(p->to_journal) ||
+		if (atomic_load_explicit(&p->handed, memory_order_acquire) != p->taken ||
 			(atomic_load_explicit(&p->want, memory_order_acquire) && j->shared_count))
 			return true;
 	}
 	return false;
+}
+
+unsigned pool_free_blocks(struct journal *j)
+{
+	unsigned n = atomic_load_explicit(&j->shared_shown, memory_order_relaxed);
+
+	for (unsigned i = 0; i < j->port_count; i++) {
+		struct journal_port *p = &j->ports[i];
+
+		n += atomic_load_explicit(&p->free_shown, memory_order_relaxed) +
+		     atomic_load_explicit(&p->given, memory_order_relaxed) -
+		     atomic_load_explicit(&p->got, memory_order_relaxed);
+	}
+	return n;
 }
 
 void pool_complete(struct journal *j, unsigned n, int error)

@@ -6,28 +6,41 @@
 #include "dataplane/journal/columns.h"
 #include "dataplane/journal/state_internal.h"
 
-#define DEVICE_NUMBERS 8u /* varints that every device has */
+#define DEVICE_LEAST 3u /* bytes that a device takes at least */
+#define OWN_COUNTERS 6u
+#define COUNTERS     (OWN_COUNTERS + DROP_REASON_COUNT)
 
-static void device_encode(const struct journal_state_device *d, struct bytes_buf *out)
+/* What a device counts, by the slugs that stand on disk; behind these come the drop reasons. */
+static const char *const own_slugs[OWN_COUNTERS] = {
+	"stored", "bytes", "duplicate", "late", "client_dropped", "conflict"};
+
+static const char *counter_slug(unsigned i)
 {
-	uint64_t kinds = 0;
+	return i < OWN_COUNTERS ? own_slugs[i] : drop_reason_slug(i - OWN_COUNTERS);
+}
 
-	bytes_buf_varint(out, d->stored);
-	bytes_buf_varint(out, d->bytes);
-	bytes_buf_varint(out, d->duplicate);
-	bytes_buf_varint(out, d->late);
-	bytes_buf_varint(out, d->client_dropped);
-	bytes_buf_varint(out, d->conflict);
+static uint64_t *counter_of(struct journal_state_device *d, unsigned i)
+{
+	uint64_t *const own[OWN_COUNTERS] = {&d->stored, &d->bytes, &d->duplicate, &d->late,
+		&d->client_dropped, &d->conflict};
+
+	return i < OWN_COUNTERS ? own[i] : &d->dropped[i - OWN_COUNTERS];
+}
+
+static void device_encode(struct journal_state_device *d, struct bytes_buf *out)
+{
+	uint64_t used = 0;
+
 	bytes_buf_varint(out, d->first_seen_ns);
 	bytes_buf_varint(out, d->last_seen_ns - d->first_seen_ns);
-	for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
-		kinds += d->dropped[i] != 0;
-	bytes_buf_varint(out, kinds);
-	for (unsigned i = 0; i < DROP_REASON_COUNT; i++) {
-		if (d->dropped[i] == 0)
+	for (unsigned i = 0; i < COUNTERS; i++)
+		used += *counter_of(d, i) != 0;
+	bytes_buf_varint(out, used);
+	for (unsigned i = 0; i < COUNTERS; i++) {
+		if (*counter_of(d, i) == 0)
 			continue;
 		bytes_buf_varint(out, i);
-		bytes_buf_varint(out, d->dropped[i]);
+		bytes_buf_varint(out, *counter_of(d, i));
 	}
 }
 
@@ -56,9 +69,9 @@ static void stream_encode(const struct journal_state_stream *p, struct bytes_buf
 
 void fold_encode(const struct fold *s, struct bytes_buf *out)
 {
-	bytes_buf_varint(out, DROP_REASON_COUNT);
-	for (unsigned i = 0; i < DROP_REASON_COUNT; i++) {
-		const char *slug = drop_reason_slug(i);
+	bytes_buf_varint(out, COUNTERS);
+	for (unsigned i = 0; i < COUNTERS; i++) {
+		const char *slug = counter_slug(i);
 
 		bytes_buf_varint(out, strlen(slug));
 		bytes_buf_add(out, slug, strlen(slug));
@@ -78,50 +91,51 @@ void fold_encode(const struct fold *s, struct bytes_buf *out)
 		stream_encode(&s->streams[i].pub, out);
 }
 
-/* The reasons as the writer numbered them, in this program's numbers; -1: unknown here. */
-struct reasons {
+/* The counters as the writer numbered them, in this program's numbers; -1: unknown here. */
+struct counters {
 	int16_t to[256];
 	unsigned count;
 };
 
-static void reasons_decode(struct byte_reader *in, struct reasons *r)
+static int16_t counter_from_slug(const uint8_t *slug, size_t len)
+{
+	for (unsigned i = 0; i < COUNTERS; i++)
+		if (strlen(counter_slug(i)) == len && memcmp(counter_slug(i), slug, len) == 0)
+			return (int16_t)i;
+	return -1;
+}
+
+static void counters_decode(struct byte_reader *in, struct counters *c)
 {
 	uint64_t n = byte_reader_varint(in);
 
-	if (n > sizeof(r->to) / sizeof(r->to[0]))
+	if (n > sizeof(c->to) / sizeof(c->to[0]))
 		in->failed = true;
-	r->count = (unsigned)n;
+	c->count = (unsigned)n;
 	for (uint64_t i = 0; i < n && !in->failed; i++) {
 		uint64_t len = byte_reader_varint(in);
 		const uint8_t *slug = byte_reader_take(in, len);
-		uint16_t c = slug ? delta_from_slug((const char *)slug, len) : DELTA_UNKNOWN;
 
-		r->to[i] = c < DROP_REASON_COUNT ? (int16_t)c : -1;
+		c->to[i] = slug ? counter_from_slug(slug, len) : -1;
 	}
 }
 
-static void device_decode(
-	struct byte_reader *in, const struct reasons *r, struct journal_state_device *d)
+static void device_decode(struct byte_reader *in, const struct counters *c,
+	struct journal_state_device *d)
 {
-	uint64_t kinds;
+	uint64_t used;
 
-	d->stored = byte_reader_varint(in);
-	d->bytes = byte_reader_varint(in);
-	d->duplicate = byte_reader_varint(in);
-	d->late = byte_reader_varint(in);
-	d->client_dropped = byte_reader_varint(in);
-	d->conflict = byte_reader_varint(in);
 	d->first_seen_ns = byte_reader_varint(in);
 	d->last_seen_ns = d->first_seen_ns + byte_reader_varint(in);
-	kinds = byte_reader_varint(in);
-	for (uint64_t i = 0; i < kinds && !in->failed; i++) {
-		uint64_t reason = byte_reader_varint(in);
+	used = byte_reader_varint(in);
+	for (uint64_t i = 0; i < used && !in->failed; i++) {
+		uint64_t counter = byte_reader_varint(in);
 		uint64_t n = byte_reader_varint(in);
 
-		if (reason >= r->count)
+		if (counter >= c->count)
 			in->failed = true;
-		else if (r->to[reason] >= 0)
-			d->dropped[r->to[reason]] += n;
+		else if (c->to[counter] >= 0)
+			*counter_of(d, (unsigned)c->to[counter]) += n;
 	}
 }
 
@@ -171,10 +185,10 @@ static int stream_decode(struct fold *s, struct byte_reader *in)
 int fold_decode(struct fold *s, const uint8_t *data, size_t len)
 {
 	struct byte_reader in = byte_reader_init(data, len);
-	struct reasons reasons;
+	struct counters counters;
 	uint64_t n;
 
-	reasons_decode(&in, &reasons);
+	counters_decode(&in, &counters);
 	n = byte_reader_varint(&in);
 	for (uint64_t i = 0; i < n && !in.failed; i++) {
 		uint64_t name_len = byte_reader_varint(&in);
@@ -185,12 +199,12 @@ int fold_decode(struct fold *s, const uint8_t *data, size_t len)
 		if (state_device_get(s, name, (uint16_t)name_len) == UINT32_MAX)
 			return -2;
 	}
-	if (in.failed || s->names.count != n || n > byte_reader_left(&in) / DEVICE_NUMBERS)
+	if (in.failed || s->names.count != n || n > byte_reader_left(&in) / DEVICE_LEAST)
 		return -1;
 	for (uint64_t i = 0; i < n && !in.failed; i++) {
 		struct journal_state_device *d = &s->devices[i];
 
-		device_decode(&in, &reasons, d);
+		device_decode(&in, &counters, d);
 		s->logs += d->stored;
 		s->raw_bytes += d->bytes + d->stored;
 	}
@@ -203,5 +217,6 @@ int fold_decode(struct fold *s, const uint8_t *data, size_t len)
 		if (s->stream_count != i + 1)
 			return -1; /* a stream twice */
 	}
-	return in.failed || byte_reader_left(&in) != 0 ? -1 : 0;
+	/* What may follow is a later version's. */
+	return in.failed ? -1 : 0;
 }

@@ -64,9 +64,10 @@ uint32_t tcp_cookie_make(struct tcp_stack *s, struct tcp_syn *e, uint64_t now)
 	return ts;
 }
 
-bool tcp_cookie_open(struct tcp_stack *s, struct tcp_syn *e, const struct tcp_seg *g, uint64_t now)
+bool tcp_cookie_open(
+	struct tcp_stack *s, struct tcp_syn *e, const struct tcp_seg *g, uint32_t irs, uint64_t now)
 {
-	struct cookie_input in = {g->rx->flow, g->seq - 1, 0, 0, OPTS_NONE};
+	struct cookie_input in = {g->rx->flow, irs, 0, 0, OPTS_NONE};
 	struct cookie_input zero = in;
 	uint32_t iss = g->ack - 1;
 	uint32_t top = (cookie(s, &zero) ^ iss) >> 24; /* period 0, index 0: the mask alone */

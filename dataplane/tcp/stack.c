@@ -35,7 +35,9 @@ static int slabs_init(struct tcp_stack *s)
 	uint64_t chunks = cfg->rcv_buf_total / TCP_MIN_CHARGE + 1;
 	uint64_t blocks = cfg->snd_buf_total / sizeof(struct tcp_sblock) + cfg->max_conns;
 	uint64_t segs = cfg->snd_buf_total / 512 + cfg->max_conns;
-	uint64_t flows = (uint64_t)cfg->max_conns + cfg->max_half_open + cfg->max_time_wait;
+	/* The bound counts; an eighth more is for flows that come back from TIME-WAIT. */
+	uint64_t half_open = (uint64_t)cfg->max_half_open + cfg->max_half_open / 8 + 16;
+	uint64_t flows = cfg->max_conns + half_open + cfg->max_time_wait;
 
 	if (chunks > UINT32_MAX || blocks > UINT32_MAX || segs > UINT32_MAX || flows >= 1U << 29 ||
 		cfg->max_conns == 0)
@@ -44,7 +46,7 @@ static int slabs_init(struct tcp_stack *s)
 		slab_init(&s->chunks, sizeof(struct tcp_chunk), (uint32_t)chunks) != 0 ||
 		slab_init(&s->txsegs, sizeof(struct tcp_txseg), (uint32_t)segs) != 0 ||
 		slab_init(&s->sblocks, sizeof(struct tcp_sblock), (uint32_t)blocks) != 0 ||
-		slab_init(&s->syns, sizeof(struct tcp_syn), cfg->max_half_open) != 0 ||
+		slab_init(&s->syns, sizeof(struct tcp_syn), (uint32_t)half_open) != 0 ||
 		slab_init(&s->tws, sizeof(struct tcp_tw), cfg->max_time_wait) != 0)
 		return -1;
 	s->scratch = malloc(UINT16_MAX + 1);

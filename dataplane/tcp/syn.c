@@ -54,7 +54,7 @@ static void entry_remove(struct tcp_stack *s, struct tcp_syn *e)
 void tcp_syn_input(struct tcp_stack *s, struct tcp_seg *g, const uint32_t *iss_floor, uint64_t now)
 {
 	struct tcp_syn fresh = {.flow = g->rx->flow, .irs = g->seq, .sent_us = now};
-	struct tcp_syn *e;
+	struct tcp_syn *e = NULL;
 
 	s->n.syn_received++;
 	fresh.rcv_wnd = tcp_rcv_first_window(s);
@@ -72,8 +72,13 @@ void tcp_syn_input(struct tcp_stack *s, struct tcp_seg *g, const uint32_t *iss_f
 		fresh.snd_wscale = g->o.wscale;
 		fresh.rcv_wscale = s->rcv_wscale;
 	}
-	e = s->cfg.cookies_always || s->syns.used >= s->cfg.max_half_open ? NULL
-									  : slab_get(&s->syns);
+	if (iss_floor || (!s->cfg.cookies_always && s->syns.used < s->cfg.max_half_open))
+		e = slab_get(&s->syns);
+	/* A cookie cannot begin past the old numbers; that SYN has to come again. */
+	if (!e && iss_floor) {
+		s->n.syn_dropped++;
+		return;
+	}
 	if (!e) {
 		uint32_t ts = tcp_cookie_make(s, &fresh, now);
 
@@ -139,9 +144,9 @@ static bool cookies_out(const struct tcp_stack *s, uint64_t now)
 
 /* It acknowledges a cookie of ours; `e` is then what the cookie remembered. */
 static bool cookie_back(
-	struct tcp_stack *s, struct tcp_syn *e, const struct tcp_seg *g, uint64_t now)
+	struct tcp_stack *s, struct tcp_syn *e, const struct tcp_seg *g, uint32_t irs, uint64_t now)
 {
-	if (!cookies_out(s, now) || !tcp_cookie_open(s, e, g, now))
+	if (!cookies_out(s, now) || !tcp_cookie_open(s, e, g, irs, now))
 		return false;
 	s->n.syn_cookies_ok++;
 	e->hash = tcp_table_hash(s, &e->flow);
@@ -194,7 +199,8 @@ enum tcp_verdict tcp_syn_segment(
 	}
 	if (!(g->flags & TCP_ACK))
 		return TCP_OK;
-	if (g->ack != e->iss + 1 && !cookie_back(s, &copy, g, now)) {
+	/* Or it answers a cookie that the same SYN was given a moment before there was room. */
+	if (g->ack != e->iss + 1 && !cookie_back(s, &copy, g, e->irs, now)) {
 		s->n.bad_ack++;
 		tcp_reply_rst(s, g, now);
 		return TCP_REJECT_RESET;
@@ -215,7 +221,7 @@ bool tcp_syn_cookie_ack(struct tcp_stack *s, struct tcp_seg *g, enum tcp_verdict
 
 	if ((g->flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK || !cookies_out(s, now))
 		return false;
-	if (!cookie_back(s, &e, g, now)) {
+	if (!cookie_back(s, &e, g, g->seq - 1, now)) {
 		/*
 		 * It may belong to a connection whose first segment was lost or overtaken, and only
 		 * that one shows the peer's ISN. A reset would kill it; silence, for as long as

@@ -359,15 +359,19 @@ static inline uint32_t tcp_ts_now(uint32_t offset, uint64_t now)
 
 /* Makes the entry's iss a cookie; returns the timestamp that goes with it (where it has CF_TS). */
 uint32_t tcp_cookie_make(struct tcp_stack *s, struct tcp_syn *e, uint64_t now);
-/* Fills `e` from an acknowledgement of a cookie of ours; false where it is none. */
-bool tcp_cookie_open(struct tcp_stack *s, struct tcp_syn *e, const struct tcp_seg *g, uint64_t now);
+/* Fills `e` from an acknowledgement of a cookie of ours for this `irs`; false where it is none. */
+bool tcp_cookie_open(struct tcp_stack *s, struct tcp_syn *e, const struct tcp_seg *g, uint32_t irs,
+	uint64_t now);
 
 /* syn.c */
 
 /* What we announce to `peer`. */
 uint16_t tcp_our_mss(struct tcp_stack *s, const struct ip_addr *peer);
 
-/* A SYN for a listener. `iss_floor`, if not NULL: our numbers must begin past it (RFC 6191). */
+/*
+ * A SYN for a listener. `iss_floor`, if not NULL: our numbers must begin past it (RFC 6191), which
+ * no cookie can promise; so these few have places of their own beyond the bound of the table.
+ */
 void tcp_syn_input(struct tcp_stack *s, struct tcp_seg *g, const uint32_t *iss_floor, uint64_t now);
 /* Any segment for an entry of the table. */
 enum tcp_verdict tcp_syn_segment(

@@ -112,7 +112,8 @@ void rig_start(struct rig *r, bool apart, bool busy)
 	cfg.ports[0].addresses[0].prefix_len = 120;
 	snprintf(cfg.journal.dir, sizeof(cfg.journal.dir), "%s", r->dir);
 	cfg.journal.min_free = 0;
-	if (dp_start(&cfg, &r->dp, &rec, notes, sizeof(notes), &err) != 0)
+	if (dp_start(&cfg, &r->dp, &rec, notes, sizeof(notes), &err) != 0 ||
+		dp_run(r->dp, &err) != 0)
 		die(err.text);
 	pool = rte_mempool_lookup("sluice");
 	if (!pool)
