@@ -2,7 +2,11 @@
 
 #define COMPLETIONS_A_ROUND 16
 /* Deltas without a log wait this long for a block to go with. */
-#define TELL_DELTAS_US 1000000u
+/* Scarcity begins when a quarter of the pool is left. */
+#define RESERVE_SHARE	 4u
+#define WINDOW_US	 50000u
+#define WINDOW_LOGS_FREE 16u /* so few logs in a window are never heavy */
+#define TELL_DELTAS_US	 1000000u
 
 int intake_init(struct intake *in, struct journal *j, unsigned port, uint32_t max_devices,
 	const struct siphash_key *key)
@@ -10,6 +14,7 @@ int intake_init(struct intake *in, struct journal *j, unsigned port, uint32_t ma
 	memset(in, 0, sizeof(*in));
 	in->journal = j;
 	in->port = journal_port(j, port);
+	in->reserve = journal_port_free(in->port) / RESERVE_SHARE;
 	in->devices = device_table_new(max_devices, key);
 	return in->devices ? 0 : -1;
 }
@@ -228,6 +233,29 @@ void intake_append(struct intake *in, const struct intake_source *src, const str
 	in->logs++;
 }
 
+bool intake_admit(struct intake *in, uint32_t device, uint32_t n)
+{
+	struct device *d;
+
+	if (__builtin_expect(!in->scarce, 1))
+		return true;
+	if (in->now_us - in->window_us >= WINDOW_US) {
+		in->window_us = in->now_us;
+		in->window++;
+		in->window_logs = in->window_devices = 0;
+	}
+	d = device_at(in->devices, device);
+	if (d->window != in->window) {
+		d->window = in->window;
+		d->window_logs = 0;
+		in->window_devices++;
+	}
+	d->window_logs += n;
+	in->window_logs += n;
+	return d->window_logs <= WINDOW_LOGS_FREE ||
+	       (uint64_t)d->window_logs * in->window_devices <= 2ull * in->window_logs;
+}
+
 void intake_drop(struct intake *in, uint32_t device, enum drop_reason reason, uint32_t n)
 {
 	struct device *d = device_at(in->devices, device);
@@ -255,6 +283,8 @@ bool intake_round(struct intake *in)
 {
 	struct block *v[COMPLETIONS_A_ROUND];
 	unsigned n = journal_completed(in->port, v, COMPLETIONS_A_ROUND);
+
+	in->scarce = journal_port_free(in->port) < in->reserve;
 
 	for (unsigned i = 0; i < n; i++) {
 		settle(in, v[i]);

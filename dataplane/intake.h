@@ -24,6 +24,15 @@ struct intake {
 	uint64_t logs;	    /* appended since start */
 	uint64_t in_flight; /* blocks submitted, not yet completed */
 	uint64_t told_us;   /* when deltas were told last */
+	/*
+	 * Scarcity: fewer blocks are left than `reserve`. Then, within each short window, a source
+	 * of datagrams that has sent more than twice the mean of all sources is heavy, and its logs
+	 * are dropped first, so that one that floods does not take the last blocks from the others.
+	 */
+	uint32_t reserve;
+	uint32_t window, window_logs, window_devices;
+	uint64_t window_us;
+	bool scarce;
 	/* Called for each completed block before it goes back, to acknowledge; may be NULL. */
 	void (*completed)(void *ctx, const struct block *b);
 	void *completed_ctx;
@@ -55,6 +64,9 @@ bool intake_room(struct intake *in, uint32_t bytes, uint32_t logs);
  */
 void intake_append(struct intake *in, const struct intake_source *src, const struct framing_span *v,
 	uint32_t skip, uint32_t len, uint8_t flags, const char *vdom, uint32_t vdom_len);
+
+/* May `n` logs of a datagram source be taken? false: blocks are scarce, and it is heavy. */
+bool intake_admit(struct intake *in, uint32_t device, uint32_t n);
 
 /* `n` logs of the device were received and are not kept. */
 void intake_drop(struct intake *in, uint32_t device, enum drop_reason reason, uint32_t n);

@@ -80,7 +80,8 @@ static void take_eccf(
 		intake_drop(&l->in, src.device, DROP_oversize_item, rec.nlogs);
 		return;
 	}
-	if (!intake_room(&l->in, (uint32_t)raw_len, rec.nlogs)) {
+	if (!intake_admit(&l->in, src.device, rec.nlogs) ||
+		!intake_room(&l->in, (uint32_t)raw_len, rec.nlogs)) {
 		intake_drop(&l->in, src.device, intake_no_room_reason(&l->in), rec.nlogs);
 		return;
 	}
@@ -134,7 +135,7 @@ static void take_udp(struct lcore *l, const struct ip_flow *flow, const uint8_t 
 		intake_drop(&l->in, src.device, DROP_malformed, 1);
 		return;
 	}
-	if (!intake_room(&l->in, len, 1)) {
+	if (!intake_admit(&l->in, src.device, 1) || !intake_room(&l->in, len, 1)) {
 		intake_drop(&l->in, src.device, intake_no_room_reason(&l->in), 1);
 		return;
 	}

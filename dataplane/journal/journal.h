@@ -94,6 +94,8 @@ void journal_port_set_waker(struct journal_port *p, struct waker *w);
 
 /* An empty block, or NULL: none free (backpressure; counted by the journal). */
 struct block *journal_block_get(struct journal_port *p);
+/* How many blocks this port could get now, roughly: its own and those that nobody holds. */
+uint32_t journal_port_free(const struct journal_port *p);
 /* Gives a block back that was got and not submitted, or was completed. */
 void journal_block_put(struct journal_port *p, struct block *b);
 

@@ -170,6 +170,12 @@ static void hand_over(struct journal_port *p, struct block *b)
 	bump(&p->handed, 1);
 }
 
+uint32_t journal_port_free(const struct journal_port *p)
+{
+	return p->free_count + rte_ring_count(p->granted) +
+	       atomic_load_explicit(&p->j->shared_shown, memory_order_relaxed);
+}
+
 struct block *journal_block_get(struct journal_port *p)
 {
 	struct block *b = NULL;

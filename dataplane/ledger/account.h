@@ -53,6 +53,8 @@ struct device {
 	uint64_t duplicate;
 	uint64_t late;
 
+	uint32_t window; /* scarcity (intake.h): the window in which window_logs were counted */
+	uint32_t window_logs;
 	uint64_t conflict, client_dropped;
 	uint64_t dropped[DROP_REASON_COUNT];
 	struct account_deltas deltas;
