@@ -3,9 +3,14 @@
  * rounds, committer and compressor in thread CPU time. Frames are laid into a ring port while the
  * lcore is held still, then let go at once, so that rounds are full and the sender costs nothing.
  *
- *   dp_cost udp|tcp [LOGS-A-BATCH [BATCHES [DIR]]]
+ *   dp_cost udp|tcp [LOGS-A-BATCH [BATCHES [cold|warm [huge]]]]
  *
- * Prints one JSON object. The frames come cold from another core's cache, as from a NIC.
+ * With `huge` packet buffers lie in hugepages (768 MiB of them must be free), else in ordinary
+ * pages.
+ *
+ * Prints one JSON object. Cold: the frames come out of another core's cache. Warm: this core has
+ * read each line of them just before, as when a NIC writes into its cache; batches must be small
+ * then.
  */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -32,6 +37,10 @@ static struct rte_ring *to_port, *from_port;
 static struct rte_mempool *pool;
 static uint8_t port_mac[6];
 static _Atomic bool held, hold_now;
+static struct rte_mbuf *laid[RING_FRAMES];
+static unsigned laid_count;
+static bool warm;
+static _Atomic uint64_t touched;
 
 static void die(const char *what)
 {
@@ -46,6 +55,13 @@ static void hold_fn(struct lcore *l, void *arg)
 	atomic_store(&held, true);
 	while (atomic_load(&hold_now))
 		sched_yield();
+	/* As if a NIC had written them into this core's cache. */
+	for (unsigned i = 0; warm && i < laid_count; i++) {
+		const uint8_t *p = rte_pktmbuf_mtod(laid[i], const uint8_t *);
+
+		for (unsigned k = 0; k < laid[i]->data_len; k += 64)
+			atomic_fetch_add_explicit(&touched, p[k], memory_order_relaxed);
+	}
 }
 
 struct holder {
@@ -110,6 +126,8 @@ static void seal(uint8_t host, uint8_t proto, uint8_t *l4, uint32_t len, unsigne
 
 static void put(struct rte_mbuf *m)
 {
+	if (atomic_load(&hold_now) && laid_count < RING_FRAMES)
+		laid[laid_count++] = m;
 	while (rte_ring_sp_enqueue(to_port, m) != 0)
 		sched_yield();
 }
@@ -233,8 +251,11 @@ static uint64_t busy(const struct dp *d)
 	return sum;
 }
 
-static void start(struct dp **d, const char *dir)
+static void start(struct dp **d, const char *dir, bool huge)
 {
+	char *huge_args[] = {"dp_cost", "--socket-mem=768", "--huge-unlink=always", "--no-pci",
+		"--no-telemetry", "--main-lcore=0", "--iova-mode=va", "--log-level=lib.*:error",
+		"--file-prefix=dp-cost", "--lcores=0@0,1@1", NULL};
 	char *args[] = {"dp_cost", "--no-huge", "-m", "768", "--no-pci", "--no-telemetry",
 		"--main-lcore=0", "--iova-mode=va", "--log-level=lib.*:error", "--no-shconf",
 		"--lcores=0@0,1@1", NULL};
@@ -245,7 +266,7 @@ static void start(struct dp **d, const char *dir)
 	char notes[512];
 	int port;
 
-	if (rte_eal_init(11, args) < 0)
+	if (rte_eal_init(huge ? 10 : 11, huge ? huge_args : args) < 0)
 		die("no EAL");
 	to_port = rte_ring_create(
 		"wire-in", RING_FRAMES, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
@@ -301,8 +322,9 @@ int main(int argc, char **argv)
 
 	if (argc < 2 || (!udp && strcmp(argv[1], "tcp") != 0) || batches > 1000 || batches < 1 ||
 		batch > RING_FRAMES / 2)
-		die("usage: dp_cost udp|tcp [LOGS-A-BATCH [BATCHES]]");
-	start(&d, mkdtemp(dir));
+		die("usage: dp_cost udp|tcp [LOGS-A-BATCH [BATCHES [cold|warm [huge]]]]");
+	warm = argc > 4 && strcmp(argv[4], "warm") == 0;
+	start(&d, mkdtemp(dir), argc > 5 && strcmp(argv[5], "huge") == 0);
 	if (!udp) {
 		tcp.snd_nxt = tcp.una = 1;
 		tcp_frame(TCP_SYN, NULL, 0);
@@ -315,6 +337,7 @@ int main(int argc, char **argv)
 		uint64_t base, done = sent;
 		pthread_t t;
 
+		laid_count = 0;
 		atomic_store(&held, false);
 		atomic_store(&hold_now, true);
 		pthread_create(&t, NULL, hold_thread, &h);
@@ -346,12 +369,13 @@ int main(int argc, char **argv)
 	}
 	journal_status(dp_journal(d), &after);
 	qsort(per_log, batches, sizeof(per_log[0]), compare);
-	printf("{\"scenario\": \"%s\", \"path\": \"ring\", \"log_bytes\": %u, \"logs\": %lu, "
+	printf("{\"scenario\": \"%s\", \"path\": \"ring\", \"frames\": \"%s\", \"log_bytes\": %u, "
+	       "\"logs\": %lu, "
 	       "\"lcore_ns_per_log\": {\"median\": %.1f, \"min\": %.1f, \"max\": %.1f}, "
 	       "\"committer_ns_per_log\": %.1f, \"compressor_ns_per_log\": %.1f, \"ratio\": %.2f, "
 	       "\"lost\": 0}\n",
-		udp ? "udp" : "tcp", LOG_BYTES, sent, per_log[batches / 2], per_log[0],
-		per_log[batches - 1],
+		udp ? "udp" : "tcp", warm ? "warm" : "cold", LOG_BYTES, sent, per_log[batches / 2],
+		per_log[0], per_log[batches - 1],
 		(double)(after.committer_cpu_ns - before.committer_cpu_ns) / (double)sent,
 		(double)(after.compressor_cpu_ns - before.compressor_cpu_ns) / (double)sent,
 		(double)(after.raw_bytes - before.raw_bytes) /
