@@ -162,6 +162,17 @@ void tcp_send_probe(struct tcp_conn *c, uint64_t now)
 	c->flags &= ~(uint32_t)CF_PERSIST; /* from here on it is a retransmission */
 }
 
+void tcp_send_probe_again(struct tcp_conn *c, uint64_t now)
+{
+	struct tcp_txseg *t = c->tx_head;
+	bool data = seq_lt(t->seq, c->snd_end);
+
+	t->flags |= TX_AGAIN | TX_EVER;
+	c->stack->n.probes++;
+	send_segment(
+		c, t->seq, data ? 0 : TCP_FIN, data ? tcp_snd_at(c, t->seq, 1) : NULL, data, now);
+}
+
 /* RFC 9293 section 3.8.6.2.1, without Nagle's condition: what is written is pushed. */
 static bool worth_sending(const struct tcp_conn *c, uint32_t len, uint32_t most)
 {

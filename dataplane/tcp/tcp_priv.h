@@ -495,6 +495,8 @@ void tcp_send_ack(struct tcp_conn *c, uint64_t now);
 void tcp_send_rst(struct tcp_conn *c);
 void tcp_send_keepalive(struct tcp_conn *c, uint64_t now);
 void tcp_send_probe(struct tcp_conn *c, uint64_t now);
+/* The same where something is out already: its first octet. */
+void tcp_send_probe_again(struct tcp_conn *c, uint64_t now);
 void tcp_resend(struct tcp_conn *c, struct tcp_txseg *t, uint64_t now);
 void tcp_mss_update(struct tcp_conn *c);
 /* Both answer at most so often; what is past the limit is counted. */

@@ -41,8 +41,7 @@ static void on_rtx(struct tcp_conn *c, uint64_t now)
 	} else if (c->snd_wnd == 0) {
 		/* The window closed over what was sent: no sign of congestion. */
 		c->flags |= CF_ZERO_FIRED;
-		s->n.probes++;
-		tcp_resend(c, c->tx_head, now);
+		tcp_send_probe_again(c, now);
 	} else {
 		s->n.rto_fired++;
 		tcp_pmtu_timeout(c);

@@ -31,6 +31,7 @@ struct client {
 	enum { WAITING, SYN_SENT, OPEN, OVER } state;
 	uint64_t begin;
 	bool aborted, accepted, server_closed;
+	bool haunted; /* the server has a connection of ours that we know nothing of */
 
 	/* Sending. */
 	uint32_t isn;
@@ -41,6 +42,7 @@ struct client {
 	uint32_t cwnd;
 	uint64_t rtx_at, rto, write_at, hello_at;
 	unsigned dups;
+	unsigned tries; /* timeouts since the server last said something that makes sense */
 	uint8_t *sacked;
 
 	/* Receiving. */
@@ -289,6 +291,17 @@ static void on_timeout(struct client *c)
 		c->rtx_at = c->w->now + c->rto;
 		return;
 	}
+	/*
+	 * A late copy of an earlier ACK, which brings a cookie, made the server a connection that
+	 * waits for what it had already (or that another life of ours had). Only giving up helps.
+	 */
+	if (++c->tries > 100) {
+		CHECK(c->w, c->haunted);
+		send_raw(c, c->nxt, TCP_RST | TCP_ACK, 0);
+		c->aborted = true;
+		over(c);
+		return;
+	}
 	memset(c->sacked, 0, fin_offset(c) + 1);
 	c->nxt = c->una;
 	if (c->una >= c->edge && c->una <= c->avail) { /* a closed window: one octet */
@@ -444,6 +457,7 @@ static void take_ack(
 		CHECK(c->w, o->blocks == 0);
 	if (ack < (int64_t)c->una)
 		return;
+	c->tries = 0;
 	edge = (uint64_t)ack + ((uint64_t)wnd << c->peer_ws);
 	/* What acknowledges more is newer; its right edge is no further back, but for rounding. */
 	CHECK(c->w, (uint64_t)ack == c->una || edge + (1ULL << c->peer_ws) > c->best_edge);
@@ -543,7 +557,7 @@ void client_input(struct client *c, const uint8_t *seg, uint32_t len)
 	uint32_t hdr = (uint32_t)(seg[12] >> 4) << 2;
 	uint8_t flags = seg[13];
 	struct options o;
-	int64_t from;
+	int64_t from, end;
 
 	read_options(c, &o, seg + 20, seg + hdr);
 	if (c->state == WAITING)
@@ -562,9 +576,10 @@ void client_input(struct client *c, const uint8_t *seg, uint32_t len)
 	if (c->ts && o.ts && (int32_t)(o.tsval - c->ts_recent) < 0 && !(flags & TCP_RST))
 		return;
 	if (flags & TCP_RST) {
-		/* It may come when the server has given up on us, or was told to by the plan. */
-		if (from == (int64_t)c->rcv_nxt || c->plan.close == ABORT_SERVER)
+		if (from == (int64_t)c->rcv_nxt)
 			over(c);
+		else if (from > (int64_t)c->rcv_nxt && from <= (int64_t)c->adv_max)
+			send_ack(c); /* RFC 5961: who is there will tell */
 		return;
 	}
 	if (flags & TCP_SYN) {
@@ -576,15 +591,15 @@ void client_input(struct client *c, const uint8_t *seg, uint32_t len)
 		return;
 	}
 	CHECK(c->w, flags & TCP_ACK);
-	CHECK(c->w, len - hdr <= c->my_mss);
 	if (c->ts && from <= (int64_t)c->rcv_nxt)
 		c->ts_recent = o.tsval;
-	if (from + (int64_t)(len - hdr) + !!(flags & TCP_FIN) < (int64_t)c->rcv_nxt ||
-		(from + (int64_t)(len - hdr) + !!(flags & TCP_FIN) == (int64_t)c->rcv_nxt &&
-			from < (int64_t)c->rcv_nxt)) {
+	end = from + (int64_t)(len - hdr) + !!(flags & TCP_FIN);
+	if (end < (int64_t)c->rcv_nxt || (end == (int64_t)c->rcv_nxt && from < end) ||
+		from > (int64_t)c->adv_max) {
 		send_ack(c); /* an old duplicate, perhaps of an earlier life, or a keepalive */
 		return;
 	}
+	CHECK(c->w, len - hdr <= c->my_mss);
 	take_ack(c, &o, get32(seg + 8), (uint16_t)(seg[14] << 8 | seg[15]),
 		len == hdr && !(flags & TCP_FIN));
 	if (len > hdr || (flags & TCP_FIN))
@@ -672,7 +687,7 @@ static void begin(struct client *c, uint64_t at)
 	CHECK(w, c->got && c->sacked);
 	c->state = WAITING;
 	c->begin = at;
-	c->aborted = c->accepted = c->server_closed = false;
+	c->aborted = c->accepted = c->server_closed = c->haunted = false;
 	c->ts = c->sack = c->ws = false;
 	c->una = c->nxt = c->max = c->avail = c->edge = c->best_edge = 0;
 	c->rcv_nxt = 1;
@@ -680,7 +695,7 @@ static void begin(struct client *c, uint64_t at)
 	c->read_to = 0;
 	c->adv = c->adv_max = 0;
 	c->mss = c->my_mss;
-	c->dups = 0;
+	c->dups = c->tries = 0;
 	c->newest = c->top = 0;
 	c->unacked = 0;
 	c->irs = 0;
@@ -733,6 +748,7 @@ void client_server_closed(struct client *c, bool normally, uint64_t bytes)
 {
 	struct world *w = c->w;
 
+	w->focus = c->port - 10000U;
 	if (c->plan.close < ABORT_CLIENT) {
 		CHECK(w, normally);
 		CHECK(w, bytes == c->plan.up);
@@ -764,11 +780,13 @@ bool client_accepted(struct client *c, uint32_t number)
 {
 	bool before = c->accepted;
 
+	c->haunted = true;
 	/* Of an earlier life: a cookie that a late duplicate brought again. */
 	if (c->state == WAITING || number - (c->isn + 1) > 250000)
 		return true;
 
 	c->accepted = true;
+	c->haunted = before;
 	return before;
 }
 

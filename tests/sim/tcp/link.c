@@ -128,7 +128,7 @@ void link_send(struct world *w, bool to_server, uint16_t port, const uint8_t *se
 		w->mtu_at = NEVER;
 		w->down.mtu = w->mtu_to;
 	}
-	if (!to_server && len + 40 > m->mtu) {
+	if (!to_server && len + (server_is_v6(w->server, port) ? 40U : 20U) > m->mtu) {
 		w->lost++;
 		if (w->mtu_told)
 			server_too_big(w->server, port, seg, m->mtu);

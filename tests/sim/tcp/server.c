@@ -39,7 +39,7 @@ struct server {
 	struct session sessions[MAX_SESSIONS];
 };
 
-static struct client *client_of(struct server *s, uint16_t port)
+static struct client *client_of(const struct server *s, uint16_t port)
 {
 	uint32_t i = (uint32_t)port - 10000;
 
@@ -64,7 +64,7 @@ struct ip_flow client_flow(uint16_t port, bool v6)
 	return f;
 }
 
-static bool is_v6(struct server *s, uint16_t port)
+bool server_is_v6(const struct server *s, uint16_t port)
 {
 	const struct client *c = client_of(s, port);
 
@@ -311,8 +311,8 @@ void server_input(struct server *s, const struct packet *p)
 	CHECK(s->w, b);
 	memcpy(b->bytes, p->bytes, p->len);
 	s->bufs++;
-	rx = (struct tcp_rx){
-		client_flow(p->port, is_v6(s, p->port)), b->bytes, p->len, b, s->buf_size, false};
+	rx = (struct tcp_rx){client_flow(p->port, server_is_v6(s, p->port)), b->bytes, p->len, b,
+		s->buf_size, false};
 	s->number = (uint32_t)p->bytes[4] << 24 | (uint32_t)p->bytes[5] << 16 |
 		    (uint32_t)p->bytes[6] << 8 | p->bytes[7];
 	tcp_input(s->tcp, &rx, s->w->now);
@@ -326,7 +326,7 @@ void server_flush(struct server *s)
 
 void server_too_big(struct server *s, uint16_t port, const uint8_t *seg, uint32_t mtu)
 {
-	struct ip_flow f = client_flow(port, is_v6(s, port));
+	struct ip_flow f = client_flow(port, server_is_v6(s, port));
 	struct ip_flow ours = {f.dst, f.src, f.dst_port, f.src_port};
 	uint32_t seq =
 		(uint32_t)seg[4] << 24 | (uint32_t)seg[5] << 16 | (uint32_t)seg[6] << 8 | seg[7];

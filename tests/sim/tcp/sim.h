@@ -149,6 +149,7 @@ void server_input(struct server *s, const struct packet *p);
 void server_flush(struct server *s);
 uint64_t server_next(const struct server *s);
 void server_run(struct server *s);
+bool server_is_v6(const struct server *s, uint16_t port);
 void server_too_big(struct server *s, uint16_t port, const uint8_t *seg, uint32_t mtu);
 /* Everything has ended: no connection, no buffer, no timer may be left. */
 void server_check_end(struct server *s);

@@ -257,6 +257,28 @@ static void a_cookie_counts_though_the_table_has_room_again(void **state)
 	drill_free(d);
 }
 
+static void a_flow_from_time_wait_gets_no_cookie(void **state)
+{
+	struct drill *d = drill_new(always);
+	uint32_t old;
+
+	(void)state;
+	in(d, "S 0:0(0) <mss 1460>");
+	out(d, "S. 0:0(0) ack 1 <mss 1460>");
+	old = d->our_isn;
+	in(d, ". 1:1(0) ack 1");
+	tcp_close(d->conn, d->now);
+	flush(d);
+	in(d, "F. 1:1(0) ack 2");
+	forget(d);
+	in(d, "S 10:10(0) <mss 1460>");
+	out(d, "S. 0:0(0) ack 11 <mss 1460>");
+	assert_true(d->our_isn - old > 65536 && d->our_isn - old < 1U << 31);
+	assert_int_equal(counters(d)->half_open, 1);
+	assert_int_equal(counters(d)->syn_cookies_sent, 1);
+	drill_free(d);
+}
+
 static void a_listener_that_went_away_takes_no_cookie(void **state)
 {
 	struct drill *d = drill_new(always);
@@ -303,6 +325,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(at_the_bound_of_connections_a_cookie_may_try_again),
 	cmocka_unit_test(past_the_bound_of_the_table_cookies_are_sent),
 	cmocka_unit_test(a_cookie_counts_though_the_table_has_room_again),
+	cmocka_unit_test(a_flow_from_time_wait_gets_no_cookie),
 	cmocka_unit_test(a_listener_that_went_away_takes_no_cookie),
 	cmocka_unit_test(cookies_are_not_to_be_guessed),
 };

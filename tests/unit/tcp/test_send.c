@@ -641,10 +641,10 @@ static void a_window_that_closes_over_data_opens_to_it(void **state)
 	forget(d);
 	in(d, ". 1:1(0) ack 1 win 0"); /* shrunk: all three were dropped */
 	pass(d, MS(300));
-	out(d, ". 1:1461(1460) ack 1");
+	out(d, ". 1:2(1) ack 1");
 	in(d, ". 1:1(0) ack 1 win 0");
 	pass(d, MS(600));
-	out(d, ". 1:1461(1460) ack 1");
+	out(d, ". 1:2(1) ack 1");
 	in(d, ". 1:1(0) ack 1 win 65535");
 	out(d, ". 1:1461(1460) ack 1");
 	out(d, ". 1461:2921(1460) ack 1");
