@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "dataplane/journal/internal.h"
+#include "dataplane/journal/memory.h"
 
 static struct rte_ring *ring_new(unsigned entries)
 {
@@ -54,11 +55,10 @@ static int port_init(struct journal *j, struct journal_port *p, unsigned index)
 
 static int output_init(struct output *o, uint32_t block_size)
 {
-	/* Hardly any of the head's room is ever touched, so it costs no memory. */
 	o->head_cap = BLOCK_FIXED + zpress_bound(COLUMNS_BOUND);
 	o->data_cap = zpress_bound(block_size);
-	o->head = malloc(o->head_cap);
-	o->data = malloc(o->data_cap);
+	o->head = memory_map(o->head_cap);
+	o->data = memory_map(o->data_cap);
 	return o->head && o->data ? 0 : -1;
 }
 
@@ -121,8 +121,8 @@ void pool_close(struct journal *j)
 		if (j->blocks)
 			block_free(j->blocks[i]);
 		if (j->outputs) {
-			free(j->outputs[i].head);
-			free(j->outputs[i].data);
+			memory_unmap(j->outputs[i].head, j->outputs[i].head_cap);
+			memory_unmap(j->outputs[i].data, j->outputs[i].data_cap);
 		}
 	}
 	free(j->ports);

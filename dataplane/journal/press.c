@@ -15,13 +15,14 @@
 
 #include "dataplane/base/crc32c.h"
 #include "dataplane/journal/internal.h"
+#include "dataplane/journal/memory.h"
 
 #define RAW_AT_ONCE 8u /* blocks that one round of the committer stores raw */
 
 int presser_init(struct presser *p)
 {
 	p->z = zpress_new();
-	p->columns = malloc(COLUMNS_BOUND);
+	p->columns = memory_map(COLUMNS_BOUND);
 	p->last = calloc(BLOCK_MAX_DEVICES, sizeof(*p->last));
 	p->seq = calloc(BLOCK_MAX_STREAMS, sizeof(*p->seq));
 	return p->z && p->columns && p->last && p->seq ? 0 : -1;
@@ -30,7 +31,7 @@ int presser_init(struct presser *p)
 void presser_free(struct presser *p)
 {
 	zpress_free(p->z);
-	free(p->columns);
+	memory_unmap(p->columns, COLUMNS_BOUND);
 	free(p->last);
 	free(p->seq);
 	memset(p, 0, sizeof(*p));

@@ -394,6 +394,19 @@ static int take_block(
 	return rc == 1;
 }
 
+static int next_of_map(struct journal_reader *r);
+
+/* Where the index points there is no such block: what is there is found without it. */
+static int distrust_index(struct journal_reader *r)
+{
+	int rc;
+
+	r->finished = false;
+	r->at = 0;
+	rc = map_segment(r);
+	return rc == JOURNAL_OK ? next_of_map(r) : rc;
+}
+
 static int next_of_index(struct journal_reader *r)
 {
 	while (r->at < r->index.count) {
@@ -422,11 +435,8 @@ static int next_of_index(struct journal_reader *r)
 		}
 		if (!segment_frame(&r->file, e->offset, &f) || f.p.kind != FRAME_BLOCK ||
 			f.block.first_block != e->first_block ||
-			f.block.last_block != e->last_block) {
-			skip_to(r, e->last_block + 1);
-			r->at++;
-			continue;
-		}
+			f.block.last_block != e->last_block)
+			return distrust_index(r);
 		rc = take_block(r, e->offset, &f.block, true);
 		if (rc == 2 || rc < 0)
 			return rc;

@@ -142,6 +142,18 @@ int segment_payload(struct segment *s, uint64_t off, const struct frame_prologue
 	return rc == SEGMENT_OK ? inflate_to(b, payload->raw_len, &b->columns) : rc;
 }
 
+static bool times_match(const struct block_frame *f, const struct journal_records *r)
+{
+	uint64_t first = r->row_count ? UINT64_MAX : 0;
+	uint64_t last = 0;
+
+	for (uint32_t i = 0; i < r->row_count; i++) {
+		first = r->rows[i].time_ns < first ? r->rows[i].time_ns : first;
+		last = r->rows[i].time_ns > last ? r->rows[i].time_ns : last;
+	}
+	return first == f->first_ns && last == f->last_ns;
+}
+
 int segment_columns(struct segment *s, uint64_t off, const struct block_frame *f,
 	struct segment_buffers *b, struct journal_records *r)
 {
@@ -151,7 +163,9 @@ int segment_columns(struct segment *s, uint64_t off, const struct block_frame *f
 		return rc;
 	rc = columns_decode(b->columns.data, b->columns.len, f->first_block, f->last_block, f->rows,
 		f->raw_len, &b->arena, r);
-	return rc == 0 ? SEGMENT_OK : rc == -2 ? SEGMENT_NO_MEMORY : SEGMENT_DAMAGED;
+	if (rc == -2)
+		return SEGMENT_NO_MEMORY;
+	return rc == 0 && times_match(f, r) ? SEGMENT_OK : SEGMENT_DAMAGED;
 }
 
 int segment_data_check(

@@ -21,8 +21,8 @@ static const char *counter_slug(unsigned i)
 
 static uint64_t *counter_of(struct journal_state_device *d, unsigned i)
 {
-	uint64_t *const own[OWN_COUNTERS] = {&d->stored, &d->bytes, &d->duplicate, &d->late,
-		&d->client_dropped, &d->conflict};
+	uint64_t *const own[OWN_COUNTERS] = {
+		&d->stored, &d->bytes, &d->duplicate, &d->late, &d->client_dropped, &d->conflict};
 
 	return i < OWN_COUNTERS ? own[i] : &d->dropped[i - OWN_COUNTERS];
 }
@@ -120,8 +120,8 @@ static void counters_decode(struct byte_reader *in, struct counters *c)
 	}
 }
 
-static void device_decode(struct byte_reader *in, const struct counters *c,
-	struct journal_state_device *d)
+static void device_decode(
+	struct byte_reader *in, const struct counters *c, struct journal_state_device *d)
 {
 	uint64_t used;
 

@@ -196,22 +196,13 @@ static int check_block(struct verifying *v, const struct segment_item *it)
 {
 	struct segment_buffers *b = &v->w.buffers;
 	struct journal_records r;
-	uint64_t first_ns = UINT64_MAX;
-	uint64_t last_ns = 0;
 	int rc = segment_columns(&v->file, it->offset, &it->f, b, &r);
 
 	if (rc == SEGMENT_OK)
 		rc = segment_data(&v->file, it->offset, &it->f, b);
-	if (rc != SEGMENT_OK)
-		return rc;
-	for (uint32_t i = 0; i < r.row_count; i++) {
-		first_ns = r.rows[i].time_ns < first_ns ? r.rows[i].time_ns : first_ns;
-		last_ns = r.rows[i].time_ns > last_ns ? r.rows[i].time_ns : last_ns;
-	}
-	if (!segment_rows_match(&r, b->raw.data) ||
-		(r.row_count && (first_ns != it->f.first_ns || last_ns != it->f.last_ns)))
-		return SEGMENT_DAMAGED;
-	return SEGMENT_OK;
+	if (rc == SEGMENT_OK && !segment_rows_match(&r, b->raw.data))
+		rc = SEGMENT_DAMAGED;
+	return rc;
 }
 
 static bool entry_matches(const struct index_entry *e, const struct segment_item *it)

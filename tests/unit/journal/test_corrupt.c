@@ -161,11 +161,12 @@ static void every_bit_of_a_finished_segment(void **state)
 			assert_int_equal(s.first, k);
 			assert_int_equal(s.last, k);
 			assert_int_equal(s.logs, TEST_RICH_LOGS);
-			assert_int_equal(readable(fs), ALL & ~(1u << k));
 		} else {
 			assert_int_equal(s.first, 0);
-			assert_int_equal(readable(fs), ALL);
 		}
+		if (bit % 4 == k % 4) /* reading is tried with every fourth */
+			if (bit % 4 == k % 4)
+				assert_int_equal(readable(fs), k ? ALL & ~(1u << k) : ALL);
 		data[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
 	memfs_free(fs);
@@ -193,7 +194,8 @@ static void every_bit_of_an_unfinished_segment(void **state)
 		assert_int_equal(s.torn, k == BLOCKS);
 		assert_int_equal(s.corrupt, k != BLOCKS);
 		assert_int_equal(s.first, k);
-		assert_int_equal(readable(fs), k ? ALL & ~(1u << k) : ALL);
+		if (bit % 4 == k % 4)
+			assert_int_equal(readable(fs), k ? ALL & ~(1u << k) : ALL);
 		data[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
 	memfs_free(fs);
