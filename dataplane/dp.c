@@ -43,6 +43,7 @@ void dp_config_defaults(struct dp_config *cfg)
 	cfg->policy.message_size = 65536;
 	cfg->policy.sessions = 20000;
 	cfg->policy.idle_timeout_us = 86400ull * 1000000u;
+	cfg->policy.unfinished_timeout_us = 60ull * 1000000u;
 	cfg->telemetry = true;
 	snprintf(cfg->node_name, sizeof(cfg->node_name), "sluice");
 	journal_config_defaults(&cfg->journal);
@@ -303,6 +304,9 @@ void dp_stop(struct dp *d)
 	for (unsigned i = 0; i < d->lcores_count; i++)
 		while (ran && !atomic_load_explicit(&d->lcores[i]->ended, memory_order_acquire))
 			rte_pause();
+	for (unsigned i = 0; ran && i < d->lcores_count; i++)
+		lcore_settle(d->lcores[i]);
+	intake_flush(&d->own);
 	journal_stop(d->journal);
 	while (intake_round(&d->own))
 		;
@@ -342,6 +346,7 @@ void dp_policy_publish(struct dp *d, const struct dp_policy *policy)
 	if (!next)
 		abort(); /* a few KiB: the machine is out of memory */
 	*next = *policy;
+	next->number = old->number + 1;
 	atomic_store_explicit(&d->policy, next, memory_order_release);
 	d->policy_owned = next;
 	wake_all(d);

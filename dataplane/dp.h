@@ -53,9 +53,11 @@ struct dp_policy {
 	struct dp_prefix allow[DP_MAX_PREFIXES];
 	struct dp_prefix trust_devid[DP_MAX_PREFIXES];
 	enum dp_unknown_source unknown_source;
-	uint32_t message_size;	  /* bytes; longer logs are cut */
-	uint32_t sessions;	  /* limit, all workers */
-	uint64_t idle_timeout_us; /* of a TCP session; 0: none */
+	uint32_t message_size;		/* bytes; longer logs are cut */
+	uint32_t sessions;		/* limit, all workers */
+	uint64_t idle_timeout_us;	/* of a TCP session; 0: none */
+	uint64_t unfinished_timeout_us; /* of a log that has begun and does not end; 0: none */
+	uint64_t number;		/* given by dp_policy_publish() */
 };
 
 struct dp_config {

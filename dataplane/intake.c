@@ -1,12 +1,17 @@
 #include "dataplane/intake.h"
 
+#include <assert.h>
+
 #define COMPLETIONS_A_ROUND 16
 /* Deltas without a log wait this long for a block to go with. */
 /* Scarcity begins when a quarter of the pool is left. */
-#define RESERVE_SHARE	 4u
-#define WINDOW_US	 50000u
-#define WINDOW_LOGS_FREE 16u /* so few logs in a window are never heavy */
-#define TELL_DELTAS_US	 1000000u
+#define RESERVE_SHARE	  4u
+#define WINDOW_US	  50000u
+#define WINDOW_BYTES_FREE 16384u /* so much in a window is never heavy */
+/* Seen for the first time so recently: anybody can make up source addresses, so all newcomers
+ * together have one source's share. */
+#define NEWCOMER_NS    1000000000u
+#define TELL_DELTAS_US 1000000u
 
 int intake_init(struct intake *in, struct journal *j, unsigned port, uint32_t max_devices,
 	const struct siphash_key *key)
@@ -21,8 +26,11 @@ int intake_init(struct intake *in, struct journal *j, unsigned port, uint32_t ma
 
 void intake_fini(struct intake *in)
 {
-	if (in->block)
+	if (in->block) {
+		/* intake_flush() has come before: no log is thrown away here. */
+		assert(in->block->row_count == 0);
 		journal_block_put(in->port, in->block);
+	}
 	in->block = NULL;
 	device_table_free(in->devices);
 	in->devices = NULL;
@@ -233,7 +241,7 @@ void intake_append(struct intake *in, const struct intake_source *src, const str
 	in->logs++;
 }
 
-bool intake_admit(struct intake *in, uint32_t device, uint32_t n)
+bool intake_admit(struct intake *in, uint32_t device, uint32_t bytes)
 {
 	struct device *d;
 
@@ -242,18 +250,20 @@ bool intake_admit(struct intake *in, uint32_t device, uint32_t n)
 	if (in->now_us - in->window_us >= WINDOW_US) {
 		in->window_us = in->now_us;
 		in->window++;
-		in->window_logs = in->window_devices = 0;
+		in->window_bytes = in->window_devices = 0;
 	}
 	d = device_at(in->devices, device);
+	if (in->now_ns - d->first_seen_ns < NEWCOMER_NS)
+		d = device_at(in->devices, DEVICE_OTHER);
 	if (d->window != in->window) {
 		d->window = in->window;
-		d->window_logs = 0;
+		d->window_bytes = 0;
 		in->window_devices++;
 	}
-	d->window_logs += n;
-	in->window_logs += n;
-	return d->window_logs <= WINDOW_LOGS_FREE ||
-	       (uint64_t)d->window_logs * in->window_devices <= 2ull * in->window_logs;
+	d->window_bytes += bytes;
+	in->window_bytes += bytes;
+	return d->window_bytes <= WINDOW_BYTES_FREE ||
+	       (uint64_t)d->window_bytes * in->window_devices <= 2ull * in->window_bytes;
 }
 
 void intake_drop(struct intake *in, uint32_t device, enum drop_reason reason, uint32_t n)
@@ -298,9 +308,9 @@ bool intake_round(struct intake *in)
 			submit(in);
 			return true;
 		}
-	} else if (device_any_dirty(in->devices) && in->now_us - in->told_us >= TELL_DELTAS_US &&
-		   journal_state(in->journal) == JOURNAL_RUNNING) {
-		if (in->block || take_block(in)) {
+	} else if (device_any_dirty(in->devices) && in->now_us - in->told_us >= TELL_DELTAS_US) {
+		if (journal_state(in->journal) == JOURNAL_RUNNING &&
+			(in->block || take_block(in))) {
 			in->block->first_us = in->now_us;
 			submit(in);
 			return true;

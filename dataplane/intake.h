@@ -30,7 +30,7 @@ struct intake {
 	 * are dropped first, so that one that floods does not take the last blocks from the others.
 	 */
 	uint32_t reserve;
-	uint32_t window, window_logs, window_devices;
+	uint32_t window, window_bytes, window_devices;
 	uint64_t window_us;
 	bool scarce;
 	/* Called for each completed block before it goes back, to acknowledge; may be NULL. */
@@ -65,8 +65,8 @@ bool intake_room(struct intake *in, uint32_t bytes, uint32_t logs);
 void intake_append(struct intake *in, const struct intake_source *src, const struct framing_span *v,
 	uint32_t skip, uint32_t len, uint8_t flags, const char *vdom, uint32_t vdom_len);
 
-/* May `n` logs of a datagram source be taken? false: blocks are scarce, and it is heavy. */
-bool intake_admit(struct intake *in, uint32_t device, uint32_t n);
+/* May `bytes` of logs of a datagram source be taken? false: blocks are scarce, and it is heavy. */
+bool intake_admit(struct intake *in, uint32_t device, uint32_t bytes);
 
 /* `n` logs of the device were received and are not kept. */
 void intake_drop(struct intake *in, uint32_t device, enum drop_reason reason, uint32_t n);

@@ -271,6 +271,8 @@ uint32_t worker_session_count(const struct worker *w);
 /* ---- poll.c ---- */
 
 int lcore_main(void *arg); /* struct lcore */
+/* After lcore_main() has ended: takes what was passed to it last, submits its block. */
+void lcore_settle(struct lcore *l);
 /* Runs fn on the lcore between two rounds; 0, or -1 when it did not answer within 2 s. */
 int lcore_run(struct lcore *l, void (*fn)(struct lcore *l, void *arg), void *arg);
 

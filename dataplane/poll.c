@@ -79,17 +79,18 @@ static bool rings_empty(const struct lcore *l)
 	return true;
 }
 
-static void run_call(struct lcore *l)
+static bool run_call(struct lcore *l)
 {
 	struct lcore_call *c = atomic_load_explicit(&l->call, memory_order_relaxed);
 
 	if (__builtin_expect(!c, 1))
-		return;
+		return false;
 	c = atomic_exchange_explicit(&l->call, NULL, memory_order_acquire);
 	if (!c)
-		return;
+		return false;
 	c->fn(l, c->arg);
 	atomic_store_explicit(&c->done, true, memory_order_release);
+	return true;
 }
 
 int lcore_run(struct lcore *l, void (*fn)(struct lcore *l, void *arg), void *arg)
@@ -167,12 +168,11 @@ static void interrupts_off(struct lcore *l, const struct sleep_fds *s)
 	}
 }
 
-static bool queues_empty(const struct lcore *l)
+/* A frame between the last burst and the switching on of interrupts raises none: look once more. */
+static bool came_meanwhile(struct lcore *l)
 {
-	for (unsigned i = 0; i < l->rx_count; i++)
-		if (rte_eth_rx_queue_count(l->rx[i].port->eth, l->rx[i].queue) > 0)
-			return false;
-	return true;
+	return l->is_rx && atomic_load_explicit(&l->dp->phase, memory_order_relaxed) == DP_RUN &&
+	       rx_round(l);
 }
 
 static void idle_sleep(struct lcore *l)
@@ -190,8 +190,8 @@ static void idle_sleep(struct lcore *l)
 		wait = 0;
 	else if (deadline - l->now_us < wait)
 		wait = deadline - l->now_us;
-	if (wait > 0 && rings_empty(l) && queues_empty(l) &&
-		!atomic_load_explicit(&l->call, memory_order_relaxed) && !intake_round(&l->in)) {
+	if (wait > 0 && rings_empty(l) && !atomic_load_explicit(&l->call, memory_order_relaxed) &&
+		!intake_round(&l->in) && !came_meanwhile(l)) {
 		rte_rcu_qsbr_thread_offline(l->dp->qsbr, l->index);
 		ts.tv_sec = 0;
 		ts.tv_nsec = (long)wait * 1000;
@@ -256,6 +256,12 @@ static bool round_drain(struct lcore *l)
 	return false;
 }
 
+void lcore_settle(struct lcore *l)
+{
+	drain_rings(l);
+	intake_flush(&l->in);
+}
+
 int lcore_main(void *arg)
 {
 	struct lcore *l = arg;
@@ -273,7 +279,6 @@ int lcore_main(void *arg)
 		uint64_t now;
 		bool any;
 
-		run_call(l);
 		now = clock_ns(CLOCK_MONOTONIC);
 		l->now_us = now / 1000;
 		l->now_ns = clock_ns(CLOCK_REALTIME);
@@ -281,6 +286,8 @@ int lcore_main(void *arg)
 		l->in.now_ns = l->now_ns;
 		rte_rcu_qsbr_quiescent(d->qsbr, l->index);
 		l->policy = atomic_load_explicit(&d->policy, memory_order_acquire);
+		if (run_call(l))
+			now = clock_ns(CLOCK_MONOTONIC); /* control's time, not that of logs */
 		atomic_store_explicit(&l->heartbeat,
 			atomic_load_explicit(&l->heartbeat, memory_order_relaxed) + 1,
 			memory_order_relaxed);

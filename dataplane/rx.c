@@ -71,7 +71,8 @@ static void take_eccf(
 	if (eccf_parse(&rec, data, len) != ECCF_OK ||
 		(raw_len = eccf_inflate(&rec, l->scratch, SCRATCH_SIZE)) < 0) {
 		l->eccf_errors++;
-		intake_drop(&l->in, device_of(l, &flow->src, none), DROP_malformed, 1);
+		intake_drop(
+			&l->in, device_known_by_addr(l->in.devices, &flow->src), DROP_malformed, 1);
 		return;
 	}
 	src.device =
@@ -80,7 +81,7 @@ static void take_eccf(
 		intake_drop(&l->in, src.device, DROP_oversize_item, rec.nlogs);
 		return;
 	}
-	if (!intake_admit(&l->in, src.device, rec.nlogs) ||
+	if (!intake_admit(&l->in, src.device, (uint32_t)raw_len) ||
 		!intake_room(&l->in, (uint32_t)raw_len, rec.nlogs)) {
 		intake_drop(&l->in, src.device, intake_no_room_reason(&l->in), rec.nlogs);
 		return;
@@ -129,13 +130,14 @@ static void take_udp(struct lcore *l, const struct ip_flow *flow, const uint8_t 
 	}
 	if (may_speak_for_others(l, &flow->src))
 		devid = fields_devid((const char *)data, len);
-	src.device = device_of(l, &flow->src, devid);
 	flags = datagram_trim(data, &len, pol->message_size);
 	if (len == 0) {
-		intake_drop(&l->in, src.device, DROP_malformed, 1);
+		intake_drop(
+			&l->in, device_known_by_addr(l->in.devices, &flow->src), DROP_malformed, 1);
 		return;
 	}
-	if (!intake_admit(&l->in, src.device, 1) || !intake_room(&l->in, len, 1)) {
+	src.device = device_of(l, &flow->src, devid);
+	if (!intake_admit(&l->in, src.device, len) || !intake_room(&l->in, len, 1)) {
 		intake_drop(&l->in, src.device, intake_no_room_reason(&l->in), 1);
 		return;
 	}
@@ -179,21 +181,51 @@ static void give_tcp(struct lcore *l, struct rte_mbuf *m)
 		cross(l, to, m, meta->port);
 }
 
-/* A datagram or segment that came whole out of reassembly: it lies in the port's buffer. */
-static void take_reassembled(struct lcore *l, struct port *p, const struct net_pkt *pkt)
+static void no_listener(struct lcore *l, struct port *p, const uint8_t *frame, uint32_t len,
+	const struct net_pkt *pkt)
 {
+	struct tx_ctx tc = {l, p};
+	struct net_out out;
+
+	if (p->owner != l)
+		return; /* the answer's rate limit is the owner's; an error message is no duty */
+	tx_net_out(&tc, &out);
+	net_port_unreachable(p->net, frame, len, pkt, &out, l->now_us);
+}
+
+/* All frames of a reassembled datagram were accepted, and are not any more. */
+static void unaccept_all(struct lcore *l, uint8_t port, unsigned frames, enum wire_reason reason)
+{
+	for (unsigned i = 0; i < frames; i++)
+		wire_unaccept(l, port, reason);
+}
+
+/*
+ * A datagram or segment that came whole out of reassembly: it lies in the port's buffer. A datagram
+ * is taken here, whoever owns its source (docs/decisions.md).
+ */
+static void take_reassembled(struct lcore *l, struct port *p, const struct net_control_result *res)
+{
+	const struct net_pkt *pkt = &res->pkt;
 	struct rte_mbuf *m;
 
 	if (pkt->verdict == NET_UDP) {
-		if (dp_listens(l->dp, pkt->flow.dst_port))
+		if (dp_listens(l->dp, pkt->flow.dst_port)) {
 			take_udp(l, &pkt->flow, pkt->payload, pkt->payload_len);
-		else
-			wire_unaccept(l, p->index, WIRE_no_listener);
+			return;
+		}
+		unaccept_all(l, p->index, res->frames, WIRE_no_listener);
+		no_listener(l, p, res->frame, res->frame_len, pkt);
 		return;
 	}
-	m = pkt->payload_len <= UINT16_MAX ? tx_alloc(l, pkt->payload_len) : NULL;
+	if (pkt->payload_len + RTE_PKTMBUF_HEADROOM > rte_pktmbuf_data_room_size(l->pool)) {
+		/* Larger than any segment that our MSS permits. */
+		unaccept_all(l, p->index, res->frames, WIRE_unsupported);
+		return;
+	}
+	m = tx_alloc(l, pkt->payload_len);
 	if (!m) {
-		wire_unaccept(l, p->index, WIRE_no_mbuf);
+		unaccept_all(l, p->index, res->frames, WIRE_no_mbuf);
 		return;
 	}
 	memcpy(rte_pktmbuf_mtod(m, void *), pkt->payload, pkt->payload_len);
@@ -258,23 +290,10 @@ static void control_frame(
 	if (!res.accepted)
 		wire_unaccept(l, p->index, res.reason);
 	else if (res.datagram)
-		take_reassembled(l, p, &res.pkt);
+		take_reassembled(l, p, &res);
 	else if (res.icmp.valid)
 		give_icmp(l, p, &res.icmp);
 	move_frag_counts(l, p);
-}
-
-static void no_listener(struct lcore *l, struct port *p, const uint8_t *frame, uint32_t len,
-	const struct net_pkt *pkt)
-{
-	struct tx_ctx tc = {l, p};
-	struct net_out out;
-
-	wire_reject(l, p->index, WIRE_no_listener);
-	if (p->owner != l)
-		return; /* the answer's rate limit is the owner's; an error message is no duty */
-	tx_net_out(&tc, &out);
-	net_port_unreachable(p->net, frame, len, pkt, &out, l->now_us);
 }
 
 static void take_frame(struct lcore *l, struct port *p, struct rte_mbuf *m)
@@ -300,6 +319,7 @@ static void take_frame(struct lcore *l, struct port *p, struct rte_mbuf *m)
 	switch (pkt.verdict) {
 	case NET_UDP:
 		if (!dp_listens(l->dp, pkt.flow.dst_port)) {
+			wire_reject(l, p->index, WIRE_no_listener);
 			no_listener(l, p, frame, len, &pkt);
 			break;
 		}

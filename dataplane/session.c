@@ -27,6 +27,17 @@ void session_init(struct session *s, struct lcore *l, struct tcp_conn *conn, uin
 	s->active_us = l->now_us;
 }
 
+bool session_permitted(const struct session *s, const struct lcore *l, enum refusal_reason *why)
+{
+	const struct dp_policy *pol = l->policy;
+
+	*why = REFUSAL_address_not_allowed;
+	if (!prefixes_have(pol->allow, pol->allow_count, &s->src.addr))
+		return false;
+	*why = REFUSAL_cleartext_forbidden;
+	return s->kind == STREAM_UNDECIDED || (pol->cleartext & DP_CLEAR_TCP_SYSLOG);
+}
+
 const char *session_kind_name(const struct session *s)
 {
 	switch ((enum stream_kind)s->kind) {
@@ -126,9 +137,16 @@ static void take_log(struct session *s, struct lcore *l, const struct framing_sp
 {
 	struct intake_source src = s->src;
 
+	uint8_t flags = f->flags;
+
+	/* Without its end from a peer that had not finished: what is here is not known to be all.
+	 */
+	if (s->cut_off && !(flags & (LOG_FLAG_LF | LOG_FLAG_CRLF | LOG_FLAG_NUL | LOG_FLAG_CUT |
+					    LOG_FLAG_COUNTED)))
+		flags |= LOG_FLAG_PARTIAL;
 	if (relay)
 		src.device = relayed_device(s, l, v, f);
-	intake_append(&l->in, &src, v, f->skip, f->len, f->flags, NULL, 0);
+	intake_append(&l->in, &src, v, f->skip, f->len, flags, NULL, 0);
 	s->logs++;
 	s->bytes += f->len;
 	s->last_log_ns = l->now_ns;
@@ -153,8 +171,11 @@ enum session_result session_read(struct session *s, struct lcore *l, struct tcp_
 
 		if (rc < 0)
 			return SESSION_ABORT;
-		if (rc == 0)
+		if (rc == 0) {
+			if (n > 0 && s->partial_us == 0)
+				s->partial_us = l->now_us;
 			return s->peer_closed ? SESSION_DONE : SESSION_WAIT;
+		}
 	}
 	/* Only when the last unread byte is in sight may the end of the stream be believed. */
 	eof = s->peer_closed && n < SESSION_SPANS;
@@ -217,5 +238,9 @@ enum session_result session_read(struct session *s, struct lcore *l, struct tcp_
 out:
 	if (consumed)
 		tcp_consume(s->conn, consumed, l->now_us);
+	if (tcp_unread(s->conn) == 0)
+		s->partial_us = 0;
+	else if (consumed || s->partial_us == 0)
+		s->partial_us = l->now_us;
 	return result;
 }

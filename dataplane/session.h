@@ -20,12 +20,14 @@ struct session {
 	struct framer framer;
 	uint8_t kind; /* enum stream_kind */
 	bool queued, peer_closed, closing;
+	bool cut_off;	  /* it ended without a FIN: an unfinished log is part of one */
 	bool closed;	  /* the stack has let go of it: this is the last read */
 	uint32_t quantum; /* deficit round robin: bytes left of this turn */
 	uint32_t slot;
 	struct intake_source src;
 	uint64_t id, logs, bytes, opened_ns, last_log_ns;
-	uint64_t active_us; /* when bytes came last */
+	uint64_t partial_us; /* since when the log that is being received is unfinished; 0: none */
+	uint64_t active_us;  /* when bytes came last */
 };
 
 /* A new connection. */
@@ -41,6 +43,9 @@ enum session_result {
 
 /* Reads what it may. `spans` is the worker's scratch of SESSION_SPANS. */
 enum session_result session_read(struct session *s, struct lcore *l, struct tcp_span *spans);
+
+/* May it go on under the policy of this round? Else the reason. */
+bool session_permitted(const struct session *s, const struct lcore *l, enum refusal_reason *why);
 
 /* "detecting", "lines", "counted". Static. */
 const char *session_kind_name(const struct session *s);

@@ -13,6 +13,8 @@
 #define SESSIONS_A_ROUND 256u
 #define SWEEP_SLOTS	 256u
 #define SWEEP_US	 10000u
+#define EVICT_US	 10000u
+#define CHECK_SLOTS	 1024u
 #define TIMERS_A_ROUND	 256u
 #define IPPROTO_TCP_NO	 6u
 #define L4_HEADER_MAX	 60u
@@ -28,7 +30,10 @@ struct worker {
 	bool no_room;	       /* the last read of this round found no block */
 	uint64_t next_id;
 	uint32_t swept; /* next slot that is looked at for idleness */
-	uint64_t swept_us;
+	uint64_t swept_us, evicted_us;
+	uint64_t rcv_total;	/* bound of TCP's receive buffers, by true size */
+	uint64_t policy_number; /* all sessions before `checked` were held against this one */
+	uint32_t checked;
 	struct tcp_span spans[SESSION_SPANS];
 };
 
@@ -212,6 +217,7 @@ static void ended(struct worker *w, struct session *s)
 {
 	/* What the peer had sent before the end is still a log. */
 	s->closed = true;
+	s->cut_off = !s->peer_closed;
 	s->peer_closed = true;
 	while (!s->closing && session_read(s, w->l, w->spans) == SESSION_AGAIN)
 		;
@@ -328,6 +334,7 @@ struct worker *worker_new(struct lcore *l)
 	cfg.max_half_open = d->cfg.limits.half_open;
 	/* Two thirds of what rx does not need for itself, shared by the workers. */
 	cfg.rcv_buf_total = mbufs * 2 / 3 * d->pool->elt_size / d->workers_count;
+	w->rcv_total = cfg.rcv_buf_total;
 	cfg.key = (struct siphash_key){rte_rand(), rte_rand()};
 	w->tcp = tcp_stack_new(&cfg, &ops, w);
 	w->sessions = calloc(w->slots, sizeof(*w->sessions));
@@ -389,22 +396,91 @@ void worker_icmp(struct worker *w, const struct pkt_meta *meta)
 	tcp_icmp(w->tcp, &meta->flow, meta->quoted_seq, meta->quoted_mtu, w->l->now_us);
 }
 
-/* Ends sessions that have been silent for too long, some slots at a time. */
+static void refuse(struct worker *w, struct session *s, enum refusal_reason why)
+{
+	w->l->refusals[why]++;
+	tcp_abort(s->conn, w->l->now_us);
+}
+
+/*
+ * Ends sessions that have been silent for too long, and those that have held an unfinished log for
+ * too long (a slow loris); some slots at a time.
+ */
 static void sweep(struct worker *w)
 {
 	struct lcore *l = w->l;
-	uint64_t limit = l->policy->idle_timeout_us;
+	const struct dp_policy *pol = l->policy;
 
 	w->swept_us = l->now_us;
 	for (uint32_t i = 0; i < SWEEP_SLOTS && w->count > 0; i++) {
 		struct session *s = &w->sessions[w->swept];
 
 		w->swept = w->swept + 1 < w->slots ? w->swept + 1 : 0;
-		if (!s->conn || s->queued || l->now_us - s->active_us < limit)
+		if (!s->conn || s->queued)
 			continue;
-		l->refusals[REFUSAL_idle_timeout]++;
-		tcp_abort(s->conn, l->now_us);
+		if ((pol->idle_timeout_us && l->now_us - s->active_us >= pol->idle_timeout_us) ||
+			(s->partial_us && pol->unfinished_timeout_us &&
+				l->now_us - s->partial_us >= pol->unfinished_timeout_us))
+			refuse(w, s, REFUSAL_idle_timeout);
 	}
+}
+
+/*
+ * Receive memory is nearly used up, and nobody has a whole log in it: it is held by unfinished logs
+ * and by data out of order. Whoever holds most of it goes, so that the others' windows open again.
+ */
+static void evict(struct worker *w)
+{
+	struct session *most = NULL;
+	uint32_t held = 0;
+
+	w->evicted_us = w->l->now_us;
+	for (uint32_t i = 0; i < w->slots; i++) {
+		struct session *s = &w->sessions[i];
+		struct tcp_info info;
+
+		if (!s->conn)
+			continue;
+		tcp_info(s->conn, &info);
+		if (info.rcv_held > held) {
+			held = info.rcv_held;
+			most = s;
+		}
+	}
+	if (most)
+		refuse(w, most, REFUSAL_session_limit);
+}
+
+/* A new policy: established sessions that it forbids end. false: all have been looked at. */
+static bool check_policy(struct worker *w)
+{
+	struct lcore *l = w->l;
+
+	if (w->policy_number != l->policy->number) {
+		w->policy_number = l->policy->number;
+		w->checked = 0;
+	}
+	if (w->checked == w->slots)
+		return false;
+	for (uint32_t i = 0; i < CHECK_SLOTS && w->checked < w->slots; i++) {
+		struct session *s = &w->sessions[w->checked++];
+		enum refusal_reason why;
+
+		if (s->conn && !session_permitted(s, l, &why))
+			refuse(w, s, why);
+	}
+	return true;
+}
+
+static void housekeeping(struct worker *w)
+{
+	uint64_t now = w->l->now_us;
+
+	if (now - w->swept_us >= SWEEP_US)
+		sweep(w);
+	if (!w->ready && now - w->evicted_us >= EVICT_US &&
+		tcp_counters(w->tcp)->rcv_bytes_held >= w->rcv_total / 4 * 3)
+		evict(w);
 }
 
 bool worker_round(struct worker *w)
@@ -416,8 +492,8 @@ bool worker_round(struct worker *w)
 		any |= tcp_expire(w->tcp, now, TIMERS_A_ROUND) > 0;
 	if (w->ready)
 		any |= serve_ready(w, SESSIONS_A_ROUND);
-	if (now - w->swept_us >= SWEEP_US && w->l->policy->idle_timeout_us > 0)
-		sweep(w);
+	any |= check_policy(w);
+	housekeeping(w);
 	tcp_flush(w->tcp, now);
 	return any;
 }

@@ -260,6 +260,9 @@ static const struct config_key limits_keys[] = {
 	{"idle-timeout", &config_duration, CFG(limits.idle_timeout), .fallback = "1d",
 		.flags = KEY_LIVE, .min = S, .max = 365 * DAY, .step = S, .word = "none",
 		.word_value = CONFIG_NEVER},
+	{"unfinished-timeout", &config_duration, CFG(limits.unfinished_timeout), .fallback = "60s",
+		.flags = KEY_LIVE, .min = S, .max = 365 * DAY, .step = S, .word = "none",
+		.word_value = CONFIG_NEVER},
 	{0},
 };
 

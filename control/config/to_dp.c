@@ -57,6 +57,7 @@ void config_to_policy(const struct config *cfg, struct dp_policy *policy)
 	policy->message_size = (uint32_t)cfg->limits.message_size;
 	policy->sessions = cfg->limits.sessions;
 	policy->idle_timeout_us = cfg->limits.idle_timeout;
+	policy->unfinished_timeout_us = cfg->limits.unfinished_timeout;
 }
 
 static void to_journal(const struct config *cfg, struct journal_config *j)

@@ -80,19 +80,42 @@ static struct device *device_make(
 	return d;
 }
 
+/* Where the address's entry is, or would be: its slot is returned, *found its index or
+ * DEVICE_OTHER. */
+static uint32_t find_addr(
+	const struct device_table *t, const struct ip_addr *addr, uint64_t hash, uint32_t *found)
+{
+	uint32_t slot = (uint32_t)hash & t->slot_mask;
+
+	*found = DEVICE_OTHER;
+	for (; t->slots[slot]; slot = (slot + 1) & t->slot_mask) {
+		uint32_t i = t->slots[slot] - 1;
+		const struct device *d = &t->devices[i];
+
+		if (d->hash == hash && d->by_addr && ip_addr_equal(&d->addr, addr)) {
+			*found = i;
+			break;
+		}
+	}
+	return slot;
+}
+
+uint32_t device_known_by_addr(struct device_table *t, const struct ip_addr *addr)
+{
+	uint32_t found;
+
+	find_addr(t, addr, siphash13(&t->key, addr, sizeof(*addr)), &found);
+	return found;
+}
+
 static uint32_t by_addr_slow(struct device_table *t, const struct ip_addr *addr, uint64_t now_ns)
 {
 	uint64_t hash = siphash13(&t->key, addr, sizeof(*addr));
-	uint32_t slot = (uint32_t)hash & t->slot_mask;
+	uint32_t found, slot = find_addr(t, addr, hash, &found);
 	struct device *d;
 
-	for (; t->slots[slot]; slot = (slot + 1) & t->slot_mask) {
-		uint32_t i = t->slots[slot] - 1;
-
-		d = &t->devices[i];
-		if (d->hash == hash && d->by_addr && ip_addr_equal(&d->addr, addr))
-			return i;
-	}
+	if (found != DEVICE_OTHER)
+		return found;
 	d = device_make(t, slot, hash, now_ns);
 	if (!d)
 		return DEVICE_OTHER;

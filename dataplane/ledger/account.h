@@ -53,8 +53,8 @@ struct device {
 	uint64_t duplicate;
 	uint64_t late;
 
-	uint32_t window; /* scarcity (intake.h): the window in which window_logs were counted */
-	uint32_t window_logs;
+	uint32_t window; /* scarcity (intake.h): the window in which window_bytes were counted */
+	uint32_t window_bytes;
 	uint64_t conflict, client_dropped;
 	uint64_t dropped[DROP_REASON_COUNT];
 	struct account_deltas deltas;
@@ -76,6 +76,9 @@ void device_table_free(struct device_table *t);
  * DEVICE_NAME_MAX bytes; a longer one is cut). Made when new; DEVICE_OTHER when the table is full.
  */
 uint32_t device_by_addr(struct device_table *t, const struct ip_addr *addr, uint64_t now_ns);
+/* The same for a device that is known already, else DEVICE_OTHER: for what is not worth an entry.
+ */
+uint32_t device_known_by_addr(struct device_table *t, const struct ip_addr *addr);
 uint32_t device_by_name(struct device_table *t, const char *name, size_t len, uint64_t now_ns);
 
 uint32_t device_count(const struct device_table *t);

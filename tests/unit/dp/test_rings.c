@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "dataplane/framing/framing.h"
 #include "dataplane/journal/reader.h"
 #include "dataplane/ledger/account.h"
 #include "tests/unit/dp/rig.h"
@@ -169,6 +170,53 @@ static void a_silent_session_is_ended(void **state)
 	assert_int_equal(after[REFUSAL_idle_timeout], before[REFUSAL_idle_timeout] + 1);
 }
 
+static void a_session_that_a_new_policy_forbids_ends(void **state)
+{
+	uint64_t before[REFUSAL_REASON_COUNT], after[REFUSAL_REASON_COUNT];
+	struct dp_config cfg;
+	struct rig_tcp c;
+
+	(void)state;
+	dp_refusals(rig.dp, before);
+	rig_tcp_open(&rig, &c, 27, 4007, 514);
+	assert_true(rig_tcp_send(&rig, &c, "<13>while it may\n", 17));
+	sent += 1;
+	rig_wait_stored(&rig, sent);
+	dp_config_defaults(&cfg);
+	cfg.policy.allow_count = 1;
+	ip_addr_parse(&cfg.policy.allow[0].addr, "192.0.2.10");
+	cfg.policy.allow[0].len = 128;
+	dp_policy_publish(rig.dp, &cfg.policy);
+	while (!c.reset)
+		rig_pump(&rig);
+	rig_tcp_end(&rig, &c);
+	dp_config_defaults(&cfg);
+	dp_policy_publish(rig.dp, &cfg.policy);
+	dp_refusals(rig.dp, after);
+	assert_int_equal(
+		after[REFUSAL_address_not_allowed], before[REFUSAL_address_not_allowed] + 1);
+}
+
+static void a_log_that_does_not_end_ends_its_session_and_is_kept_as_a_part(void **state)
+{
+	struct dp_config cfg;
+	struct rig_tcp c;
+
+	(void)state;
+	rig_tcp_open(&rig, &c, 28, 4008, 514);
+	assert_true(rig_tcp_send(&rig, &c, "<13>half a l", 12));
+	dp_config_defaults(&cfg);
+	cfg.policy.unfinished_timeout_us = 1;
+	dp_policy_publish(rig.dp, &cfg.policy);
+	while (!c.reset)
+		rig_pump(&rig);
+	rig_tcp_end(&rig, &c);
+	dp_config_defaults(&cfg);
+	dp_policy_publish(rig.dp, &cfg.policy);
+	sent += 1;
+	rig_wait_stored(&rig, sent);
+}
+
 struct found {
 	uint64_t id;
 	bool seen;
@@ -284,7 +332,7 @@ static void all_is_read_back_byte_for_byte_after_the_stop(void **state)
 	struct journal_reader *reader;
 	unsigned next_line = 0, next_counted = 0;
 	struct journal_log log;
-	uint64_t logs = 0;
+	uint64_t logs = 0, parts = 0;
 	char want[2048];
 	int rc;
 
@@ -302,8 +350,11 @@ static void all_is_read_back_byte_for_byte_after_the_stop(void **state)
 			who = "L";
 		else if (memmem(log.log, log.len, "\"FGTC\"", 6))
 			who = "C";
-		if (!who)
+		if (!who) {
+			if (log.len == 12 && memcmp(log.log, "<13>half a l", 12) == 0)
+				parts += (log.flags & LOG_FLAG_PARTIAL) != 0;
 			continue;
+		}
 		n = number_of(&log);
 		assert_int_equal(log.len, line(want, sizeof(want), who, n));
 		assert_memory_equal(log.log, want, log.len);
@@ -317,6 +368,7 @@ static void all_is_read_back_byte_for_byte_after_the_stop(void **state)
 	assert_int_equal(rc, 0);
 	assert_int_equal(logs, sent);
 	assert_int_equal(next_line, TCP_LOGS / 2);
+	assert_int_equal(parts, 1);
 	journal_reader_close(reader);
 }
 
@@ -329,6 +381,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(tls_and_oftp_are_refused_and_counted),
 		cmocka_unit_test(a_broken_count_closes_with_a_counter),
 		cmocka_unit_test(a_silent_session_is_ended),
+		cmocka_unit_test(a_session_that_a_new_policy_forbids_ends),
+		cmocka_unit_test(a_log_that_does_not_end_ends_its_session_and_is_kept_as_a_part),
 		cmocka_unit_test(a_session_is_listed_and_killed),
 		cmocka_unit_test(a_new_policy_takes_effect),
 		cmocka_unit_test(trusted_relays_speak_for_devices_and_long_logs_are_cut),
