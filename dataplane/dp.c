@@ -320,6 +320,7 @@ void dp_stop(struct dp *d)
 		intake_fini(&l->in);
 		waker_destroy(&l->waker);
 		free(l->scratch);
+		free(d->last_counts[i]);
 	}
 	intake_fini(&d->own);
 	waker_destroy(&d->own_waker);

@@ -63,6 +63,7 @@ static inline struct pkt_meta *pkt_meta(struct rte_mbuf *m)
 }
 
 struct lcore;
+struct lcore_counts;
 struct worker;
 
 struct port {
@@ -158,6 +159,7 @@ struct dp {
 	struct waker own_waker;
 	uint32_t own_device;
 	uint64_t started_ns;
+	struct lcore_counts *last_counts[DP_MAX_LCORES]; /* dp_info.c */
 	uint16_t listen[DP_MAX_LISTEN];
 	unsigned listen_count;
 };
