@@ -68,6 +68,8 @@ static void account_fn(struct lcore *l, void *arg)
 
 static bool list_add(struct account_list *list, const struct dp_account *v, unsigned n)
 {
+	if (n == 0)
+		return true;
 	if (list->count + n > list->room) {
 		size_t room = (list->count + n) * 2;
 		struct dp_account *more = realloc(list->v, room * sizeof(*more));

@@ -160,6 +160,23 @@ static void make_lcores(struct dp *d)
 		add_lcore(d, cfg->cores.workers[i], false, true);
 }
 
+/* "0@0,1@1,2@0": control first, then rx, then workers, each on its CPU. */
+static void lcore_list(const struct dp_config *cfg, char *text, size_t size)
+{
+	unsigned n = one_for_all(cfg) ? 1 : cfg->cores.rx_count + cfg->cores.workers_count;
+	uint16_t first;
+	int at;
+
+	usable_cpus(&first, 1);
+	at = snprintf(text, size, "0@%d", first);
+	for (unsigned i = 0; i < n; i++) {
+		int cpu = i < cfg->cores.rx_count ? cfg->cores.rx[i]
+						  : cfg->cores.workers[i - cfg->cores.rx_count];
+
+		at += snprintf(text + at, size - (size_t)at, ",%u@%d", i + 1, cpu);
+	}
+}
+
 int eal_start(struct dp *d, char *notes, size_t notes_size, struct dp_error *err)
 {
 	const struct dp_config *cfg = &d->cfg;
@@ -167,11 +184,10 @@ int eal_start(struct dp *d, char *notes, size_t notes_size, struct dp_error *err
 	bool huge = cfg->eal.huge == DP_HUGE_ON, any_pci = false;
 	char lcores[16 * (DP_MAX_LCORES + 1)];
 	unsigned wanted = one_for_all(cfg) ? 1 : cfg->cores.rx_count + cfg->cores.workers_count;
-	uint16_t cpus[DP_MAX_LCORES];
 	int at, rc;
 
 	if (wanted + 1 > DP_MAX_LCORES) {
-		snprintf(err->text, sizeof(err->text), "cores: %u lcores, at most %u", wanted,
+		snprintf(err->text, sizeof(err->text), "cores: %u lcores, at most %d", wanted,
 			DP_MAX_LCORES - 1);
 		return -1;
 	}
@@ -189,17 +205,7 @@ int eal_start(struct dp *d, char *notes, size_t notes_size, struct dp_error *err
 		return -1;
 	}
 
-	usable_cpus(cpus, 1);
-	at = snprintf(lcores, sizeof(lcores), "0@%u", cpus[0]);
-	if (one_for_all(cfg)) {
-		at += snprintf(lcores + at, sizeof(lcores) - (size_t)at, ",1@%u", cfg->cores.rx[0]);
-	} else {
-		for (unsigned i = 0; i < wanted; i++)
-			at += snprintf(lcores + at, sizeof(lcores) - (size_t)at, ",%u@%u", i + 1,
-				i < cfg->cores.rx_count
-					? cfg->cores.rx[i]
-					: cfg->cores.workers[i - cfg->cores.rx_count]);
-	}
+	lcore_list(cfg, lcores, sizeof(lcores));
 	arg_add(a, "sluiced");
 	arg_add(a, "--lcores=%s", lcores);
 	arg_add(a, "--main-lcore=0");

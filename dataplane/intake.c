@@ -61,8 +61,9 @@ static void tell_device(struct intake *in, struct block *b, uint32_t index)
 	};
 	uint16_t at = device_in_block(b, d, index);
 
-	for (uint16_t i = 0; i < DROP_REASON_COUNT; i++)
-		if (d->deltas.dropped[i] && block_delta_add(b, at, i, d->deltas.dropped[i]))
+	for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
+		if (d->deltas.dropped[i] &&
+			block_delta_add(b, at, (uint16_t)i, d->deltas.dropped[i]))
 			d->deltas.dropped[i] = 0;
 	for (unsigned i = 0; i < sizeof(rest) / sizeof(rest[0]); i++)
 		if (*rest[i].n && block_delta_add(b, at, rest[i].counter, *rest[i].n))
@@ -190,6 +191,20 @@ static void copy_spans(uint8_t *to, const struct framing_span *v, uint32_t skip,
 	}
 }
 
+/* An item names one vdom for all its logs: it is the newest entry then. */
+static uint16_t vdom_in_block(struct block *b, const char *vdom, uint32_t len)
+{
+	if (len > DEVICE_NAME_MAX)
+		len = DEVICE_NAME_MAX;
+	if (b->vdom_count > 0) {
+		const struct block_vdom *last = &b->vdoms[b->vdom_count - 1];
+
+		if (last->name_len == len && memcmp(b->names + last->name_off, vdom, len) == 0)
+			return (uint16_t)(b->vdom_count - 1);
+	}
+	return block_vdom_add(b, vdom, (uint16_t)len);
+}
+
 void intake_append(struct intake *in, const struct intake_source *src, const struct framing_span *v,
 	uint32_t skip, uint32_t len, uint8_t flags, const char *vdom, uint32_t vdom_len)
 {
@@ -215,17 +230,8 @@ void intake_append(struct intake *in, const struct intake_source *src, const str
 		}
 		row.source = d->source_index;
 	}
-	if (vdom) {
-		/* An item names one vdom for all its logs: it is the newest entry then. */
-		const struct block_vdom *last = b->vdom_count ? &b->vdoms[b->vdom_count - 1] : NULL;
-
-		if (vdom_len > DEVICE_NAME_MAX)
-			vdom_len = DEVICE_NAME_MAX;
-		row.vdom = last && last->name_len == vdom_len &&
-					   memcmp(b->names + last->name_off, vdom, vdom_len) == 0
-				   ? (uint16_t)(b->vdom_count - 1)
-				   : block_vdom_add(b, vdom, (uint16_t)vdom_len);
-	}
+	if (vdom)
+		row.vdom = vdom_in_block(b, vdom, vdom_len);
 	if (b->row_count == 0)
 		b->first_us = in->now_us;
 	if (src->acked)

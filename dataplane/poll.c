@@ -275,7 +275,7 @@ int lcore_main(void *arg)
 	rte_rcu_qsbr_thread_register(d->qsbr, l->index);
 	rte_rcu_qsbr_thread_online(d->qsbr, l->index);
 	atomic_store_explicit(&l->started_ns, last, memory_order_relaxed);
-	while ((phase = atomic_load_explicit(&d->phase, memory_order_acquire)) != DP_EXIT) {
+	for (; phase != DP_EXIT; phase = atomic_load_explicit(&d->phase, memory_order_acquire)) {
 		uint64_t now;
 		bool any;
 

@@ -30,6 +30,7 @@ static uint64_t next(void)
 /* A frame that comes far: right MACs and addresses, then one of everything, then mutations. */
 static uint32_t make_frame(uint8_t *f, const uint8_t mac[6])
 {
+	static const uint8_t client_net[3] = {192, 0, 2}, server[4] = {192, 0, 2, 2};
 	static const uint8_t protos[] = {1, 6, 17, 17, 6, 2, 58, 44, 0, 255};
 	static const uint16_t types[] = {
 		0x0800, 0x0800, 0x0800, 0x86dd, 0x86dd, 0x0806, 0x8100, 0x1234};
@@ -52,8 +53,8 @@ static uint32_t make_frame(uint8_t *f, const uint8_t mac[6])
 		store_be16(f + 20, next() % 4 ? 0x4000 : (uint16_t)next());
 		f[22] = 64;
 		f[23] = protos[next() % sizeof(protos)];
-		memcpy(f + 26, "\300\0\2", 3);
-		memcpy(f + 30, "\300\0\2\2", 4);
+		memcpy(f + 26, client_net, sizeof(client_net));
+		memcpy(f + 30, server, sizeof(server));
 		store_be16(f + 24, 0);
 		if (next() % 8) {
 			uint32_t sum = 0;

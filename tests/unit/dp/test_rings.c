@@ -82,8 +82,10 @@ static void lines_and_counted_frames_over_tcp(void **state)
 	rig_tcp_open(&rig, &lines, 20, 4000, 514);
 	rig_tcp_open(&rig, &counted, 21, 4001, 514);
 	for (unsigned i = 0; i < TCP_LOGS / 2; i++) {
-		int n = line(log, sizeof(log), "L", i);
-		int k = snprintf(framed, sizeof(framed), "%s\n", log);
+		int n, k;
+
+		line(log, sizeof(log), "L", i);
+		k = snprintf(framed, sizeof(framed), "%s\n", log);
 
 		assert_true(rig_tcp_send(&rig, &lines, framed, (uint32_t)k));
 		n = line(log, sizeof(log), "C", i);
