@@ -230,3 +230,25 @@ def top(appliance):
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+@case()
+def telemetry(appliance):
+    """DPDK's telemetry socket knows the port, and sluiced's own numbers"""
+    send(appliance, [b"<13>%d" % n for n in range(50)])
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        s.settimeout(10)
+        s.connect(f"/var/run/dpdk/{appliance.dir.name}/dpdk_telemetry.v2")
+        json.loads(s.recv(65536))  # who is there
+
+        def ask(command):
+            s.send(command.encode())
+            return json.loads(s.recv(1 << 20))[command.split(",")[0]]
+
+        equal("ports", ask("/ethdev/list"), [0])
+        stats = ask("/ethdev/stats,0")
+        expect(stats["ipackets"] >= 50, f"stats of the port: {stats}")
+        own = [c for c in ask("/") if c.startswith("/sluice/")]
+        expect(own, "no command of sluiced's own")
+        for command in own:
+            expect(ask(command) is not None, f"{command} says nothing")
