@@ -18,14 +18,14 @@ const char *delta_slug(uint16_t counter)
 
 uint16_t delta_from_slug(const char *slug, size_t len)
 {
-	for (uint16_t c = 0; c <= DELTA_CONFLICT; c++) {
+	for (unsigned c = 0; c <= DELTA_CONFLICT; c++) {
 		const char *s;
 
 		if (c == DROP_REASON_COUNT)
 			c = DELTA_DUPLICATE;
-		s = delta_slug(c);
+		s = delta_slug((uint16_t)c);
 		if (strlen(s) == len && memcmp(s, slug, len) == 0)
-			return c;
+			return (uint16_t)c;
 	}
 	return DELTA_UNKNOWN;
 }

@@ -51,7 +51,6 @@ static void resume_done(struct journal *j, int result)
 
 static void hold(struct journal *j, int sys, uint64_t now_us)
 {
-	j->hold_error = sys;
 	j->gave_up = atomic_load(&j->stopping);
 	j->hold_until_us = now_us + (sys ? NO_SPACE_WAIT_US : SPACE_CHECK_US);
 	set_state(j, JOURNAL_HOLD_DISK_FULL);

@@ -51,21 +51,25 @@ struct journal_port {
 	/* the lcore's */
 	_Alignas(CACHE_LINE) struct journal *j;
 	struct block **free_stack;
-	unsigned free_count, keep;
-	unsigned outstanding; /* submitted, not completed */
-	unsigned index;
 	struct waker *waker;
 	struct rte_ring *to_journal, *done, *granted;
 	_Atomic uint64_t no_block;
+	unsigned free_count, keep;
+	unsigned outstanding; /* submitted, not completed */
+	unsigned index;
 	_Atomic uint32_t free_shown; /* free_count for journal_status() */
 	_Atomic uint32_t handed;     /* blocks put into to_journal so far */
 	_Atomic uint32_t got;	     /* blocks taken from granted so far */
+	uint8_t pad[2 * CACHE_LINE - 84];
 	/* the committer's */
-	_Alignas(CACHE_LINE) _Atomic uint32_t want; /* set by the lcore, cleared by the committer */
-	_Atomic uint32_t given;			    /* blocks put into granted so far */
-	uint32_t taken;				    /* blocks taken from to_journal so far */
-	bool wake;
+	_Atomic uint32_t want;	/* set by the lcore, cleared by the committer */
+	_Atomic uint32_t given; /* blocks put into granted so far */
+	uint32_t taken;		/* blocks taken from to_journal so far */
+	uint32_t wake;
+	uint8_t pad2[CACHE_LINE - 16];
 };
+_Static_assert(offsetof(struct journal_port, want) == 2 * CACHE_LINE, "a line of its own");
+_Static_assert(sizeof(struct journal_port) == 3 * CACHE_LINE, "ports do not share lines");
 
 /* A compressor's memory; the committer has one too. */
 struct presser {
@@ -107,12 +111,26 @@ struct commit {
 #define COMMIT_BUCKETS 256
 
 struct journal {
-	struct journal_config cfg; /* .fs is set; live parts under `mutex` */
-	const struct journal_fs *fs;
-	uint64_t id[2];
-	int lock_fd;
-	unsigned port_count;
+	/* what lcores look at */
+	_Alignas(CACHE_LINE) _Atomic uint64_t interval_us, interval_unacked_us;
 	struct journal_port *ports;
+	const struct journal_fs *fs;
+	_Atomic int state; /* enum journal_state */
+	_Atomic int level; /* zstd, at intake */
+	_Atomic bool busy; /* a commit is under way or blocks wait for one */
+	_Atomic bool stopping;
+	_Atomic bool poke; /* something to see to that no ring holds */
+	_Atomic bool config_new;
+	bool threads_run;
+	bool poisoned;	   /* memory was out in the fold: only a restart helps */
+	bool gave_up;	   /* no space even at the end */
+	bool resume_asked; /* under `mutex` */
+	unsigned port_count;
+	int lock_fd;
+
+	struct journal_config cfg;	/* the committer's, but for what never changes */
+	struct journal_config next_cfg; /* under `mutex` */
+	uint64_t id[2];
 
 	/* the pool */
 	struct block **blocks; /* all of them */
@@ -130,13 +148,9 @@ struct journal {
 	struct commit commit;
 	struct journal_io *io;
 	const char *io_what;
-	unsigned failures; /* since the last commit that succeeded */
-	bool poisoned;	   /* memory was out in the fold: only a restart helps */
 	uint64_t hold_until_us;
 	uint64_t space_checked_us, space_checked_at;
 	uint64_t available;
-	int hold_error; /* 0: under min-free */
-	bool gave_up;	/* no space even at the end */
 	struct presser presser;
 	struct segment_writer w;
 	uint64_t retention_us;	 /* when it is looked at next */
@@ -144,20 +158,11 @@ struct journal {
 	uint64_t paced_until_us, paced_next_us;
 
 	pthread_t thread;
-	bool threads_run;
 	struct waker waker;
 	struct press_pool press;
-
-	_Atomic bool stopping;
-	_Atomic bool poke; /* something to see to that no ring holds */
-	_Atomic bool config_new;
-	struct journal_config next_cfg; /* under `mutex` */
-	_Atomic int state;		/* enum journal_state */
-	_Atomic uint64_t interval_us, interval_unacked_us;
-	_Atomic int level; /* zstd, at intake */
-	_Atomic bool busy; /* a commit is under way or blocks wait for one */
-	_Atomic uint64_t durable_block, durable_logs;
+	unsigned failures; /* since the last commit that succeeded */
 	_Atomic int watch_fd;
+	_Atomic uint64_t durable_block, durable_logs;
 
 	/* under `mutex`: read by any thread */
 	pthread_mutex_t mutex;
@@ -165,8 +170,6 @@ struct journal {
 	struct fold *fold;
 	struct seg *segs;
 	unsigned seg_count, seg_cap;
-	bool resume_asked;
-	int resume_result;
 	char last_error[256];
 
 	_Atomic uint64_t blocks_compressed, blocks_raw, commits, fsyncs, raw_bytes, disk_bytes;
@@ -174,6 +177,8 @@ struct journal {
 	_Atomic uint64_t total_bytes;
 	_Atomic uint64_t compressor_cpu_ns; /* of threads that have ended */
 	_Atomic uint64_t commit_us[COMMIT_BUCKETS];
+	int resume_result; /* under `mutex` */
+	uint32_t reserved;
 };
 
 static inline void count(_Atomic uint64_t *c, uint64_t n)

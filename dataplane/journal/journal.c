@@ -158,9 +158,10 @@ int journal_open(const struct journal_config *cfg, unsigned ports, struct journa
 
 	if (rc != JOURNAL_OK)
 		return rc;
-	j = calloc(1, sizeof(*j));
+	j = aligned_alloc(CACHE_LINE, sizeof(*j));
 	if (!j)
 		return journal_fault_set(fault, JOURNAL_E_NO_MEMORY, ENOMEM, "no memory");
+	memset(j, 0, sizeof(*j));
 	j->cfg = *cfg;
 	j->fs = cfg->fs ? cfg->fs : &journal_fs_real;
 	j->port_count = ports;

@@ -46,7 +46,7 @@ static int port_init(struct journal *j, struct journal_port *p, unsigned index)
 	p->keep = n / (2 * j->port_count);
 	if (p->keep > 16)
 		p->keep = 16;
-	p->free_stack = calloc(n, sizeof(*p->free_stack));
+	p->free_stack = calloc(n, sizeof(void *));
 	p->to_journal = ring_new(n);
 	p->done = ring_new(n);
 	p->granted = ring_new(n);
@@ -67,11 +67,11 @@ static int pool_alloc(struct journal *j)
 	unsigned n = j->cfg.pool_blocks;
 
 	j->ports = aligned_alloc(CACHE_LINE, j->port_count * sizeof(*j->ports));
-	j->blocks = calloc(n, sizeof(*j->blocks));
+	j->blocks = calloc(n, sizeof(void *));
 	j->pendings = calloc(n, sizeof(*j->pendings));
 	j->outputs = calloc(n, sizeof(*j->outputs));
-	j->shared = calloc(n, sizeof(*j->shared));
-	j->queue = calloc(n, sizeof(*j->queue));
+	j->shared = calloc(n, sizeof(void *));
+	j->queue = calloc(n, sizeof(void *));
 	if (j->ports)
 		memset(j->ports, 0, j->port_count * sizeof(*j->ports));
 	if (!j->ports || !j->blocks || !j->pendings || !j->outputs || !j->shared || !j->queue)
@@ -349,11 +349,11 @@ void pool_complete(struct journal *j, unsigned n, int error)
 		p->out = NULL;
 		p->block->error = error;
 		ring_put(port->done, p->block);
-		port->wake = true;
+		port->wake = 1;
 	}
 	for (unsigned i = 0; i < j->port_count; i++) {
 		if (j->ports[i].wake && j->ports[i].waker)
 			waker_wake(j->ports[i].waker);
-		j->ports[i].wake = false;
+		j->ports[i].wake = 0;
 	}
 }

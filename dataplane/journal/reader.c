@@ -73,12 +73,14 @@ static int set_grep(struct journal_reader *r, const char *grep, struct journal_f
 	return JOURNAL_OK;
 }
 
-static int reader_init(
-	struct journal_reader *r, const struct journal_query *q, struct journal_fault *fault)
+static int reader_init(struct journal_reader *r, const char *dir, const struct journal_query *q,
+	struct journal_fault *fault)
 {
 	struct siphash_key key;
-	int rc = journal_dir_id(r->fs, r->dir, r->id, fault);
+	int rc;
 
+	memcpy(r->dir, dir, strlen(dir) + 1);
+	rc = journal_dir_id(r->fs, r->dir, r->id, fault);
 	if (rc != JOURNAL_OK)
 		return rc;
 	if (r->fs->random(r->fs->ctx, &key, sizeof(key)) < 0 ||
@@ -111,7 +113,7 @@ int journal_reader_open_fs(const struct journal_fs *fs, const char *dir,
 	if (strlen(dir) >= sizeof(r->dir))
 		rc = journal_fault_set(fault, JOURNAL_E_MISSING, ENAMETOOLONG, "%s: too long", dir);
 	else
-		rc = reader_init(r, q, (strcpy(r->dir, dir), fault));
+		rc = reader_init(r, dir, q, fault);
 	if (rc != JOURNAL_OK) {
 		journal_reader_close(r);
 		return rc;

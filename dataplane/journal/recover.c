@@ -395,7 +395,11 @@ static int recover(struct recovery *r)
 		return journal_fault_set(r->fault, JOURNAL_E_IO, rc, "%s: cannot be listed: %s",
 			j->cfg.dir, strerror(-rc));
 	r->v = calloc(n ? n : 1, sizeof(*r->v));
-	rc = r->v ? JOURNAL_OK : no_memory(r);
+	if (!r->v) {
+		free(numbers);
+		return no_memory(r);
+	}
+	rc = JOURNAL_OK;
 	for (unsigned i = 0; i < n && rc == JOURNAL_OK; i++) {
 		r->v[i].file.fd = -1;
 		r->n = i + 1;

@@ -39,7 +39,8 @@ static int walk_begin(
 			fault, JOURNAL_E_IO, rc, "%s: cannot be listed: %s", dir, strerror(-rc));
 	if (segment_buffers_init(&w->buffers) != 0) {
 		free(w->v);
-		return journal_fault_set(fault, JOURNAL_E_NO_MEMORY, ENOMEM, "no memory");
+		journal_fault_set(fault, JOURNAL_E_NO_MEMORY, ENOMEM, "no memory");
+		return JOURNAL_E_NO_MEMORY;
 	}
 	return JOURNAL_OK;
 }

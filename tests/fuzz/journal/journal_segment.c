@@ -132,8 +132,7 @@ static void add_frame(
 	struct assembly *a, const struct description *d, const uint8_t *payload, const uint8_t *raw)
 {
 	union journal_frame f;
-	struct bytes_buf plain = {
-		(uint8_t *)(uintptr_t)payload, d->payload_len, d->payload_len, false};
+	struct bytes_buf plain = {0};
 	struct bytes_buf packed = {0};
 	struct frame_payload p;
 
@@ -141,8 +140,10 @@ static void add_frame(
 	f.p.id[0] = id[0];
 	f.p.id[1] = id[1];
 	f.p.segment = 1;
+	bytes_buf_add(&plain, payload, d->payload_len);
 	if (zpress_payload_buf(a->z, &plain, &packed, &p) != 0)
 		abort();
+	bytes_buf_free(&plain);
 	if (d->kind % 3 == 0) {
 		uint8_t *at = bytes_buf_room(&a->file, CHECKPOINT_FIXED);
 

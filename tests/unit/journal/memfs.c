@@ -105,7 +105,7 @@ static void bytes_write(struct bytes *b, uint64_t off, const void *data, uint64_
 {
 	if (off + len > b->len)
 		bytes_size(b, off + len);
-	if (len)
+	if (len && b->p)
 		memcpy(b->p + off, data, len);
 }
 
@@ -140,7 +140,7 @@ static void name_set(struct names *n, const char *path, int inode)
 		return;
 	}
 	if (i < 0) {
-		n->v = realloc(n->v, (n->n + 1) * sizeof(*n->v));
+		n->v = realloc(n->v, ((size_t)n->n + 1) * sizeof(*n->v));
 		assert(n->v);
 		i = (int)n->n++;
 		snprintf(n->v[i].path, sizeof(n->v[i].path), "%s", path);
@@ -189,7 +189,7 @@ static void disk_free(struct disk *d)
 static void names_copy(struct names *to, const struct names *from)
 {
 	to->n = from->n;
-	to->v = malloc((from->n + 1) * sizeof(*to->v));
+	to->v = malloc(((size_t)from->n + 1) * sizeof(*to->v));
 	assert(to->v);
 	if (from->n)
 		memcpy(to->v, from->v, from->n * sizeof(*to->v));
@@ -375,7 +375,8 @@ static int64_t write_now(
 
 	c.data = malloc(c.len + 1);
 	assert(c.data);
-	memcpy(c.data, buf, c.len);
+	if (buf && c.len)
+		memcpy(c.data, buf, c.len);
 	change_add(inode_of(m, fd), &c);
 	return (int64_t)c.len;
 }

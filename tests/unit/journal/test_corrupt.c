@@ -165,8 +165,7 @@ static void every_bit_of_a_finished_segment(void **state)
 			assert_int_equal(s.first, 0);
 		}
 		if (bit % 4 == k % 4) /* reading is tried with every fourth */
-			if (bit % 4 == k % 4)
-				assert_int_equal(readable(fs), k ? ALL & ~(1u << k) : ALL);
+			assert_int_equal(readable(fs), k ? ALL & ~(1u << k) : ALL);
 		data[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
 	memfs_free(fs);

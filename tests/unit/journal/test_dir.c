@@ -119,7 +119,7 @@ static void missing_directory(void **state)
 {
 	struct place *p = *state;
 
-	strcat(p->cfg.dir, "/nowhere");
+	snprintf(p->cfg.dir, sizeof(p->cfg.dir), "%s/nowhere", p->dir);
 	assert_int_equal(open_it(p), JOURNAL_E_MISSING);
 	says(p, "/nowhere: no such directory");
 }
@@ -129,7 +129,7 @@ static void file_in_its_place(void **state)
 	struct place *p = *state;
 
 	write_file(p, "file", "x", 1);
-	strcat(p->cfg.dir, "/file");
+	snprintf(p->cfg.dir, sizeof(p->cfg.dir), "%s/file", p->dir);
 	assert_int_equal(open_it(p), JOURNAL_E_MISSING);
 	says(p, "/file: not a directory");
 }
@@ -142,7 +142,7 @@ static void foreign_directory(void **state)
 	assert_int_equal(open_it(p), JOURNAL_E_FOREIGN);
 	says(p, ": not empty and not a journal (has \"photo.jpg\")");
 	assert_int_equal(access(p->cfg.dir, F_OK), 0);
-	strcat(p->cfg.dir, "/LOCK");
+	snprintf(p->cfg.dir, sizeof(p->cfg.dir), "%s/LOCK", p->dir);
 	assert_int_equal(access(p->cfg.dir, F_OK), -1); /* and nothing was left in it */
 }
 
@@ -256,7 +256,7 @@ static void read_only_file_system(void **state)
 	struct place *p = *state;
 	struct memfs *fs = memfs_new();
 
-	strcpy(p->cfg.dir, "/j");
+	snprintf(p->cfg.dir, sizeof(p->cfg.dir), "/j");
 	p->cfg.fs = memfs_table(fs);
 	memfs_fail(fs, 1, MEMFS_READ_ONLY_ON);
 	assert_int_equal(open_it(p), JOURNAL_E_READ_ONLY);

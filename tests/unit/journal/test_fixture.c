@@ -113,6 +113,7 @@ static void bytes_are_where_the_document_says(void **state)
 	const uint8_t *b = f + first;
 
 	(void)state;
+	assert_true(n > first);
 	assert_int_equal(load_le32(f), 0x184D2A53);
 	assert_memory_equal(f + 8, "SLJF", 4);
 	assert_int_equal(f[12], 1); /* a checkpoint */

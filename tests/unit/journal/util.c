@@ -104,7 +104,7 @@ uint32_t test_line(char line[1024], uint64_t n)
 		(unsigned)(r >> 16 & 255), (unsigned)(r >> 24 & 255),
 		(unsigned)(1024 + (s & 0xffff) % 60000), (unsigned)(s >> 16 & 63) + 1,
 		(unsigned)(s >> 22 & 255), (unsigned)(s >> 30 & 255), (unsigned)(s >> 38 & 255),
-		s >> 50 & 3 ? 443 : 53, country[r % 5], (unsigned)(n * 7 % 90000000 + 100000),
+		s >> 50 & 3 ? 443u : 53u, country[r % 5], (unsigned)(n * 7 % 90000000 + 100000),
 		(unsigned)(r >> 40 & 15), app[s % 8], (unsigned)(r >> 44 & 127),
 		(unsigned)(s >> 40 & 0xffff), (unsigned)(r >> 32 & 0xfffff),
 		(unsigned)(s >> 48 & 255), (unsigned)(r >> 50 & 255));
@@ -203,10 +203,10 @@ void test_rich_block(struct block *b, unsigned k)
 
 		memcpy(block_append(b, &row), text, row.len);
 	}
-	for (uint16_t c = 0; c < DROP_REASON_COUNT; c++)
-		block_delta_add(b, c & 1, c, c + 1u);
-	for (uint16_t c = DELTA_DUPLICATE; c <= DELTA_CONFLICT; c++)
-		block_delta_add(b, 0, c, c);
+	for (unsigned c = 0; c < DROP_REASON_COUNT; c++)
+		block_delta_add(b, c & 1, (uint16_t)c, c + 1u);
+	for (unsigned c = DELTA_DUPLICATE; c <= DELTA_CONFLICT; c++)
+		block_delta_add(b, 0, (uint16_t)c, c);
 	b->acked = true;
 	b->first_us = 1;
 }
