@@ -108,7 +108,7 @@ static bool offer(uint32_t device)
 	struct intake_source src = {.device = device, .port = 1, .transport = TRANSPORT_UDP};
 
 	src.addr = device_at(in.devices, device)->addr;
-	if (!intake_admit(&in, device, 1) || !room(sizeof(log))) {
+	if (!intake_admit(&in, device, sizeof(log)) || !room(sizeof(log))) {
 		intake_drop(&in, device, intake_no_room_reason(&in), 1);
 		return false;
 	}
