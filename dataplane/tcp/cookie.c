@@ -29,16 +29,30 @@ struct cookie_input {
 };
 _Static_assert(sizeof(struct cookie_input) == 52, "hashed as bytes: no padding");
 
+/* Keeps the clock out of sight; of the flow alone, so that the period can be read without the ISN.
+ */
+static uint32_t mask(const struct tcp_stack *s, const struct ip_flow *flow)
+{
+	return (uint32_t)siphash24(&s->key_cookie, flow, sizeof(*flow)) & 0xff000000;
+}
+
 static uint32_t cookie(const struct tcp_stack *s, const struct cookie_input *in)
 {
-	struct {
-		struct ip_flow flow;
-		uint32_t irs;
-	} who = {in->flow, in->irs};
 	uint32_t mac = (uint32_t)siphash24(&s->key_cookie, in, sizeof(*in)) & 0xffffff;
-	uint32_t mask = (uint32_t)siphash24(&s->key_cookie, &who, sizeof(who)) & 0xff000000;
 
-	return (((in->period & 31) << 27 | in->mss_index << 24) ^ mask) | mac;
+	return (((in->period & 31) << 27 | in->mss_index << 24) ^ mask(s, &in->flow)) | mac;
+}
+
+/* Of how many periods ago it would be. */
+static uint32_t age_of(
+	const struct tcp_stack *s, const struct ip_flow *flow, uint32_t iss, uint64_t now)
+{
+	return ((uint32_t)(now >> PERIOD_SHIFT) - ((mask(s, flow) ^ iss) >> 27)) & 31;
+}
+
+bool tcp_cookie_plausible(const struct tcp_stack *s, const struct tcp_seg *g, uint64_t now)
+{
+	return age_of(s, &g->rx->flow, g->ack - 1, now) <= 1;
 }
 
 uint32_t tcp_cookie_make(struct tcp_stack *s, struct tcp_syn *e, uint64_t now)
@@ -68,16 +82,13 @@ bool tcp_cookie_open(
 	struct tcp_stack *s, struct tcp_syn *e, const struct tcp_seg *g, uint32_t irs, uint64_t now)
 {
 	struct cookie_input in = {g->rx->flow, irs, 0, 0, OPTS_NONE};
-	struct cookie_input zero = in;
 	uint32_t iss = g->ack - 1;
-	uint32_t top = (cookie(s, &zero) ^ iss) >> 24; /* period 0, index 0: the mask alone */
-	uint32_t period = (uint32_t)(now >> PERIOD_SHIFT);
-	uint32_t age = (period - (top >> 3)) & 31;
+	uint32_t age = age_of(s, &in.flow, iss, now);
 
 	if (age > 1)
 		return false;
-	in.period = period - age;
-	in.mss_index = top & 7;
+	in.period = (uint32_t)(now >> PERIOD_SHIFT) - age;
+	in.mss_index = (mask(s, &in.flow) ^ iss) >> 24 & 7;
 	if (g->o.has_ts)
 		in.opts = g->o.tsecr & OPTS_MASK;
 	if (cookie(s, &in) != iss)

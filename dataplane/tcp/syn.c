@@ -222,12 +222,13 @@ bool tcp_syn_cookie_ack(struct tcp_stack *s, struct tcp_seg *g, enum tcp_verdict
 	if ((g->flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK || !cookies_out(s, now))
 		return false;
 	if (!cookie_back(s, &e, g, g->seq - 1, now)) {
+		s->n.syn_cookies_bad++;
+		if (!tcp_cookie_plausible(s, g, now))
+			return false;
 		/*
 		 * It may belong to a connection whose first segment was lost or overtaken, and only
-		 * that one shows the peer's ISN. A reset would kill it; silence, for as long as
-		 * cookies are out, costs a stranger a minute and a flood its echo.
+		 * that one shows the peer's ISN. A reset would kill it; its sender tries again.
 		 */
-		s->n.syn_cookies_bad++;
 		*v = TCP_REJECT_RESET;
 		return true;
 	}

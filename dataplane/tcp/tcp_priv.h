@@ -359,6 +359,8 @@ static inline uint32_t tcp_ts_now(uint32_t offset, uint64_t now)
 
 /* Makes the entry's iss a cookie; returns the timestamp that goes with it (where it has CF_TS). */
 uint32_t tcp_cookie_make(struct tcp_stack *s, struct tcp_syn *e, uint64_t now);
+/* Might it belong to a connection that begins with a cookie of ours? (By the period alone.) */
+bool tcp_cookie_plausible(const struct tcp_stack *s, const struct tcp_seg *g, uint64_t now);
 /* Fills `e` from an acknowledgement of a cookie of ours for this `irs`; false where it is none. */
 bool tcp_cookie_open(struct tcp_stack *s, struct tcp_syn *e, const struct tcp_seg *g, uint32_t irs,
 	uint64_t now);

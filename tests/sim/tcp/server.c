@@ -260,7 +260,7 @@ static void draw_config(struct server *s)
 	s->cfg.key = (struct siphash_key){rng_next(r), rng_next(r)};
 	s->cfg.max_conns = 400;
 	s->cfg.max_half_open = rng_chance(r, 300) ? 2 : 64;
-	s->cfg.max_time_wait = rng_chance(r, 100) ? 1 : 64;
+	s->cfg.max_time_wait = 1024; /* an evicted one would let old segments into a new life */
 	s->cfg.rcv_buf = rng_chance(r, 300) ? rng_range(r, 12000, 40000) : 256U << 10;
 	s->cfg.rcv_buf_total = rng_chance(r, 300) ? rng_range(r, 60000, 200000) : 16U << 20;
 	s->cfg.snd_buf = rng_chance(r, 300) ? rng_range(r, 3000, 20000) : 64U << 10;
