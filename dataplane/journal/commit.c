@@ -17,6 +17,7 @@
 #define SPACE_CHECK_US	  200000u
 #define SPACE_CHECK_BYTES (16u << 20)
 #define NO_SPACE_WAIT_US  1000000u
+#define DISK_RATE_LEAST	  20u /* bytes per microsecond: 20 MB/s */
 
 enum { TAG_WRITE = 1, TAG_SYNC = 2 };
 
@@ -278,6 +279,15 @@ static void announce(struct journal *j)
 		return; /* readable already */
 }
 
+/* How fast the disk is, from commits large enough for the sync's own time not to matter. */
+static void note_rate(struct journal *j, uint64_t us)
+{
+	if (j->commit.len >= (1u << 20) && us > 0)
+		j->disk_rate = (j->disk_rate * 7 + j->commit.len / us) / 8;
+	if (j->disk_rate < DISK_RATE_LEAST)
+		j->disk_rate = DISK_RATE_LEAST;
+}
+
 static void synced(struct journal *j, int64_t res, uint64_t now_us)
 {
 	struct commit *c = &j->commit;
@@ -291,6 +301,7 @@ static void synced(struct journal *j, int64_t res, uint64_t now_us)
 	count(&j->commits, 1);
 	count(&j->fsyncs, 1);
 	note_time(j, now_us - c->started_us);
+	note_rate(j, now_us - c->started_us);
 	j->w.last_block = queue_at(j, c->blocks - 1)->frame.last_block;
 	atomic_store_explicit(&j->durable_block, j->w.last_block, memory_order_release);
 	c->phase = COMMIT_IDLE;
@@ -378,21 +389,28 @@ bool commit_step(struct journal *j, uint64_t now_us)
 	return true;
 }
 
+bool commit_has_work(struct journal *j)
+{
+	return j->commit.phase == COMMIT_IDLE && journal_state(j) == JOURNAL_RUNNING &&
+	       press_head_ready(j);
+}
+
 uint64_t commit_deadline(const struct journal *j, uint64_t now_us)
 {
 	uint64_t at = now_us + 1000000;
+	uint64_t due[2];
 
-	if (j->queue_len > 0 && j->commit.phase == COMMIT_IDLE) {
-		if (journal_state(j) == JOURNAL_HOLD_DISK_FULL)
-			return j->hold_until_us;
-		if (journal_state(j) == JOURNAL_RUNNING && j->press.threads > 0) {
-			uint64_t due = queue_at(j, 0)->taken_us +
-				       atomic_load_explicit(&j->interval_us, memory_order_relaxed);
-
-			/* Past it the head is being compressed, and its compressor will wake us. */
-			if (due > now_us)
-				at = due;
-		}
+	if (j->queue_len == 0 || j->commit.phase != COMMIT_IDLE)
+		return at;
+	if (journal_state(j) == JOURNAL_HOLD_DISK_FULL)
+		return j->hold_until_us;
+	due[0] = atomic_load_explicit(&j->interval_us, memory_order_relaxed);
+	due[1] = atomic_load_explicit(&j->interval_unacked_us, memory_order_relaxed);
+	for (unsigned i = 0; i < 2; i++) {
+		/* Past both the head is being compressed, and its compressor will wake us. */
+		due[i] += queue_at(j, 0)->taken_us;
+		if (due[i] > now_us && due[i] < at)
+			at = due[i];
 	}
 	return at;
 }

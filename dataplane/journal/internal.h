@@ -146,6 +146,7 @@ struct journal {
 	unsigned queue_head, queue_len;
 	uint64_t last_number;
 	struct commit commit;
+	uint64_t disk_rate; /* bytes per microsecond, of recent commits that were large */
 	struct journal_io *io;
 	const char *io_what;
 	uint64_t hold_until_us;
@@ -217,9 +218,12 @@ uint64_t press_cpu_ns(struct journal *j);
 void press_queue(struct journal *j, struct pending *p);
 /* The number of finished ones at the queue's head; those that are late are stored raw here. */
 unsigned press_ready(struct journal *j, uint64_t now_us);
+bool press_head_ready(struct journal *j);
 
 /* commit.c */
 bool commit_step(struct journal *j, uint64_t now_us);
+/* Could a commit begin at once? */
+bool commit_has_work(struct journal *j);
 /* The next instant at which something is due without anybody's doing. */
 uint64_t commit_deadline(const struct journal *j, uint64_t now_us);
 void commit_error(struct journal *j, int sys, const char *what);

@@ -2,9 +2,11 @@
  * Compression at intake. Any free compressor takes the oldest block that waits; the committer never
  * waits for one that has not been begun when it is due, but stores it raw.
  *
- * Due is: a block of an acknowledged source (or one in front of it, as commits go in the order of
- * numbers) after commit-interval, another after commit-interval-unacked, and all at once when half
- * of the pool waits. So compression takes what time there is, and costs intake nothing.
+ * Due, when the disk has nothing else to do: a block of an acknowledged source (or one in front of
+ * it, as commits go in the order of numbers) after commit-interval, another after
+ * commit-interval-unacked. And when half of the pool waits, whatever comes next, as much as the
+ * disk writes in 20 ms: raw blocks take what the disk has to spare, never the place of compressed
+ * ones, or a slow disk would become slower the more there is to do.
  */
 #include <assert.h>
 #include <sched.h>
@@ -17,7 +19,8 @@
 #include "dataplane/journal/internal.h"
 #include "dataplane/journal/memory.h"
 
-#define RAW_AT_ONCE 8u /* blocks that one round of the committer stores raw */
+#define RAW_AT_ONCE 8u	   /* blocks that one round of the committer stores raw */
+#define RAW_DISK_US 20000u /* of writing that raw blocks may add to a commit under pressure */
 
 int presser_init(struct presser *p)
 {
@@ -138,8 +141,7 @@ static void *compressor_main(void *arg)
 		press_block(pr, p, level_of(j));
 		pthread_mutex_lock(&q->mutex);
 		p->state = PEND_READY;
-		if (!j->cfg.busy_poll)
-			waker_wake(&j->waker);
+		waker_wake(&j->waker);
 	}
 	pthread_mutex_unlock(&q->mutex);
 	return NULL;
@@ -219,7 +221,7 @@ static unsigned due(struct journal *j, uint64_t now_us)
 	uint64_t acked = atomic_load_explicit(&j->interval_us, memory_order_relaxed);
 	uint64_t unacked = atomic_load_explicit(&j->interval_unacked_us, memory_order_relaxed);
 
-	if (j->queue_len * 2 >= j->cfg.pool_blocks)
+	if (atomic_load(&j->stopping))
 		return j->queue_len;
 	for (unsigned i = j->queue_len; i > 0; i--) {
 		const struct pending *p = queue_at(j, i - 1);
@@ -230,9 +232,36 @@ static unsigned due(struct journal *j, uint64_t now_us)
 	return 0;
 }
 
-/* Without threads: compressed here while there is little to do, else stored. */
-static unsigned ready_inline(struct journal *j, unsigned n)
+/* Takes blocks from the compressors' queue that are to be stored raw now; q->mutex held. */
+static unsigned choose_raw(struct journal *j, uint64_t now_us, unsigned ready, struct pending **raw)
 {
+	uint64_t budget = j->disk_rate * RAW_DISK_US; /* bytes per us, times us */
+	unsigned late = ready ? 0 : due(j, now_us);
+	bool pressure = j->queue_len * 2 >= j->cfg.pool_blocks;
+	uint64_t bytes = 0;
+	unsigned n = 0;
+
+	for (unsigned i = ready; i < j->queue_len && n < RAW_AT_ONCE; i++) {
+		struct pending *p = queue_at(j, i);
+
+		if (i >= late && (!pressure || bytes > budget))
+			break;
+		if (p->state == PEND_QUEUED) {
+			unqueue(&j->press, p);
+			p->state = PEND_COMPRESSING;
+			bytes += p->block->raw_len;
+			raw[n++] = p;
+		} else if (i >= late) {
+			break; /* what is behind it could not be written now */
+		}
+	}
+	return n;
+}
+
+/* Without threads: compressed here while there is little to do, else stored. */
+static unsigned ready_inline(struct journal *j)
+{
+	unsigned n = j->queue_len < COMMIT_MAX_BLOCKS ? j->queue_len : COMMIT_MAX_BLOCKS;
 	unsigned ready = 0;
 
 	for (; ready < n; ready++) {
@@ -249,34 +278,51 @@ static unsigned ready_inline(struct journal *j, unsigned n)
 	return ready;
 }
 
+static unsigned count_ready(const struct journal *j)
+{
+	unsigned n = j->queue_len < COMMIT_MAX_BLOCKS ? j->queue_len : COMMIT_MAX_BLOCKS;
+	unsigned ready = 0;
+
+	while (ready < n && queue_at(j, ready)->state == PEND_READY)
+		ready++;
+	return ready;
+}
+
+bool press_head_ready(struct journal *j)
+{
+	bool ready;
+
+	if (j->queue_len == 0)
+		return false;
+	if (j->press.threads == 0)
+		return true;
+	pthread_mutex_lock(&j->press.mutex);
+	ready = queue_at(j, 0)->state == PEND_READY;
+	pthread_mutex_unlock(&j->press.mutex);
+	return ready;
+}
+
 unsigned press_ready(struct journal *j, uint64_t now_us)
 {
 	struct press_pool *q = &j->press;
-	unsigned n = j->queue_len < COMMIT_MAX_BLOCKS ? j->queue_len : COMMIT_MAX_BLOCKS;
 	struct pending *raw[RAW_AT_ONCE];
-	unsigned raws = 0;
-	unsigned ready = 0;
+	unsigned ready;
+	unsigned n;
 
 	if (q->threads == 0)
-		return ready_inline(j, n);
+		return ready_inline(j);
 	pthread_mutex_lock(&q->mutex);
-	for (unsigned i = 0, late = due(j, now_us); i < late && raws < RAW_AT_ONCE; i++) {
-		struct pending *p = queue_at(j, i);
-
-		if (p->state != PEND_QUEUED)
-			continue;
-		unqueue(q, p);
-		p->state = PEND_COMPRESSING;
-		raw[raws++] = p;
-	}
+	ready = count_ready(j);
+	n = choose_raw(j, now_us, ready, raw);
 	pthread_mutex_unlock(&q->mutex);
-	for (unsigned i = 0; i < raws; i++)
+	if (n == 0)
+		return ready;
+	for (unsigned i = 0; i < n; i++)
 		press_block(&j->presser, raw[i], zpress_raw_level());
 	pthread_mutex_lock(&q->mutex);
-	for (unsigned i = 0; i < raws; i++)
+	for (unsigned i = 0; i < n; i++)
 		raw[i]->state = PEND_READY;
-	while (ready < n && queue_at(j, ready)->state == PEND_READY)
-		ready++;
+	ready = count_ready(j);
 	pthread_mutex_unlock(&q->mutex);
 	return ready;
 }

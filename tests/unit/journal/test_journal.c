@@ -1,12 +1,21 @@
 /* The running journal, with its threads, on real files. */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "dataplane/journal/fs.h"
 #include "tests/unit/journal/util.h"
 
 #define PRODUCERS 3
@@ -177,12 +186,149 @@ static void producers_without_compressors_many_segments(void **state)
 	run(0, false, 3000, 200u << 10);
 }
 
+/* ---- a disk that fails under the threads -------------------------------------------------- */
+
+static _Atomic bool broken;
+
+static int breaking_sync(void *ctx, struct journal_io *io, int fd, uint64_t tag)
+{
+	return atomic_load(&broken) ? -EIO : journal_fs_real.io_sync(ctx, io, fd, tag);
+}
+
+static int breaking_fdatasync(void *ctx, int fd)
+{
+	return atomic_load(&broken) ? -EIO : journal_fs_real.fdatasync(ctx, fd);
+}
+
+static void wait_for(struct journal *j, enum journal_state s)
+{
+	while (journal_state(j) != s)
+		sched_yield();
+}
+
+static void failed_journal_is_resumed_from_another_thread(void **state)
+{
+	struct journal_fs fs = journal_fs_real;
+	struct journal_config cfg;
+	struct journal_fault fault;
+	struct journal_port *port;
+	struct journal_status st;
+	struct journal *j;
+	struct block *b;
+	char dir[256];
+
+	(void)state;
+	fs.io_sync = breaking_sync;
+	fs.fdatasync = breaking_fdatasync;
+	test_dir_make(dir);
+	test_config(&cfg, dir);
+	cfg.fs = &fs;
+	cfg.compressors = 1;
+	assert_int_equal(journal_open(&cfg, 1, &j, NULL, &fault), JOURNAL_OK);
+	assert_int_equal(journal_start(j, &fault), JOURNAL_OK);
+	port = journal_port(j, 0);
+	atomic_store(&broken, true);
+	b = journal_block_get(port);
+	test_log(b, "d", 1, "held", 4);
+	b->acked = true;
+	journal_submit(port, b);
+	wait_for(j, JOURNAL_FAILED);
+	assert_int_equal(journal_completed(port, &b, 1), 0);
+	assert_int_equal(journal_resume(j, &fault), JOURNAL_E_FAILED);
+	journal_status(j, &st);
+	assert_int_equal(st.state, JOURNAL_FAILED);
+	assert_int_equal(st.durable_logs, 0);
+	atomic_store(&broken, false);
+	assert_int_equal(journal_resume(j, &fault), JOURNAL_OK);
+	while (journal_completed(port, &b, 1) == 0)
+		sched_yield();
+	assert_int_equal(b->error, 0);
+	journal_block_put(port, b);
+	journal_status(j, &st);
+	assert_int_equal(st.state, JOURNAL_RUNNING);
+	assert_int_equal(st.durable_logs, 1);
+	journal_stop(j);
+	assert_int_equal(journal_resume(j, &fault), JOURNAL_E_FAILED); /* stopped */
+	journal_close(j);
+	test_dir_remove(dir);
+}
+
+/* Where io_uring is forbidden (containers), the same is done by plain system calls. */
+static void forbid_io_uring(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) != 0)
+		_exit(2);
+}
+
+static int commit_without_io_uring(const char *dir)
+{
+	struct journal_config cfg;
+	struct journal_fault fault;
+	struct journal_port *port;
+	struct journal *j;
+	struct block *b;
+
+	forbid_io_uring();
+	test_config(&cfg, dir);
+	cfg.compressors = 1;
+	if (journal_open(&cfg, 1, &j, NULL, &fault) != JOURNAL_OK ||
+		strncmp(journal_io_text(j), "pwritev and fdatasync", 21) != 0 ||
+		journal_start(j, &fault) != JOURNAL_OK)
+		return 3;
+	port = journal_port(j, 0);
+	for (unsigned i = 0; i < 20; i++) {
+		while ((b = journal_block_get(port)) == NULL)
+			sched_yield();
+		test_log(b, "d", i, "without", 7);
+		journal_submit(port, b);
+		while (journal_completed(port, &b, 1) == 0)
+			sched_yield();
+		if (b->error)
+			return 4;
+		journal_block_put(port, b);
+	}
+	journal_stop(j);
+	journal_close(j);
+	return 0;
+}
+
+static void without_io_uring(void **state)
+{
+	struct journal_verify_totals totals;
+	char dir[256];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	test_dir_make(dir);
+	pid = fork();
+	if (pid == 0)
+		_exit(commit_without_io_uring(dir));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(journal_verify(dir, 0, NULL, NULL, &totals, NULL), JOURNAL_OK);
+	assert_int_equal(totals.logs, 20);
+	assert_int_equal(totals.corrupt + totals.torn, 0);
+	test_dir_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(producers_with_compressors),
 		cmocka_unit_test(producers_busy_poll),
 		cmocka_unit_test(producers_without_compressors_many_segments),
+		cmocka_unit_test(failed_journal_is_resumed_from_another_thread),
+		cmocka_unit_test(without_io_uring),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
