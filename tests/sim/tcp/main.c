@@ -4,6 +4,7 @@
  * Runs worlds from consecutive seeds, or the one of --seed. A failure prints its seed; the same
  * seed always fails in the same way.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "sim.h"
@@ -193,6 +194,68 @@ static void world_free(struct world *w)
 	link_free(w);
 }
 
+/* What a long run must have met, or it shows less than it says. */
+static const struct {
+	const char *name;
+	size_t at;
+} must_happen[] = {
+#define MUST(field)                                                                                \
+	{                                                                                          \
+#field, offsetof(struct tcp_counters, field)                                       \
+	}
+	MUST(retransmits),
+	MUST(fast_retransmits),
+	MUST(rto_fired),
+	MUST(ooo_queued),
+	MUST(ooo_dropped),
+	MUST(ooo_pruned),
+	MUST(dup_segments),
+	MUST(out_of_window),
+	MUST(bad_ack),
+	MUST(syn_cookies_sent),
+	MUST(syn_cookies_ok),
+	MUST(syn_cookies_bad),
+	MUST(syn_dropped),
+	MUST(reset_in),
+	MUST(reset_out),
+	MUST(challenge_acks),
+	MUST(pressure_drops),
+	MUST(coalesced),
+	MUST(zero_windows),
+	MUST(probes),
+
+	MUST(paws_rejected),
+	MUST(time_wait_reused),
+	MUST(delayed_acks),
+	MUST(snd_pool_limited),
+	MUST(pmtu_reduced),
+	MUST(pmtu_doubted),
+#undef MUST
+};
+
+#define KINDS	 (sizeof(must_happen) / sizeof(must_happen[0]))
+#define LONG_RUN 500
+
+static void add_up(uint64_t sum[KINDS], const struct tcp_counters *n)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		sum[i] += *(const uint64_t *)(const void *)((const char *)n + must_happen[i].at);
+}
+
+static int report(const uint64_t sum[KINDS], uint64_t count)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < KINDS; i++) {
+		printf("%s%s %llu", i ? ", " : "met: ", must_happen[i].name,
+			(unsigned long long)sum[i]);
+		if (sum[i] == 0 && count >= LONG_RUN)
+			rc = 1;
+	}
+	printf("\n%s", rc ? "FAILED: one of these never happened\n" : "");
+	return rc;
+}
+
 static uint64_t number(const char *text)
 {
 	char *end;
@@ -208,6 +271,7 @@ static uint64_t number(const char *text)
 int main(int argc, char **argv)
 {
 	uint64_t first = 1, count = 500;
+	uint64_t met[KINDS] = {0};
 	uint16_t trace = 0;
 	bool verbose = false;
 
@@ -241,9 +305,10 @@ int main(int argc, char **argv)
 			printf("seed %llu\n", (unsigned long long)seed);
 			describe(&w);
 		}
+		add_up(met, server_counters(w.server));
 		world_free(&w);
 	}
 	printf("%llu seeds passed (%llu..%llu)\n", (unsigned long long)count,
 		(unsigned long long)first, (unsigned long long)(first + count - 1));
-	return 0;
+	return report(met, count);
 }

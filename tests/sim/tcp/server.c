@@ -385,6 +385,11 @@ void server_check_end(struct server *s)
 	CHECK(s->w, n->accepted == n->closed && n->accepted == s->accepted);
 }
 
+const struct tcp_counters *server_counters(const struct server *s)
+{
+	return tcp_counters(s->tcp);
+}
+
 void server_describe(const struct server *s)
 {
 	const struct tcp_counters *n = tcp_counters(s->tcp);

@@ -155,5 +155,6 @@ void server_too_big(struct server *s, uint16_t port, const uint8_t *seg, uint32_
 void server_check_end(struct server *s);
 bool server_idle(const struct server *s);
 void server_describe(const struct server *s);
+const struct tcp_counters *server_counters(const struct server *s);
 
 #endif
