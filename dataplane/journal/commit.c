@@ -373,8 +373,14 @@ bool commit_step(struct journal *j, uint64_t now_us)
 	unsigned n;
 
 	try_resume(j, now_us);
-	if (j->commit.phase != COMMIT_IDLE || j->queue_len == 0)
+	if (j->commit.phase != COMMIT_IDLE)
 		return any;
+	if (j->queue_len == 0) {
+		/* Senders that were told to hold send nothing: the hold must end without them. */
+		if (journal_state(j) == JOURNAL_HOLD_DISK_FULL)
+			may_begin(j, now_us);
+		return any;
+	}
 	if (!may_begin(j, now_us)) {
 		if (!stopping)
 			return any;
@@ -400,10 +406,12 @@ uint64_t commit_deadline(const struct journal *j, uint64_t now_us)
 	uint64_t at = now_us + 1000000;
 	uint64_t due[2];
 
-	if (j->queue_len == 0 || j->commit.phase != COMMIT_IDLE)
+	if (j->commit.phase != COMMIT_IDLE)
 		return at;
 	if (journal_state(j) == JOURNAL_HOLD_DISK_FULL)
 		return j->hold_until_us;
+	if (j->queue_len == 0)
+		return at;
 	due[0] = atomic_load_explicit(&j->interval_us, memory_order_relaxed);
 	due[1] = atomic_load_explicit(&j->interval_unacked_us, memory_order_relaxed);
 	for (unsigned i = 0; i < 2; i++) {

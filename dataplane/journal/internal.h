@@ -176,7 +176,7 @@ struct journal {
 	_Atomic uint64_t blocks_compressed, blocks_raw, commits, fsyncs, raw_bytes, disk_bytes;
 	_Atomic uint64_t write_errors, sync_errors, retention_removed, streams_expired;
 	_Atomic uint64_t total_bytes;
-	_Atomic uint64_t compressor_cpu_ns; /* of threads that have ended */
+	_Atomic uint64_t committer_cpu_ns, compressor_cpu_ns; /* of threads that have ended */
 	_Atomic uint64_t commit_us[COMMIT_BUCKETS];
 	int resume_result; /* under `mutex` */
 	uint32_t reserved;

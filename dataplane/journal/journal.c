@@ -173,6 +173,7 @@ int journal_open(const struct journal_config *cfg, unsigned ports, struct journa
 	j->lock_fd = -1;
 	j->w.fd = -1;
 	j->disk_rate = 500; /* until commits tell */
+	j->available = UINT64_MAX;
 	atomic_store(&j->watch_fd, -1);
 	pthread_mutex_init(&j->mutex, NULL);
 	pthread_cond_init(&j->cond, NULL);
@@ -271,6 +272,16 @@ static bool drained(struct journal *j)
 	return j->queue_len == 0 && j->commit.phase == COMMIT_IDLE && !pool_has_work(j);
 }
 
+static uint64_t thread_cpu_ns(pthread_t t)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	if (pthread_getcpuclockid(t, &clock) != 0 || clock_gettime(clock, &ts) != 0)
+		return 0;
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
 static void *committer_main(void *arg)
 {
 	struct journal *j = arg;
@@ -292,6 +303,7 @@ static void *committer_main(void *arg)
 		else
 			nap(j);
 	}
+	count(&j->committer_cpu_ns, thread_cpu_ns(pthread_self()));
 	return NULL;
 }
 
@@ -325,26 +337,21 @@ static void poke(struct journal *j)
 	waker_wake(&j->waker);
 }
 
-static uint64_t thread_cpu_ns(pthread_t t)
-{
-	struct timespec ts;
-	clockid_t clock;
-
-	if (pthread_getcpuclockid(t, &clock) != 0 || clock_gettime(clock, &ts) != 0)
-		return 0;
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 void journal_stop(struct journal *j)
 {
+	bool run;
+
 	if (journal_state(j) == JOURNAL_STOPPED)
 		return;
+	pthread_mutex_lock(&j->mutex);
 	atomic_store(&j->stopping, true);
-	if (j->threads_run) {
+	run = j->threads_run;
+	j->threads_run = false;
+	pthread_mutex_unlock(&j->mutex);
+	if (run) {
 		poke(j);
 		pthread_join(j->thread, NULL);
 		press_stop(j);
-		j->threads_run = false;
 	} else {
 		while (journal_step(j, j->fs->mono_us(j->fs->ctx)) || !drained(j))
 			continue;
@@ -413,6 +420,8 @@ void journal_status(struct journal *j, struct journal_status *st)
 	st->id[1] = j->id[1];
 	pthread_mutex_lock(&j->mutex);
 	segment_status(j, st);
+	st->committer_cpu_ns =
+		j->threads_run ? thread_cpu_ns(j->thread) : counted(&j->committer_cpu_ns);
 	memcpy(st->last_error, j->last_error, sizeof(st->last_error));
 	pthread_mutex_unlock(&j->mutex);
 	journal_durable(j, &st->durable_block, &st->durable_logs);
@@ -428,8 +437,7 @@ void journal_status(struct journal *j, struct journal_status *st)
 	st->pool_free = pool_free_blocks(j);
 	for (unsigned i = 0; i < j->port_count; i++)
 		st->no_block += counted(&j->ports[i].no_block);
-	st->committer_cpu_ns = j->threads_run ? thread_cpu_ns(j->thread) : 0;
-	st->compressor_cpu_ns = counted(&j->compressor_cpu_ns) + press_cpu_ns(j);
+	st->compressor_cpu_ns = press_cpu_ns(j);
 	st->commit_us_p50 = commit_quantile(j, 500);
 	st->commit_us_p99 = commit_quantile(j, 990);
 	st->retention_removed_segments = counted(&j->retention_removed);
@@ -441,11 +449,13 @@ int journal_resume(struct journal *j, struct journal_fault *fault)
 {
 	int rc;
 
-	if (journal_state(j) == JOURNAL_STOPPED)
-		return journal_fault_set(fault, JOURNAL_E_FAILED, 0, "the journal is stopped");
 	if (journal_state(j) == JOURNAL_RUNNING)
 		return JOURNAL_OK;
 	pthread_mutex_lock(&j->mutex);
+	if (atomic_load(&j->stopping)) {
+		pthread_mutex_unlock(&j->mutex);
+		return journal_fault_set(fault, JOURNAL_E_FAILED, 0, "the journal is stopped");
+	}
 	j->resume_asked = true;
 	if (j->threads_run) {
 		poke(j);

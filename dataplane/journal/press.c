@@ -164,7 +164,9 @@ int press_start(struct journal *j, struct journal_fault *fault)
 			return journal_fault_set(fault, JOURNAL_E_NO_MEMORY, rc,
 				"compressor %u cannot be started: %s", i, strerror(rc));
 		}
+		pthread_mutex_lock(&q->mutex);
 		q->threads++;
+		pthread_mutex_unlock(&q->mutex);
 		snprintf(name, sizeof(name), "sluice-zstd-%u", i % 100);
 		pthread_setname_np(q->thread[i], name);
 		if (j->cfg.compressor_cpus) {
@@ -190,29 +192,41 @@ static uint64_t thread_cpu_ns(pthread_t t)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-uint64_t press_cpu_ns(struct journal *j)
+static uint64_t cpu_ns_locked(const struct press_pool *q)
 {
 	uint64_t ns = 0;
 
-	for (unsigned i = 0; i < j->press.threads; i++)
-		ns += thread_cpu_ns(j->press.thread[i]);
+	for (unsigned i = 0; i < q->threads; i++)
+		ns += thread_cpu_ns(q->thread[i]);
+	return ns;
+}
+
+uint64_t press_cpu_ns(struct journal *j)
+{
+	uint64_t ns;
+
+	pthread_mutex_lock(&j->press.mutex);
+	ns = counted(&j->compressor_cpu_ns) + cpu_ns_locked(&j->press);
+	pthread_mutex_unlock(&j->press.mutex);
 	return ns;
 }
 
 void press_stop(struct journal *j)
 {
 	struct press_pool *q = &j->press;
+	unsigned n;
 
-	count(&j->compressor_cpu_ns, press_cpu_ns(j));
 	pthread_mutex_lock(&q->mutex);
+	count(&j->compressor_cpu_ns, cpu_ns_locked(q));
+	n = q->threads;
+	q->threads = 0;
 	q->stop = true;
 	pthread_mutex_unlock(&q->mutex);
 	pthread_cond_broadcast(&q->cond);
-	for (unsigned i = 0; i < q->threads; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		pthread_join(q->thread[i], NULL);
 		presser_free(&q->presser[i]);
 	}
-	q->threads = 0;
 }
 
 /* The last of the queue that is due, counted from 1; 0: none. */

@@ -90,6 +90,20 @@ static int look(struct recovery *r, struct old_segment *s, uint64_t first_block,
 	return JOURNAL_OK;
 }
 
+/* Files are open one at a time: there may be tens of thousands of segments. */
+static int reopen(struct recovery *r, struct old_segment *s)
+{
+	int unreadable_before = s->file.unreadable;
+	uint64_t at = s->file.unreadable_at;
+	int rc = segment_open(&s->file, r->j->fs, r->j->cfg.dir, s->info.first_block, r->j->id);
+
+	if (rc < 0)
+		return fail(r, JOURNAL_E_IO, rc, s->info.first_block, "cannot be opened");
+	s->file.unreadable = unreadable_before;
+	s->file.unreadable_at = at;
+	return JOURNAL_OK;
+}
+
 static void judge_all(struct recovery *r)
 {
 	for (unsigned i = 0; i < r->n; i++) {
@@ -337,10 +351,17 @@ static int fold_all(struct recovery *r)
 	unsigned base = r->n;
 	int rc = SEGMENT_DAMAGED;
 
-	while (base > 0 && rc == SEGMENT_DAMAGED)
-		rc = load_checkpoint(r, &r->v[--base], &r->j->fold);
-	if (r->n > 0 && r->v[r->n - 1].file.unreadable)
-		return unreadable(r, &r->v[r->n - 1]);
+	while (base > 0 && rc == SEGMENT_DAMAGED) {
+		struct old_segment *s = &r->v[--base];
+
+		rc = reopen(r, s);
+		if (rc != JOURNAL_OK)
+			return rc;
+		rc = load_checkpoint(r, s, &r->j->fold);
+		segment_close(&s->file);
+		if (s->file.unreadable && base + 1 == r->n)
+			return unreadable(r, s);
+	}
 	if (rc == SEGMENT_NO_MEMORY)
 		return no_memory(r);
 	if (!r->j->fold) {
@@ -355,15 +376,16 @@ static int fold_all(struct recovery *r)
 	for (unsigned i = 0; i < r->n; i++) {
 		struct old_segment *s = &r->v[i];
 
-		rc = JOURNAL_OK;
-		if (!s->finished)
-			rc = take_unfinished(r, s, i >= base);
-		else if (i >= base)
-			rc = take_finished(r, s);
+		if (s->finished && i < base)
+			continue;
+		rc = reopen(r, s);
+		if (rc == JOURNAL_OK)
+			rc = s->finished ? take_finished(r, s) : take_unfinished(r, s, i >= base);
+		segment_close(&s->file);
+		if (rc == JOURNAL_OK && s->file.unreadable && i + 1 == r->n)
+			rc = unreadable(r, s);
 		if (rc != JOURNAL_OK)
 			return rc;
-		if (s->file.unreadable && i + 1 == r->n)
-			return unreadable(r, s);
 	}
 	return JOURNAL_OK;
 }
@@ -404,6 +426,7 @@ static int recover(struct recovery *r)
 		r->v[i].file.fd = -1;
 		r->n = i + 1;
 		rc = look(r, &r->v[i], numbers[i], i + 1 == n);
+		segment_close(&r->v[i].file);
 	}
 	free(numbers);
 	if (rc != JOURNAL_OK)

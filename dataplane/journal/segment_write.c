@@ -90,15 +90,20 @@ int segment_create(
 
 int segment_reserve(struct segment_writer *w, uint64_t len, uint64_t step)
 {
+	const struct journal_fs *fs = w->fs;
+	uint64_t least;
 	uint64_t more;
 	int rc;
 
 	if (w->end + len <= w->allocated)
 		return 0;
-	more = w->end + len - w->allocated;
-	if (more < step)
-		more = step;
-	rc = w->fs->allocate(w->fs->ctx, w->fd, w->allocated, more);
+	least = w->end + len - w->allocated;
+	more = least < step ? step : least;
+	rc = fs->allocate(fs->ctx, w->fd, w->allocated, more);
+	if (rc == -ENOSPC && least < more) { /* the last of the disk is used too */
+		more = least;
+		rc = fs->allocate(fs->ctx, w->fd, w->allocated, more);
+	}
 	if (rc < 0 && rc != -EOPNOTSUPP && rc != -ENOSYS)
 		return rc;
 	w->allocated += more;

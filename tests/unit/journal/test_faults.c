@@ -321,6 +321,43 @@ static void min_free_holds_and_resumes_by_itself(void **state)
 	memfs_free(fs);
 }
 
+/* Senders that were told to hold send nothing: the hold ends all the same. */
+static void hold_ends_without_anything_to_write(void **state)
+{
+	struct memfs *fs = memfs_new();
+	struct work w;
+
+	(void)state;
+	work_init(&w, fs);
+	w.cfg.min_free = 1u << 30;
+	assert_int_equal(work_open(&w), JOURNAL_OK);
+	memfs_set_space(fs, 1ull << 40, 1000);
+	work_send(&w, 0, 1);
+	work_settle(&w);
+	assert_int_equal(journal_state(w.j), JOURNAL_HOLD_DISK_FULL);
+	memfs_set_space(fs, 1ull << 40, 1ull << 40);
+	memfs_advance(fs, 1000000);
+	work_settle(&w);
+	assert_int_equal(w.acked[0], 1);
+	memfs_set_space(fs, 1ull << 40, 1000);
+	memfs_advance(fs, 1000000);
+	work_send(&w, 0, 1);
+	work_settle(&w);
+	assert_int_equal(journal_state(w.j), JOURNAL_HOLD_DISK_FULL);
+	w.j->queue_len = 0; /* as if it had been refused */
+	memfs_set_space(fs, 1ull << 40, 1ull << 40);
+	for (unsigned i = 0; i < 10; i++) {
+		memfs_advance(fs, 300000);
+		journal_step(w.j, memfs_table(fs)->mono_us(fs));
+	}
+	assert_int_equal(journal_state(w.j), JOURNAL_RUNNING);
+	w.j->queue_len = 1;
+	work_settle(&w);
+	assert_int_equal(w.acked[0], 2);
+	work_close(&w);
+	memfs_free(fs);
+}
+
 /* At the end the reserve that min-free kept is used: nothing that came in is thrown away. */
 static void stop_under_min_free_still_stores(void **state)
 {
@@ -374,6 +411,7 @@ int main(void)
 		cmocka_unit_test(stop_while_failed_refuses_what_is_pending),
 		cmocka_unit_test(full_disk_holds_and_resumes_by_itself),
 		cmocka_unit_test(min_free_holds_and_resumes_by_itself),
+		cmocka_unit_test(hold_ends_without_anything_to_write),
 		cmocka_unit_test(stop_under_min_free_still_stores),
 		cmocka_unit_test(stop_on_a_full_disk_refuses_what_is_pending),
 	};

@@ -279,6 +279,26 @@ static void start_with_a_strange_clock_paces_removal(void **state)
 	assert_int_equal(status(p).segments, 1);
 }
 
+/* The disk in memory has 64 descriptors. */
+static void many_segments_are_opened_one_at_a_time(void **state)
+{
+	struct place *p = *state;
+	struct journal_recovery rec;
+
+	p->cfg.segment_age_s = 60;
+	open_it(p);
+	for (unsigned i = 0; i < 150; i++) {
+		send(p, 1);
+		pass(p, 120 * SECOND, 30 * SECOND);
+	}
+	assert_int_equal(status(p).segments, 150);
+	journal_close(p->j);
+	assert_int_equal(journal_open(&p->cfg, 1, &p->j, &rec, NULL), JOURNAL_OK);
+	assert_int_equal(rec.segments, 150);
+	assert_int_equal(rec.logs, 150);
+	assert_true(rec.clean);
+}
+
 static void clock_going_back_harms_nothing(void **state)
 {
 	struct place *p = *state;
@@ -372,6 +392,7 @@ int main(void)
 		CASE(percent_of_the_file_system),
 		CASE(clock_step_paces_removal),
 		CASE(start_with_a_strange_clock_paces_removal),
+		CASE(many_segments_are_opened_one_at_a_time),
 		CASE(clock_going_back_harms_nothing),
 		CASE(streams_unseen_for_long_are_forgotten),
 		CASE(reconfigured_live),
