@@ -239,7 +239,7 @@ static const struct config_key auth_keys[] = {
 	{"serial-pattern", &config_string, CFG(auth.serial_pattern),
 		.fallback = "\"[A-Z0-9-]{8,24}\"", .flags = KEY_LATER, .min = 1,
 		.valid = valid_printable, .expect = "a regular expression for the whole name"},
-	{"pending-hold", &config_duration, CFG(auth.pending_hold), .fallback = "60s",
+	{"pending-hold", &config_duration, CFG(auth.pending_hold), .fallback = "1m",
 		.flags = KEY_LATER, .min = S, .max = DAY},
 	{0},
 };
@@ -260,7 +260,7 @@ static const struct config_key limits_keys[] = {
 	{"idle-timeout", &config_duration, CFG(limits.idle_timeout), .fallback = "1d",
 		.flags = KEY_LIVE, .min = S, .max = 365 * DAY, .step = S, .word = "none",
 		.word_value = CONFIG_NEVER},
-	{"unfinished-timeout", &config_duration, CFG(limits.unfinished_timeout), .fallback = "60s",
+	{"unfinished-timeout", &config_duration, CFG(limits.unfinished_timeout), .fallback = "1m",
 		.flags = KEY_LIVE, .min = S, .max = 365 * DAY, .step = S, .word = "none",
 		.word_value = CONFIG_NEVER},
 	{0},

@@ -197,12 +197,12 @@ int journal_frame_decode(union journal_frame *f, const uint8_t *data, size_t len
 		return FRAME_SHORT;
 	if (load_le32(data + f->p.fixed_len - 4) != crc32c(0, data, f->p.fixed_len - 4u))
 		return FRAME_INVALID;
-	if (f->p.version > JOURNAL_FORMAT_VERSION)
-		return FRAME_NEWER;
 	f->p.id[0] = byte_reader_le64(&r);
 	f->p.id[1] = byte_reader_le64(&r);
 	f->p.segment = byte_reader_le64(&r);
 	f->p.durable_upto = byte_reader_le64(&r);
+	if (f->p.version > JOURNAL_FORMAT_VERSION)
+		return FRAME_NEWER;
 	if (f->p.segment > FORMAT_MAX_BLOCK || f->p.durable_upto > FORMAT_MAX_BLOCK)
 		return FRAME_INVALID;
 	return kind_decode(f, &r);

@@ -28,6 +28,7 @@ struct journal_reader {
 	struct journal_reader_stats stats;
 
 	uint64_t next_block;
+	uint64_t retried;      /* the block for which a segment was entered anew */
 	struct segment file;   /* fd -1: none is open */
 	uint64_t next_segment; /* the first block of the one behind it; 0: it is the newest */
 	bool finished;
@@ -200,15 +201,6 @@ static void judge(struct journal_reader *r)
 	segment_judge(&r->map, r->file.first_block, &c, &r->judgement);
 }
 
-void journal_reader_extend(struct journal_reader *r, uint64_t max_block)
-{
-	if (max_block <= r->max_block)
-		return;
-	r->max_block = max_block;
-	if (r->file.fd >= 0 && !r->finished)
-		judge(r);
-}
-
 static int map_segment(struct journal_reader *r)
 {
 	int rc = segment_map(&r->file, MAP_FRAMES, &r->buffers, &r->map);
@@ -219,6 +211,31 @@ static int map_segment(struct journal_reader *r)
 		return JOURNAL_E_NO_MEMORY;
 	judge(r);
 	return JOURNAL_OK;
+}
+
+/* Takes up what was added to an unfinished segment. false: it must be entered anew. */
+static bool remap(struct journal_reader *r)
+{
+	if (segment_refresh(&r->file) < 0 || r->map.has_index)
+		return false;
+	/* What seemed no frame was one being written. */
+	if (r->map.count > 0 && r->map.items[r->map.count - 1].kind == ITEM_REGION &&
+		r->map.items[r->map.count - 1].offset > 0)
+		r->map.end = r->map.items[--r->map.count].offset;
+	if (r->at > r->map.count)
+		r->at = r->map.count;
+	return map_segment(r) == JOURNAL_OK;
+}
+
+void journal_reader_extend(struct journal_reader *r, uint64_t max_block)
+{
+	if (max_block <= r->max_block)
+		return;
+	r->max_block = max_block;
+	/* What was half written when it was mapped may be whole and durable by now: it must not be
+	 * judged as it was. The size is read after the new bound is known. */
+	if (r->file.fd >= 0 && !r->finished && !remap(r))
+		leave_segment(r);
 }
 
 /* 1: open, 0: nothing there (any more), negative: an error. */
@@ -292,15 +309,10 @@ static int end_of_segment(struct journal_reader *r)
 		leave_segment(r);
 		return 1;
 	}
-	/* What seemed no frame was one being written. */
-	if (r->map.count > 0 && r->map.items[r->map.count - 1].kind == ITEM_REGION &&
-		r->map.items[r->map.count - 1].offset > 0)
-		r->map.end = r->map.items[--r->map.count].offset;
-	if (r->at > r->map.count)
-		r->at = r->map.count;
-	rc = map_segment(r);
-	if (rc != JOURNAL_OK)
-		return rc;
+	if (!remap(r)) {
+		leave_segment(r);
+		return 1;
+	}
 	return r->at < r->map.count ? 1 : 0;
 }
 
@@ -359,7 +371,7 @@ static int load_block(struct journal_reader *r, uint64_t off, const struct block
 
 /*
  * The block at `off` with these numbers is next. 1: rows are in memory; 0: it is done with, go on;
- * 2: it may not be read yet; negative: an error.
+ * 2: it may not be read yet; 3: the segment must be entered anew; negative: an error.
  */
 static int take_block(
 	struct journal_reader *r, uint64_t off, const struct block_frame *f, bool certain)
@@ -389,6 +401,12 @@ static int take_block(
 		return JOURNAL_E_NO_MEMORY;
 	if (rc == SEGMENT_DAMAGED && !certain)
 		return 2;
+	if (rc == SEGMENT_DAMAGED && !r->finished && r->retried != r->next_block) {
+		/* Mapped before it was durable: its commit may have failed, and it was cut off here
+		 * and written again elsewhere. */
+		r->retried = r->next_block;
+		return 3;
+	}
 	if (rc == SEGMENT_DAMAGED)
 		skip_to(r, last + 1);
 	r->next_block = last + 1;
@@ -463,7 +481,7 @@ static int next_of_map(struct journal_reader *r)
 			rc = take_block(r, it->offset, &it->f,
 				it->f.first_block <= r->map.durable_upto || r->next_segment ||
 					it->f.first_block <= r->max_block);
-			if (rc == 2 || rc < 0)
+			if (rc >= 2 || rc < 0)
 				return rc;
 			if (rc == 1) {
 				r->at++;
@@ -491,6 +509,10 @@ static int next_block(struct journal_reader *r)
 		rc = r->finished ? next_of_index(r) : next_of_map(r);
 		if (rc == 2)
 			return 0;
+		if (rc == 3) {
+			leave_segment(r);
+			continue;
+		}
 		if (rc != 0)
 			return rc;
 		rc = end_of_segment(r);

@@ -6,6 +6,7 @@
  * A wall clock that was set wrong must not cost ninety days of logs: for an hour after it jumped
  * (or after a start at which it is far from the newest log) age removes one segment a minute.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,7 +64,10 @@ static bool too_old(struct journal *j, uint64_t now_us, uint64_t wall)
 {
 	uint64_t age = j->cfg.retention_age_s * 1000000000;
 
-	if (age == 0 || wall < age || j->segs[0].last_ns >= wall - age)
+	/* Without a date (nothing of it could be read) it is as old as what begins behind it. */
+	uint64_t last_ns = j->segs[0].last_ns ? j->segs[0].last_ns : j->segs[1].first_ns;
+
+	if (age == 0 || wall < age || last_ns == 0 || last_ns >= wall - age)
 		return false;
 	if (now_us < j->paced_until_us) {
 		if (now_us < j->paced_next_us)
@@ -81,7 +85,9 @@ static int remove_oldest(struct journal *j)
 
 	journal_segment_path(path, j->cfg.dir, j->segs[0].first_block);
 	rc = j->fs->unlink(j->fs->ctx, path);
-	if (rc == 0)
+	/* Somebody else has removed it, or our last try got so far: then it only has to stay gone.
+	 */
+	if (rc == 0 || rc == -ENOENT)
 		rc = j->fs->fsync_dir(j->fs->ctx, j->cfg.dir);
 	if (rc < 0) {
 		commit_error(j, rc, "an old segment cannot be removed");

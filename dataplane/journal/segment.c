@@ -72,12 +72,16 @@ bool segment_frame(struct segment *s, uint64_t off, union journal_frame *f)
 		n += segment_bytes(s, fixed + n, sizeof(fixed) - n, off + n);
 		rc = journal_frame_decode(f, fixed, n);
 	}
-	if (rc == FRAME_NEWER)
-		s->newer = true;
-	if (rc != FRAME_OK)
+	if (rc != FRAME_OK && rc != FRAME_NEWER)
 		return false;
+	/* A log may hold anything that looks like a frame, but not this journal's id: only what
+	 * begins the file can tell that all of it is another's. */
 	if (f->p.id[0] != s->id[0] || f->p.id[1] != s->id[1]) {
-		s->foreign = true;
+		s->foreign |= off == 0;
+		return false;
+	}
+	if (rc == FRAME_NEWER) {
+		s->newer = true;
 		return false;
 	}
 	len = f->p.frame_len;

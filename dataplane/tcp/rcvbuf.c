@@ -134,7 +134,7 @@ static struct tcp_chunk *chunk_keep(
 	if (!k)
 		return NULL;
 	g->taken = true;
-	k->data = (uint8_t *)(uintptr_t)data; /* written only where it is a copy of ours */
+	k->data = data;
 	k->len = len;
 	k->room = 0;
 	return k;
@@ -144,7 +144,8 @@ static bool chunk_extend(struct tcp_conn *c, struct tcp_chunk *k, const uint8_t 
 {
 	if (!k || k->room < len)
 		return false;
-	memcpy(k->data + k->len, data, len);
+	/* Only into a copy of ours, which has room. */
+	memcpy((uint8_t *)k->data + k->len, data, len);
 	k->len += len;
 	k->room -= len;
 	c->stack->n.coalesced++;
@@ -360,6 +361,7 @@ void tcp_consume(struct tcp_conn *c, uint32_t n, uint64_t now)
 	while (n > 0) {
 		struct tcp_chunk *k = c->rx_head;
 
+		assert(k);
 		if (n < k->len) {
 			k->data += n;
 			k->seq += n;

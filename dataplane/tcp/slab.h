@@ -29,7 +29,7 @@ static inline int slab_init(struct slab *s, uint32_t size, uint32_t max)
 	s->block = calloc((size_t)max * size + SLAB_ALIGN, 1);
 	if (!s->block)
 		return -1;
-	s->mem = (uint8_t *)(((uintptr_t)s->block + SLAB_ALIGN - 1) & ~(uintptr_t)(SLAB_ALIGN - 1));
+	s->mem = (uint8_t *)s->block + (-(uintptr_t)s->block & (SLAB_ALIGN - 1));
 	return 0;
 }
 

@@ -77,7 +77,7 @@ static inline void link_remove(struct tcp_link *l)
 struct tcp_chunk {
 	struct tcp_chunk *next;
 	void *buf;
-	uint8_t *data;
+	const uint8_t *data;
 	uint32_t seq; /* of data[0] */
 	uint32_t len;
 	uint32_t charge;
