@@ -289,6 +289,8 @@ static void grant(struct journal *j, struct journal_port *p)
 		bump(&p->given, 1);
 	}
 	atomic_store_explicit(&p->want, 0, memory_order_release);
+	if (p->waker)
+		waker_wake(p->waker); /* it may wait for nothing else */
 }
 
 bool pool_drain(struct journal *j, uint64_t now_us)

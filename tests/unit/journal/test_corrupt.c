@@ -301,6 +301,30 @@ static void lost_sectors_in_the_middle(void **state)
 	memfs_free(whole);
 }
 
+/* Block 4 says that 3 was durable, but neither can be read: 3 is not given to another block. */
+static void lost_block_keeps_its_number(void **state)
+{
+	struct frames f;
+	struct memfs *fs = make(false, &f);
+	struct found s;
+	uint64_t size;
+	uint8_t *data = memfs_data(fs, NAME, &size);
+
+	(void)state;
+	data[f.block[2] + 20] ^= 1; /* its header */
+	data[f.block[4] - 1] ^= 1;  /* its data: the header of 4 is intact */
+	s = verify(fs);
+	assert_int_equal(s.corrupt, 1);
+	assert_int_equal(s.torn, 1);
+	recover(fs, 1, 4);
+	assert_int_equal(logs_in(fs), 2 * TEST_RICH_LOGS + 1);
+	s = verify(fs);
+	assert_int_equal(s.torn, 0);
+	assert_int_equal(s.first, 3);
+	assert_int_equal(s.last, 3);
+	memfs_free(fs);
+}
+
 /* The last blocks gone, though another segment's checkpoint says that they were durable. */
 static void missing_end_is_named(void **state)
 {
@@ -377,6 +401,7 @@ int main(void)
 		cmocka_unit_test(every_bit_of_an_unfinished_segment),
 		cmocka_unit_test(recovery_of_damage_anywhere),
 		cmocka_unit_test(lost_sectors_in_the_middle),
+		cmocka_unit_test(lost_block_keeps_its_number),
 		cmocka_unit_test(missing_end_is_named),
 		cmocka_unit_test(cut_off_anywhere),
 	};
