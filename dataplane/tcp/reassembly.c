@@ -13,7 +13,7 @@ static uint32_t chunk_end(const struct tcp_chunk *k)
 static void report(struct tcp_conn *c, uint32_t start, uint32_t end)
 {
 	struct tcp_range fresh = {start, end};
-	struct tcp_range rest[4];
+	struct tcp_range rest[4] = {{0, 0}};
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < c->nsack; i++) {

@@ -60,6 +60,8 @@ struct tcp_stack *tcp_stack_new(const struct tcp_config *cfg, const struct tcp_o
 	if (!s)
 		return NULL;
 	s->cfg = *cfg;
+	if (s->cfg.data_retries > UINT8_MAX)
+		s->cfg.data_retries = UINT8_MAX; /* what a connection counts in */
 	s->ops = *ops;
 	s->ctx = ctx;
 	s->cookie_sent_us = TCP_NEVER;

@@ -95,7 +95,7 @@ struct tcp_ops {
 	uint32_t (*mtu)(void *ctx, const struct ip_addr *dst);
 	/* May a new connection be made to this port, from there? No: RST, or silence if `*drop`. */
 	bool (*listening)(void *ctx, const struct ip_flow *flow, bool *drop);
-	/* 64 random bits. */
+	/* 64 random bits. (Not called so far: all that must not be guessed comes from `key`.) */
 	uint64_t (*random)(void *ctx);
 };
 
@@ -110,7 +110,7 @@ struct tcp_config {
 	uint32_t delayed_ack_us; /* every second full-sized segment is acknowledged at once */
 	uint32_t rto_min_us, rto_max_us;
 	uint32_t syn_retries;  /* at most 7 */
-	uint32_t data_retries; /* timeouts in a row until the connection is given up */
+	uint32_t data_retries; /* timeouts in a row until it is given up; at most 255 */
 	uint32_t time_wait_us;
 	uint64_t keepalive_idle_us; /* 0: no keepalives */
 	uint32_t keepalive_interval_us;

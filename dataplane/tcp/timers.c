@@ -25,6 +25,13 @@ static void on_delack(struct tcp_conn *c, uint64_t now)
 	tcp_send_ack(c, now);
 }
 
+/* Probes go on for ever; their delay stops growing long before this does. */
+static void back_off(struct tcp_conn *c)
+{
+	if (c->backoff < UINT8_MAX)
+		c->backoff++;
+}
+
 /* Retransmission (RFC 6298 section 5) and window probes (RFC 9293 section 3.8.6.1). */
 static void on_rtx(struct tcp_conn *c, uint64_t now)
 {
@@ -46,12 +53,12 @@ static void on_rtx(struct tcp_conn *c, uint64_t now)
 		s->n.rto_fired++;
 		tcp_pmtu_timeout(c);
 		tcp_recovery_timeout(c);
-		c->backoff++;
+		back_off(c);
 		tcp_output(c, now);
 		tcp_timer_set(c, TMR_RTX, now + tcp_rto(c));
 		return;
 	}
-	c->backoff++;
+	back_off(c);
 	tcp_timer_set(c, TMR_RTX, now + tcp_rto(c));
 }
 

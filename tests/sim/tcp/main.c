@@ -44,7 +44,6 @@ void sim_fail(struct world *w, const char *file, int line, const char *what)
 	if (w->server)
 		describe(w);
 	fflush(stdout);
-	abort();
 }
 
 static void draw_impairment(struct rng *r, struct impairment *m)

@@ -21,8 +21,10 @@
 /* Says where and under which seed, and ends the run. */
 #define CHECK(w, cond)                                                                             \
 	do {                                                                                       \
-		if (!(cond))                                                                       \
+		if (!(cond)) {                                                                     \
 			sim_fail(w, __FILE__, __LINE__, #cond);                                    \
+			abort();                                                                   \
+		}                                                                                  \
 	} while (0)
 
 struct rng {
@@ -100,7 +102,7 @@ struct world {
 	uint64_t delivered, lost, steps;
 };
 
-_Noreturn void sim_fail(struct world *w, const char *file, int line, const char *what);
+void sim_fail(struct world *w, const char *file, int line, const char *what);
 
 /* link.c: takes a copy of the segment (TCP header and payload). */
 void link_send(struct world *w, bool to_server, uint16_t port, const uint8_t *seg, uint32_t len);
