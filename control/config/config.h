@@ -127,7 +127,7 @@ struct config {
 		uint32_t sessions, devices, half_open, handshakes;
 		uint32_t device_rate; /* logs a second; 0: none */
 		uint64_t message_size;
-		uint64_t idle_timeout; /* CONFIG_NEVER: an idle session stays */
+		uint64_t idle_timeout;	     /* CONFIG_NEVER: an idle session stays */
 		uint64_t unfinished_timeout; /* CONFIG_NEVER: a log may take for ever */
 	} limits;
 

@@ -50,7 +50,8 @@ unsigned ip_addr_format(const struct ip_addr *a, char text[IP_ADDR_TEXT]);
 /* Accepts both forms; 0, or -1 where the text is no address. */
 int ip_addr_parse(struct ip_addr *a, const char *text);
 
-/* "192.0.2.0/24", "2001:db8::/32" or a bare address; `prefix_len` counts in 128 bits (v4: 96 + n). */
+/* "192.0.2.0/24", "2001:db8::/32" or a bare address; `prefix_len` counts in 128 bits (v4: 96 + n).
+ */
 int ip_prefix_parse(struct ip_addr *a, unsigned *prefix_len, const char *text);
 
 /* `len` in 128 bits. A prefix has addresses of its own family only: ::/0 is all of IPv6. */

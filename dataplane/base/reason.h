@@ -7,60 +7,60 @@
 #define SLUICE_BASE_REASON_H
 
 /* A log that was received but not kept. */
-#define DROP_REASONS(X)                                                                             \
-	X(no_block)                                                                                 \
-	X(ring_full)                                                                                \
-	X(rate_limit)                                                                               \
-	X(malformed)                                                                                \
-	X(oversize_item)                                                                            \
-	X(unauthorized)                                                                             \
-	X(unknown_source)                                                                           \
-	X(disk_full)                                                                                \
-	X(journal_failed)                                                                           \
+#define DROP_REASONS(X)                                                                            \
+	X(no_block)                                                                                \
+	X(ring_full)                                                                               \
+	X(rate_limit)                                                                              \
+	X(malformed)                                                                               \
+	X(oversize_item)                                                                           \
+	X(unauthorized)                                                                            \
+	X(unknown_source)                                                                          \
+	X(disk_full)                                                                               \
+	X(journal_failed)                                                                          \
 	X(licence_invalid)
 
 /* A frame that was not accepted. */
-#define WIRE_REASONS(X)                                                                             \
-	X(not_for_us)                                                                               \
-	X(bad_checksum)                                                                             \
-	X(bad_header)                                                                               \
-	X(unsupported)                                                                              \
-	X(fragment_timeout)                                                                         \
-	X(fragment_overflow)                                                                        \
-	X(no_listener)                                                                              \
-	X(no_mbuf)                                                                                  \
-	X(ring_full)                                                                                \
-	X(tcp_out_of_window)                                                                        \
+#define WIRE_REASONS(X)                                                                            \
+	X(not_for_us)                                                                              \
+	X(bad_checksum)                                                                            \
+	X(bad_header)                                                                              \
+	X(unsupported)                                                                             \
+	X(fragment_timeout)                                                                        \
+	X(fragment_overflow)                                                                       \
+	X(no_listener)                                                                             \
+	X(no_mbuf)                                                                                 \
+	X(ring_full)                                                                               \
+	X(tcp_out_of_window)                                                                       \
 	X(tcp_reset)
 
 /* A connection or login that was refused or ended by us. */
-#define REFUSAL_REASONS(X)                                                                          \
-	X(no_certificate)                                                                           \
-	X(wrong_ca)                                                                                 \
-	X(missing_intermediate)                                                                     \
-	X(expired)                                                                                  \
-	X(not_yet_valid)                                                                            \
-	X(revoked)                                                                                  \
-	X(no_client_auth_purpose)                                                                   \
-	X(no_legal_sn)                                                                              \
-	X(sn_mismatch)                                                                              \
-	X(not_authorized)                                                                           \
-	X(denied)                                                                                   \
-	X(legacy_disabled)                                                                          \
-	X(bad_password)                                                                             \
-	X(tls_version)                                                                              \
-	X(no_shared_cipher)                                                                         \
-	X(handshake_timeout)                                                                        \
-	X(duplicate_serial)                                                                         \
-	X(journal_failed)                                                                           \
-	X(claim_rate)                                                                               \
-	X(cleartext_forbidden)                                                                      \
-	X(address_not_allowed)                                                                      \
-	X(session_limit)                                                                            \
-	X(half_open_limit)                                                                          \
-	X(handshake_rate)                                                                           \
-	X(idle_timeout)                                                                             \
-	X(protocol_error)                                                                           \
+#define REFUSAL_REASONS(X)                                                                         \
+	X(no_certificate)                                                                          \
+	X(wrong_ca)                                                                                \
+	X(missing_intermediate)                                                                    \
+	X(expired)                                                                                 \
+	X(not_yet_valid)                                                                           \
+	X(revoked)                                                                                 \
+	X(no_client_auth_purpose)                                                                  \
+	X(no_legal_sn)                                                                             \
+	X(sn_mismatch)                                                                             \
+	X(not_authorized)                                                                          \
+	X(denied)                                                                                  \
+	X(legacy_disabled)                                                                         \
+	X(bad_password)                                                                            \
+	X(tls_version)                                                                             \
+	X(no_shared_cipher)                                                                        \
+	X(handshake_timeout)                                                                       \
+	X(duplicate_serial)                                                                        \
+	X(journal_failed)                                                                          \
+	X(claim_rate)                                                                              \
+	X(cleartext_forbidden)                                                                     \
+	X(address_not_allowed)                                                                     \
+	X(session_limit)                                                                           \
+	X(half_open_limit)                                                                         \
+	X(handshake_rate)                                                                          \
+	X(idle_timeout)                                                                            \
+	X(protocol_error)                                                                          \
 	X(conflict)
 
 #define REASON_ENUM_DROP(s)    DROP_##s,

@@ -17,7 +17,7 @@ static uint64_t rnd(uint64_t below)
 	rnd_state ^= rnd_state << 13;
 	rnd_state ^= rnd_state >> 7;
 	rnd_state ^= rnd_state << 17;
-	return rnd_state % below;
+	return below ? rnd_state % below : 0;
 }
 
 static void fold_rich(struct fold *f, unsigned first, unsigned last)
