@@ -213,9 +213,28 @@ static int map_segment(struct journal_reader *r)
 	return JOURNAL_OK;
 }
 
+/* Nothing was wrong so far, and what came is the next blocks, one after the other. */
+static bool goes_on_well(const struct journal_reader *r, size_t from)
+{
+	const struct segment_judgement *o = &r->judgement;
+
+	if (o->cut != UINT64_MAX || o->corrupt)
+		return false;
+	for (size_t i = from; i < r->map.count; i++) {
+		const struct segment_item *it = &r->map.items[i];
+		uint64_t expected = i ? r->map.items[i - 1].f.last_block + 1 : r->file.first_block;
+
+		if (it->kind != ITEM_BLOCK || it->f.first_block != expected)
+			return false;
+	}
+	return !r->map.has_index;
+}
+
 /* Takes up what was added to an unfinished segment. false: it must be entered anew. */
 static bool remap(struct journal_reader *r)
 {
+	size_t from;
+
 	if (segment_refresh(&r->file) < 0 || r->map.has_index)
 		return false;
 	/* What seemed no frame was one being written. */
@@ -224,7 +243,12 @@ static bool remap(struct journal_reader *r)
 		r->map.end = r->map.items[--r->map.count].offset;
 	if (r->at > r->map.count)
 		r->at = r->map.count;
-	return map_segment(r) == JOURNAL_OK;
+	from = r->map.count;
+	if (segment_map(&r->file, MAP_FRAMES, &r->buffers, &r->map) != 0 || r->file.newer)
+		return false;
+	if (!goes_on_well(r, from)) /* a segment may have many thousands of blocks */
+		judge(r);
+	return true;
 }
 
 void journal_reader_extend(struct journal_reader *r, uint64_t max_block)
@@ -282,7 +306,6 @@ static int enter_segment(struct journal_reader *r)
  */
 static int end_of_segment(struct journal_reader *r)
 {
-	uint64_t before = r->file.size;
 	uint64_t first;
 	uint64_t next;
 	int rc;
@@ -292,6 +315,21 @@ static int end_of_segment(struct journal_reader *r)
 		leave_segment(r);
 		return 1;
 	}
+	if (!r->finished) {
+		uint64_t before = r->file.size;
+
+		if (segment_refresh(&r->file) < 0)
+			return JOURNAL_E_IO;
+		if (r->file.size != before) {
+			if (!remap(r)) {
+				leave_segment(r);
+				return 1;
+			}
+			if (r->at < r->map.count)
+				return 1;
+		}
+	}
+	/* Nothing more in here: has another begun? */
 	rc = find_segment(r, r->file.first_block, &first, &next);
 	if (rc != JOURNAL_OK)
 		return rc;
@@ -299,21 +337,7 @@ static int end_of_segment(struct journal_reader *r)
 		leave_segment(r);
 		return 1;
 	}
-	if (r->finished)
-		return 0;
-	if (segment_refresh(&r->file) < 0)
-		return JOURNAL_E_IO;
-	if (r->file.size == before)
-		return 0;
-	if (r->map.has_index) {
-		leave_segment(r);
-		return 1;
-	}
-	if (!remap(r)) {
-		leave_segment(r);
-		return 1;
-	}
-	return r->at < r->map.count ? 1 : 0;
+	return 0;
 }
 
 /* ---- blocks ------------------------------------------------------------------------------- */

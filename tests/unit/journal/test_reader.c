@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/base/bytes.h"
 #include "dataplane/base/crc32c.h"
 #include "dataplane/journal/internal.h"
 #include "tests/unit/journal/memfs.h"
@@ -262,6 +263,91 @@ static void half_a_block_is_waited_for(void **state)
 	memfs_free(copy);
 }
 
+/* Half of a block is there when the reader maps the file; then it is whole, and durable. */
+static void extended_over_what_was_half_written(void **state)
+{
+	struct place *p = *state;
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = 1};
+	struct journal_reader_stats st;
+	struct memfs *copy;
+	uint8_t *whole;
+	uint64_t one;
+	uint64_t two;
+	uint64_t size;
+
+	send(p, "x", 10);
+	one = p->j->w.end;
+	send(p, "y", 10);
+	two = p->j->w.end;
+	send(p, "z", 10);
+	copy = memfs_crash(p->fs, 1);
+	whole = malloc(p->j->w.end);
+	memcpy(whole, memfs_data(copy, "/j/0000000000000001.zst", &size), p->j->w.end);
+	for (uint64_t len = one + 1; len < two; len += 7) {
+		struct journal_reader *r;
+		struct journal_log log;
+		unsigned n = 0;
+
+		memfs_put(copy, "/j/0000000000000001.zst", whole, len);
+		assert_int_equal(
+			journal_reader_open_fs(memfs_table(copy), "/j", &q, &r, NULL), JOURNAL_OK);
+		for (; n < 10; n++)
+			assert_int_equal(journal_reader_next(r, &log), 1);
+		assert_int_equal(journal_reader_next(r, &log), 0);
+		memfs_put(copy, "/j/0000000000000001.zst", whole, size);
+		journal_reader_extend(r, 3);
+		while (journal_reader_next(r, &log) == 1)
+			n++;
+		assert_int_equal(n, 30);
+		journal_reader_stats(r, &st);
+		assert_int_equal(st.corrupt_blocks, 0);
+		journal_reader_close(r);
+	}
+	free(whole);
+	memfs_free(copy);
+}
+
+/* A log may hold the bytes of any frame: where damage makes us search, it is not taken for one. */
+static void frames_inside_of_logs_are_text(void **state)
+{
+	struct place *p = *state;
+	struct journal_verify_totals totals;
+	struct journal_port *port;
+	struct block_frame f = {.p = {.id = {1, 2}, .segment = 1, .frame_len = BLOCK_FIXED},
+		.first_block = 2,
+		.last_block = 2};
+	uint8_t text[BLOCK_FIXED];
+	struct memfs *copy;
+	struct block *b;
+	uint64_t begin;
+	uint64_t size;
+
+	close_journal(p);
+	p->cfg.compression_level = zpress_raw_level();
+	assert_int_equal(journal_open(&p->cfg, 1, &p->j, NULL, NULL), JOURNAL_OK);
+	port = journal_port(p->j, 0);
+	b = journal_block_get(port);
+	block_frame_encode(&f, text); /* of another journal */
+	test_log(b, "d", 1, (char *)text, sizeof(text));
+	text[13] = JOURNAL_FORMAT_VERSION + 1; /* and of a newer version */
+	store_le32(text + BLOCK_FIXED - 4, crc32c(0, text, BLOCK_FIXED - 4));
+	test_log(b, "d", 1, (char *)text, sizeof(text));
+	journal_submit(port, b);
+	test_settle(p->j);
+	assert_int_equal(journal_completed(port, &b, 1), 1);
+	journal_block_put(port, b);
+	begin = p->j->w.begin;
+	send(p, "x", 1);
+	copy = memfs_crash(p->fs, 1);
+	memfs_data(copy, "/j/0000000000000001.zst", &size)[begin + 50] ^= 1;
+	assert_int_equal(journal_verify_fs(memfs_table(copy), "/j", 0, NULL, NULL, &totals, NULL),
+		JOURNAL_OK);
+	assert_int_equal(totals.corrupt, 1);
+	assert_int_equal(totals.torn, 0);
+	assert_int_equal(totals.logs, 1);
+	memfs_free(copy);
+}
+
 static void segments_may_go_while_they_are_read(void **state)
 {
 	struct place *p = *state;
@@ -482,6 +568,8 @@ int main(void)
 		CASE(follows_a_live_writer),
 		CASE(follows_without_a_bound),
 		CASE(half_a_block_is_waited_for),
+		CASE(extended_over_what_was_half_written),
+		CASE(frames_inside_of_logs_are_text),
 		CASE(segments_may_go_while_they_are_read),
 		CASE(lists_segments),
 		CASE(ranges_are_read_block_by_block),

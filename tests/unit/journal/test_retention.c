@@ -299,6 +299,54 @@ static void many_segments_are_opened_one_at_a_time(void **state)
 	assert_true(rec.clean);
 }
 
+/* After a power cut no older segment is back while a newer one is gone: that would be a hole. */
+static void removals_come_back_in_no_order_but_theirs(void **state)
+{
+	struct place *p = *state;
+	struct journal_verify_totals totals;
+
+	p->cfg.segment_size = 64u << 10;
+	open_it(p);
+	for (unsigned i = 0; i < 60; i++)
+		send(p, 100);
+	p->cfg.retention_bytes = 64u << 10;
+	assert_int_equal(journal_reconfigure(p->j, &p->cfg, NULL), JOURNAL_OK);
+	for (unsigned i = 0; i < 5; i++) {
+		pass(p, SECOND, SECOND);
+		for (uint64_t seed = 0; seed < 10; seed++) {
+			struct memfs *disk = memfs_crash(p->fs, seed);
+
+			assert_int_equal(journal_verify_fs(memfs_table(disk), "/j", 0, NULL, NULL,
+						 &totals, NULL),
+				JOURNAL_OK);
+			assert_int_equal(totals.corrupt, 0);
+			memfs_free(disk);
+		}
+	}
+	assert_true(status(p).retention_removed_segments >= 3);
+}
+
+static void segment_that_somebody_removed_is_no_error(void **state)
+{
+	struct place *p = *state;
+	const struct journal_fs *fs = memfs_table(p->fs);
+
+	p->cfg.segment_age_s = 86400;
+	p->cfg.retention_age_s = 5 * 86400;
+	open_it(p);
+	for (unsigned day = 0; day < 5; day++) {
+		send(p, 1);
+		pass(p, DAY, HOUR);
+	}
+	assert_int_equal(fs->unlink(fs->ctx, "/j/0000000000000001.zst"), 0);
+	for (unsigned day = 0; day < 10; day++) {
+		send(p, 1);
+		pass(p, DAY, HOUR);
+	}
+	assert_in_range(status(p).segments, 5, 7);
+	assert_string_equal(status(p).last_error, "");
+}
+
 static void clock_going_back_harms_nothing(void **state)
 {
 	struct place *p = *state;
@@ -393,6 +441,8 @@ int main(void)
 		CASE(clock_step_paces_removal),
 		CASE(start_with_a_strange_clock_paces_removal),
 		CASE(many_segments_are_opened_one_at_a_time),
+		CASE(removals_come_back_in_no_order_but_theirs),
+		CASE(segment_that_somebody_removed_is_no_error),
 		CASE(clock_going_back_harms_nothing),
 		CASE(streams_unseen_for_long_are_forgotten),
 		CASE(reconfigured_live),
