@@ -239,7 +239,7 @@ static const struct config_key auth_keys[] = {
 	{"serial-pattern", &config_string, CFG(auth.serial_pattern),
 		.fallback = "\"[A-Z0-9-]{8,24}\"", .flags = KEY_LATER, .min = 1,
 		.valid = valid_printable, .expect = "a regular expression for the whole name"},
-	{"pending-hold", &config_duration, CFG(auth.pending_hold), .fallback = "1m",
+	{"pending-hold", &config_duration, CFG(auth.pending_hold), .fallback = "60s",
 		.flags = KEY_LATER, .min = S, .max = DAY},
 	{0},
 };
