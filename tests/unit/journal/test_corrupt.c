@@ -301,6 +301,33 @@ static void lost_sectors_in_the_middle(void **state)
 	memfs_free(whole);
 }
 
+/* A block cut out, the bytes around it joined: only its number is missing. */
+static void block_cut_out(void **state)
+{
+	(void)state;
+	for (unsigned k = 1; k < BLOCKS; k++) {
+		struct frames f;
+		struct memfs *fs = make(false, &f);
+		struct found s;
+		uint64_t size;
+		uint8_t *data = memfs_data(fs, NAME, &size);
+		uint8_t *less = malloc(size);
+
+		memcpy(less, data, f.block[k - 1]);
+		memcpy(less + f.block[k - 1], data + f.block[k], size - f.block[k]);
+		memfs_put(fs, NAME, less, size - (f.block[k] - f.block[k - 1]));
+		free(less);
+		s = verify(fs);
+		assert_int_equal(s.torn, 0);
+		assert_int_equal(s.corrupt, 1);
+		assert_int_equal(s.first, k);
+		assert_int_equal(s.last, k);
+		assert_int_equal(readable(fs), ALL & ~(1u << k));
+		recover(fs, 1, BLOCKS + 1);
+		memfs_free(fs);
+	}
+}
+
 /* Block 4 says that 3 was durable, but neither can be read: 3 is not given to another block. */
 static void lost_block_keeps_its_number(void **state)
 {
@@ -401,6 +428,7 @@ int main(void)
 		cmocka_unit_test(every_bit_of_an_unfinished_segment),
 		cmocka_unit_test(recovery_of_damage_anywhere),
 		cmocka_unit_test(lost_sectors_in_the_middle),
+		cmocka_unit_test(block_cut_out),
 		cmocka_unit_test(lost_block_keeps_its_number),
 		cmocka_unit_test(missing_end_is_named),
 		cmocka_unit_test(cut_off_anywhere),

@@ -9,6 +9,7 @@
 #include "dataplane/journal/columns.h"
 #include "dataplane/journal/format.h"
 #include "dataplane/journal/index.h"
+#include "dataplane/journal/segment.h"
 #include "dataplane/journal/zframe.h"
 #include "tests/unit/journal/util.h"
 
@@ -344,6 +345,17 @@ static void data_frames_round_trip_at_all_levels(void **state)
 	zread_free(rd);
 }
 
+static void rows_end_with_newlines(void **state)
+{
+	struct block_row rows[3] = {{.len = 2}, {.len = 0}, {.len = 1}};
+	struct journal_records r = {.rows = rows, .row_count = 3};
+
+	(void)state;
+	assert_true(segment_rows_match(&r, (const uint8_t *)"ab\n\nc\n"));
+	assert_false(segment_rows_match(&r, (const uint8_t *)"ab\nc\n\n"));
+	assert_false(segment_rows_match(&r, (const uint8_t *)"ab\n\ncd"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +369,7 @@ int main(void)
 		cmocka_unit_test(unknown_kinds_are_refused),
 		cmocka_unit_test(index_round_trip),
 		cmocka_unit_test(data_frames_round_trip_at_all_levels),
+		cmocka_unit_test(rows_end_with_newlines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

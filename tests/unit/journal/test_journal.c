@@ -119,6 +119,19 @@ static void check_all(const char *dir, unsigned producers, unsigned logs)
 	assert_int_equal(totals.corrupt, 0);
 }
 
+/* What was reserved ahead and not written is free again when the segment is closed. */
+static void gives_reserve_back(void *ctx, const struct journal_segment_info *info)
+{
+	struct journal_fs_info file;
+	char path[400];
+
+	snprintf(path, sizeof(path), "%s/%s", (const char *)ctx, info->name);
+	assert_int_equal(journal_fs_real.info(NULL, path, &file), 0);
+	assert_true(info->finished);
+	assert_int_equal(file.size, info->bytes);
+	assert_true(file.disk < info->bytes + (1u << 20));
+}
+
 static void run(unsigned compressors, bool busy, unsigned logs, uint64_t segment_size)
 {
 	struct producer p[PRODUCERS];
@@ -160,6 +173,7 @@ static void run(unsigned compressors, bool busy, unsigned logs, uint64_t segment
 	assert_int_equal(st.pool_free, st.pool_blocks);
 	journal_close(j);
 	check_all(dir, PRODUCERS, logs);
+	assert_int_equal(journal_list(dir, gives_reserve_back, dir, &fault), JOURNAL_OK);
 	assert_int_equal(journal_open(&cfg, 1, &j, &rec, &fault), JOURNAL_OK);
 	assert_true(rec.clean);
 	assert_int_equal(rec.logs, PRODUCERS * logs);
