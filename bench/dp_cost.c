@@ -12,6 +12,8 @@
  * read each line of them just before, as when a NIC writes into its cache; batches must be small
  * then.
  */
+#include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
