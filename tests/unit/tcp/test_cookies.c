@@ -107,6 +107,24 @@ static void a_cookie_is_good_for_a_minute_and_not_for_ever(void **state)
 	drill_free(d);
 }
 
+static void while_new_cookies_are_out_old_ones_are_not_good(void **state)
+{
+	struct drill *d = drill_new(always);
+
+	(void)state;
+	in(d, "S 0:0(0) <mss 1460>");
+	out(d, "S. 0:0(0) ack 1 <mss 1460>");
+	pass(d, SEC(136));
+	d->flow.src_port++;
+	in(d, "S 0:0(0) <mss 1460>");
+	forget(d);
+	d->flow.src_port--;
+	in(d, ". 1:1(0) ack 1");
+	out(d, "R 1:1(0)");
+	events(d, "");
+	drill_free(d);
+}
+
 static void a_forged_ack_makes_no_connection(void **state)
 {
 	struct drill *d = drill_new(always);
@@ -320,6 +338,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(without_timestamps_only_the_mss_survives),
 	cmocka_unit_test(the_mss_is_rounded_down),
 	cmocka_unit_test(a_cookie_is_good_for_a_minute_and_not_for_ever),
+	cmocka_unit_test(while_new_cookies_are_out_old_ones_are_not_good),
 	cmocka_unit_test(a_forged_ack_makes_no_connection),
 	cmocka_unit_test(a_segment_that_overtook_the_first_is_dropped_not_reset),
 	cmocka_unit_test(where_no_cookie_was_sent_none_is_accepted),

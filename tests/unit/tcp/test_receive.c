@@ -334,6 +334,21 @@ static void bytes_beyond_the_window_are_cut_off(void **state)
 	drill_free(d);
 }
 
+static void of_a_segment_across_the_edge_only_what_fits_is_taken(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	put(d, "P. 65001:66461(1460) ack 1"); /* the edge is at 65,536 */
+	forget(d);
+	for (uint32_t i = 0; i < 65000; i += 1000)
+		put(d, ". %u:%u(1000) ack 1", 1 + i, 1001 + i);
+	flush(d);
+	assert_int_equal(d->read, 65535);
+	forget(d);
+	drill_free(d);
+}
+
 static void small_buffer(struct tcp_config *cfg)
 {
 	cfg->rcv_buf = 20000; /* window 10,000 */
@@ -726,6 +741,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(without_a_buffer_for_copies_overlap_costs_a_retransmission),
 	cmocka_unit_test(an_inner_duplicate_of_queued_data_is_dropped),
 	cmocka_unit_test(bytes_beyond_the_window_are_cut_off),
+	cmocka_unit_test(of_a_segment_across_the_edge_only_what_fits_is_taken),
 	cmocka_unit_test(the_window_closes_and_opens_by_segments),
 	cmocka_unit_test(a_closed_window_is_probed_and_opens),
 	cmocka_unit_test(at_a_closed_window_acks_and_resets_still_count),
