@@ -329,6 +329,9 @@ static void frames_inside_of_logs_are_text(void **state)
 	assert_int_equal(journal_open(&p->cfg, 1, &p->j, NULL, NULL), JOURNAL_OK);
 	port = journal_port(p->j, 0);
 	b = journal_block_get(port);
+	assert_non_null(b);
+	if (!b)
+		return;		      /* for the analyzer: cmocka has jumped away */
 	block_frame_encode(&f, text); /* of another journal */
 	test_log(b, "d", 1, (char *)text, sizeof(text));
 	text[13] = JOURNAL_FORMAT_VERSION + 1; /* and of a newer version */
@@ -338,6 +341,8 @@ static void frames_inside_of_logs_are_text(void **state)
 	test_settle(p->j);
 	assert_int_equal(journal_completed(port, &b, 1), 1);
 	journal_block_put(port, b);
+	if (!p->j)
+		return; /* likewise */
 	begin = p->j->w.begin;
 	send(p, "x", 1);
 	copy = memfs_crash(p->fs, 1);
