@@ -234,6 +234,26 @@ static uint64_t read_all(struct memfs *fs, const struct journal_query *q)
 	return sum;
 }
 
+/* As one who follows: as far as a bound, then further. */
+static void follow(struct memfs *fs)
+{
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = 1, .grep = "rich"};
+	struct journal_reader_stats st;
+	struct journal_reader *r;
+	struct journal_log log;
+
+	if (journal_reader_open_fs(memfs_table(fs), "/j", &q, &r, NULL) != JOURNAL_OK)
+		abort();
+	for (uint64_t bound = 1; bound < 8; bound += 3) {
+		journal_reader_extend(r, bound);
+		while (journal_reader_next(r, &log) == 1)
+			if (log.block > bound)
+				abort();
+	}
+	journal_reader_stats(r, &st);
+	journal_reader_close(r);
+}
+
 static void on_segment(void *ctx, const struct journal_segment_info *info)
 {
 	*(uint64_t *)ctx += info->logs;
@@ -317,6 +337,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bytes_buf_free(&a.table);
 	before = read_all(fs, &all);
 	read_all(fs, &some);
+	follow(fs);
 	journal_list_fs(memfs_table(fs), "/j", on_segment, &sum, NULL);
 	journal_verify_fs(memfs_table(fs), "/j", 0, on_finding, &sum, &totals, NULL);
 	journal_verify_fs(memfs_table(fs), "/j", 2, on_finding, &sum, &totals, NULL);
