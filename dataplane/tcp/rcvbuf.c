@@ -306,7 +306,8 @@ static void update_window(struct tcp_conn *c, uint64_t now)
 	uint32_t left = c->rcv_adv - c->rcv_nxt;
 	uint32_t more;
 
-	if (!tcp_receives(c))
+	/* With half of it still open there is neither more to gain than half nor any hurry. */
+	if (left > max / 2 || !tcp_receives(c))
 		return;
 	more = gain(c);
 	if (more >= max / 2 || (more > 0 && left <= max / 4))
