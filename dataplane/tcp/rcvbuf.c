@@ -210,6 +210,31 @@ struct tcp_chunk *tcp_rcv_insert(struct tcp_conn *c, struct tcp_seg *g, struct t
 	return k;
 }
 
+/* Takes the bytes of the small run `n`, which follows `k`, into the room of `k`. */
+static bool absorb(struct tcp_conn *c, struct tcp_chunk *k, struct tcp_chunk *n)
+{
+	if (n->len > n->charge / 2 || !chunk_extend(c, k, n->data, n->len))
+		return false;
+	chunk_free(c, n);
+	return true;
+}
+
+void tcp_rcv_join(struct tcp_conn *c, struct tcp_chunk *from, uint32_t upto)
+{
+	for (struct tcp_chunk *k = from ? from : c->ooo_head; k && seq_leq(k->seq, upto);) {
+		struct tcp_chunk *n = k->next;
+		struct tcp_chunk *after = n ? n->next : NULL;
+
+		if (n && n->seq == k->seq + k->len && absorb(c, k, n)) {
+			k->next = after;
+			if (!after)
+				c->ooo_tail = k;
+		} else {
+			k = n;
+		}
+	}
+}
+
 /* Moves what has come into order. */
 void tcp_rcv_pull(struct tcp_conn *c)
 {
@@ -218,14 +243,16 @@ void tcp_rcv_pull(struct tcp_conn *c)
 
 	while ((k = c->ooo_head) != NULL && k->seq == c->rcv_nxt) {
 		c->ooo_head = k->next;
+		c->rcv_nxt += k->len;
+		c->unread += k->len;
+		if (absorb(c, c->rx_tail, k))
+			continue;
 		k->next = NULL;
 		if (c->rx_tail)
 			c->rx_tail->next = k;
 		else
 			c->rx_head = k;
 		c->rx_tail = k;
-		c->rcv_nxt += k->len;
-		c->unread += k->len;
 	}
 	for (unsigned i = 0; i < c->nsack; i++)
 		if (seq_gt(c->sack[i].start, c->rcv_nxt))

@@ -46,7 +46,7 @@ static void insert(
 	struct tcp_conn *c, struct tcp_seg *g, uint32_t seq, const uint8_t *data, uint32_t len)
 {
 	uint32_t end = seq + len;
-	struct tcp_chunk *prev = NULL;
+	struct tcp_chunk *prev = NULL, *before;
 	struct tcp_chunk *next = c->ooo_head;
 	bool stored = false;
 
@@ -58,6 +58,7 @@ static void insert(
 		prev = next;
 		next = next->next;
 	}
+	before = prev;
 	for (uint32_t at = seq; seq_lt(at, end);) {
 		uint32_t upto;
 
@@ -80,6 +81,7 @@ static void insert(
 	if (stored) {
 		c->stack->n.ooo_queued++;
 		report(c, seq, end);
+		tcp_rcv_join(c, before, end);
 	} else if (seq_lt(seq, end)) {
 		duplicate(c, seq, end);
 	}

@@ -469,6 +469,9 @@ bool tcp_rcv_append(
 /* The same for a run beyond rcv_nxt, after `prev` (NULL: first); the chunk, or NULL if refused. */
 struct tcp_chunk *tcp_rcv_insert(struct tcp_conn *c, struct tcp_seg *g, struct tcp_chunk *prev,
 	uint32_t seq, const uint8_t *data, uint32_t len, bool last);
+/* Small runs side by side, from the one after `from` (NULL: the first) to `upto`, share a buffer.
+ */
+void tcp_rcv_join(struct tcp_conn *c, struct tcp_chunk *from, uint32_t upto);
 void tcp_rcv_pull(struct tcp_conn *c);
 void tcp_rcv_drop_ooo(struct tcp_conn *c);
 void tcp_rcv_free(struct tcp_conn *c);

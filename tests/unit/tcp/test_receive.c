@@ -501,6 +501,28 @@ static void out_of_order_bytes_are_copied_together_too(void **state)
 	drill_free(d);
 }
 
+static void bytes_in_any_order_are_copied_together(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+	struct tcp_info info;
+
+	(void)state;
+	d->hold = true;
+	for (uint32_t i = 3; i <= 99; i += 2) /* every other byte, then those between */
+		put(d, "P. %u:%u(1) ack 1", i, i + 1);
+	for (uint32_t i = 2; i <= 98; i += 2)
+		put(d, "P. %u:%u(1) ack 1", i, i + 1);
+	assert_int_equal(d->bufs_out, 3); /* two as they came, the rest in one */
+	put(d, "P. 1:2(1) ack 1");
+	forget(d);
+	tcp_info(d->conn, &info);
+	assert_int_equal(info.unread, 99);
+	assert_int_equal(info.rcv_held, 4 * 2304);
+	rd(d, 99);
+	forget(d);
+	drill_free(d);
+}
+
 static void full_segments_are_not_copied(void **state)
 {
 	struct drill *d = accepted(NULL, OPTS_NONE);
@@ -748,6 +770,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_bare_fin_needs_no_window),
 	cmocka_unit_test(a_dribbler_does_not_hold_a_buffer_a_byte),
 	cmocka_unit_test(out_of_order_bytes_are_copied_together_too),
+	cmocka_unit_test(bytes_in_any_order_are_copied_together),
 	cmocka_unit_test(full_segments_are_not_copied),
 	cmocka_unit_test(without_buffers_to_copy_to_the_true_size_is_the_bound),
 	cmocka_unit_test(out_of_order_data_leaves_room_for_what_is_missing),
