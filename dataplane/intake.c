@@ -3,14 +3,14 @@
 #include <assert.h>
 
 #define COMPLETIONS_A_ROUND 16
-/* Deltas without a log wait this long for a block to go with. */
 /* Scarcity begins when a quarter of the pool is left. */
 #define RESERVE_SHARE	  4u
 #define WINDOW_US	  50000u
 #define WINDOW_BYTES_FREE 16384u /* so much in a window is never heavy */
 /* Seen for the first time so recently: anybody can make up source addresses, so all newcomers
  * together have one source's share. */
-#define NEWCOMER_NS    1000000000u
+#define NEWCOMER_NS 1000000000u
+/* Deltas without a log wait this long for a block to go with. */
 #define TELL_DELTAS_US 1000000u
 
 int intake_init(struct intake *in, struct journal *j, unsigned port, uint32_t max_devices,
@@ -301,7 +301,6 @@ bool intake_round(struct intake *in)
 	unsigned n = journal_completed(in->port, v, COMPLETIONS_A_ROUND);
 
 	in->scarce = journal_port_free(in->port) < in->reserve;
-
 	for (unsigned i = 0; i < n; i++) {
 		settle(in, v[i]);
 		if (in->completed)

@@ -77,7 +77,8 @@ static void take_eccf(
 	}
 	src.device =
 		device_of(l, &flow->src, may_speak_for_others(l, &flow->src) ? rec.devid : none);
-	if (rec.nlogs > BLOCK_MAX_ROWS) {
+	if (rec.nlogs > BLOCK_MAX_ROWS ||
+		(uint32_t)raw_len + rec.nlogs > l->dp->cfg.journal.block_size) {
 		intake_drop(&l->in, src.device, DROP_oversize_item, rec.nlogs);
 		return;
 	}

@@ -136,11 +136,9 @@ static void take_log(struct session *s, struct lcore *l, const struct framing_sp
 	const struct frame *f, bool relay)
 {
 	struct intake_source src = s->src;
-
 	uint8_t flags = f->flags;
 
-	/* Without its end from a peer that had not finished: what is here is not known to be all.
-	 */
+	/* Without its end from a peer that had not finished: it is not known to be all. */
 	if (s->cut_off && !(flags & (LOG_FLAG_LF | LOG_FLAG_CRLF | LOG_FLAG_NUL | LOG_FLAG_CUT |
 					    LOG_FLAG_COUNTED)))
 		flags |= LOG_FLAG_PARTIAL;
@@ -165,7 +163,6 @@ enum session_result session_read(struct session *s, struct lcore *l, struct tcp_
 	bool eof;
 
 	s->active_us = l->now_us;
-
 	if (s->kind == STREAM_UNDECIDED && (n > 0 || s->peer_closed)) {
 		int rc = n == 0 ? 0 : detect(s, l, spans, n);
 

@@ -77,10 +77,9 @@ enum tcp_event {
 
 enum tcp_close_reason {
 	TCP_CLOSED_NORMALLY,
-	TCP_CLOSED_RESET,    /* by the peer */
-	TCP_CLOSED_TIMEOUT,  /* no answer to data, probes or keepalives */
-	TCP_CLOSED_ABORTED,  /* tcp_abort() */
-	TCP_CLOSED_PRESSURE, /* memory bound */
+	TCP_CLOSED_RESET,   /* by the peer */
+	TCP_CLOSED_TIMEOUT, /* no answer to data, probes or keepalives */
+	TCP_CLOSED_ABORTED, /* tcp_abort() */
 };
 
 struct tcp_ops {
@@ -95,8 +94,6 @@ struct tcp_ops {
 	uint32_t (*mtu)(void *ctx, const struct ip_addr *dst);
 	/* May a new connection be made to this port, from there? No: RST, or silence if `*drop`. */
 	bool (*listening)(void *ctx, const struct ip_flow *flow, bool *drop);
-	/* 64 random bits. (Not called so far: all that must not be guessed comes from `key`.) */
-	uint64_t (*random)(void *ctx);
 };
 
 struct tcp_config {

@@ -197,12 +197,6 @@ static bool op_listening(void *ctx, const struct ip_flow *flow, bool *drop)
 	return flow->dst_port == 514 && !f->refuse;
 }
 
-static uint64_t op_random(void *ctx)
-{
-	(void)ctx;
-	return 4;
-}
-
 static void inject(struct fuzz *f, struct flow *w, const uint8_t *seg, uint32_t len, uint32_t size)
 {
 	/* Exactly as large as the segment, so that a read past its end is seen. */
@@ -379,7 +373,7 @@ static void run(struct fuzz *f, struct byte_reader *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct tcp_ops ops = {
-		op_output, op_event, op_buf_free, op_buf_alloc, op_mtu, op_listening, op_random};
+		op_output, op_event, op_buf_free, op_buf_alloc, op_mtu, op_listening};
 	struct byte_reader in = byte_reader_init(data, size);
 	struct fuzz f = {.now = 5000000000ULL};
 	uint8_t shape = byte_reader_u8(&in);

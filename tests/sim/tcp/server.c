@@ -127,11 +127,6 @@ static bool op_listening(void *ctx, const struct ip_flow *flow, bool *drop)
 	return flow->dst_port == 514;
 }
 
-static uint64_t op_random(void *ctx)
-{
-	return rng_next(&((struct server *)ctx)->rng);
-}
-
 static void app_write(struct server *s, struct session *n)
 {
 	while (n->written < n->plan.down) {
@@ -283,7 +278,7 @@ static void draw_config(struct server *s)
 struct server *server_new(struct world *w)
 {
 	static const struct tcp_ops ops = {
-		op_output, op_event, op_buf_free, op_buf_alloc, op_mtu, op_listening, op_random};
+		op_output, op_event, op_buf_free, op_buf_alloc, op_mtu, op_listening};
 	struct server *s = calloc(1, sizeof(*s));
 
 	CHECK(w, s);

@@ -20,12 +20,16 @@
 #include "dataplane/net/net.h"
 #include "dataplane/tcp/tcp.h"
 
-#define WIRE_RING   4096u
-#define MAX_CLIENTS 64u
-#define WAIT_S	    60
-#define MSS	    1460u
+#define WIRE_RING     4096u
+#define MAX_CLIENTS   64u
+#define RX_QUEUES_MAX 2u
+#define TX_QUEUES_MAX 4u
+#define WAIT_S	      60
+#define MSS	      1460u
+#define FLIGHT_MAX    (32u * MSS)
 
-static struct rte_ring *to_port, *from_port;
+static struct rte_ring *to_port[RX_QUEUES_MAX], *from_port;
+static unsigned queues; /* rx */
 static struct rte_mempool *pool;
 static struct rig_tcp *clients[MAX_CLIENTS];
 static uint8_t port_mac[6];
@@ -58,13 +62,51 @@ static struct ip_addr client_addr(uint8_t host)
 	return ip_addr_v4(a);
 }
 
-void rig_start(struct rig *r, bool apart, bool busy)
+static int make_port(unsigned rx_queues, unsigned tx_queues)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	char lcores[64];
+	struct rte_ring *out[TX_QUEUES_MAX];
+
+	for (unsigned q = 0; q < rx_queues; q++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "wire-in%u", q);
+		to_port[q] = rte_ring_create(
+			name, WIRE_RING, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+		if (!to_port[q])
+			die("no ring");
+	}
+	from_port = rte_ring_create("wire-out", WIRE_RING, SOCKET_ID_ANY, RING_F_SC_DEQ);
+	if (!from_port)
+		die("no ring");
+	for (unsigned q = 0; q < tx_queues; q++)
+		out[q] = from_port;
+	queues = rx_queues;
+	return rte_eth_from_rings("rig", to_port, rx_queues, out, tx_queues, 0);
+}
+
+static void wait_valid(struct rig *r)
+{
+	for (uint64_t end = now_s() + WAIT_S;;) {
+		struct dp_port_info info;
+
+		rig_pump(r);
+		dp_ports(r->dp, &info, 1);
+		memcpy(port_mac, info.mac, 6);
+		if (strcmp(info.addresses[0].state, "valid") == 0)
+			return;
+		if (now_s() > end)
+			die("the address does not become valid");
+	}
+}
+
+void rig_start(struct rig *r, const struct rig_options *o)
+{
+	unsigned each = o->lcores == RIG_MANY ? 2 : 1;
+	unsigned lcores = o->lcores == RIG_ONE ? 1 : 2 * each;
+	char list[64] = "--lcores=0@0";
 	char *args[] = {"rig", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry",
-		"--main-lcore=0", "--iova-mode=va", "--log-level=lib.*:error", "--no-shconf",
-		lcores, NULL};
+		"--main-lcore=0", "--iova-mode=va", "--log-level=lib.*:error", "--no-shconf", list,
+		NULL};
 	struct dp_config cfg;
 	struct dp_error err = {{0}};
 	struct journal_recovery rec;
@@ -72,32 +114,32 @@ void rig_start(struct rig *r, bool apart, bool busy)
 	int port;
 
 	memset(r, 0, sizeof(*r));
-	snprintf(lcores, sizeof(lcores), "--lcores=0@0,1@%d%s", cpus > 1 ? 1 : 0,
-		apart ? ",2@0" : "");
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		die("two CPUs are needed");
+	dp_config_defaults(&cfg);
+	cfg.cores.rx_count = cfg.cores.workers_count = each;
+	for (unsigned i = 0; i < each; i++) {
+		cfg.cores.rx[i] = (uint16_t)(i % 2 == 0);
+		cfg.cores.workers[i] = o->lcores == RIG_ONE ? 1 : (uint16_t)(i % 2);
+	}
+	for (unsigned i = 0; i < lcores; i++) {
+		size_t n = strlen(list);
+
+		snprintf(list + n, sizeof(list) - n, ",%u@%u", i + 1,
+			(unsigned)(i < each ? cfg.cores.rx[i] : cfg.cores.workers[i - each]));
+	}
 	if (rte_eal_init(11, args) < 0)
 		die("no EAL");
-	to_port =
-		rte_ring_create("wire-in", WIRE_RING, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
-	from_port = rte_ring_create("wire-out", WIRE_RING, SOCKET_ID_ANY, RING_F_SC_DEQ);
-	if (!to_port || !from_port)
-		die("no rings");
-	port = rte_eth_from_rings(
-		"rig", &to_port, 1, (struct rte_ring *[]){from_port, from_port}, apart ? 2 : 1, 0);
+	port = make_port(each, lcores);
 	if (port < 0)
 		die("no ring port");
 	snprintf(r->dir, sizeof(r->dir), "/tmp/sluice-rig-XXXXXX");
 	if (!mkdtemp(r->dir))
 		die("no directory");
 
-	dp_config_defaults(&cfg);
 	cfg.eal.huge = DP_HUGE_OFF;
-	cfg.eal.memory_mib = 128;
-	cfg.cores.rx_count = cfg.cores.workers_count = 1;
-	cfg.cores.rx[0] = cpus > 1 ? 1 : 0;
-	cfg.cores.workers[0] = apart ? 0 : cfg.cores.rx[0];
-	if (apart && cpus == 1)
-		die("two lcores need two CPUs");
-	cfg.cores.poll = busy ? DP_POLL_BUSY : DP_POLL_ADAPTIVE;
+	cfg.eal.memory_mib = o->memory_mib ? o->memory_mib : 128;
+	cfg.cores.poll = o->busy ? DP_POLL_BUSY : DP_POLL_ADAPTIVE;
 	cfg.cores.compressors = 1;
 	cfg.limits.sessions = 256;
 	cfg.limits.devices = 1000;
@@ -118,17 +160,7 @@ void rig_start(struct rig *r, bool apart, bool busy)
 	pool = rte_mempool_lookup("sluice");
 	if (!pool)
 		die("no pool");
-	for (uint64_t end = now_s() + WAIT_S;;) {
-		struct dp_port_info info;
-
-		rig_pump(r);
-		dp_ports(r->dp, &info, 1);
-		memcpy(port_mac, info.mac, 6);
-		if (strcmp(info.addresses[0].state, "valid") == 0)
-			break;
-		if (now_s() > end)
-			die("the address does not become valid");
-	}
+	wait_valid(r);
 }
 
 void rig_stop(struct rig *r)
@@ -152,7 +184,8 @@ void rig_clean(struct rig *r)
 
 static void put(struct rig *r, struct rte_mbuf *m)
 {
-	while (rte_ring_sp_enqueue(to_port, m) != 0)
+	/* As a NIC without RSS might: any frame on any queue. */
+	while (rte_ring_sp_enqueue(to_port[r->frames_in % queues], m) != 0)
 		rig_pump(r);
 	r->frames_in++;
 }
@@ -336,22 +369,30 @@ void rig_tcp_open(struct rig *r, struct rig_tcp *c, uint8_t host, uint16_t port,
 	}
 }
 
+uint32_t rig_tcp_try(struct rig *r, struct rig_tcp *c, const void *data, uint32_t len)
+{
+	const uint8_t *p = data;
+	uint32_t sent = 0;
+
+	while (sent < len && !c->reset) {
+		uint32_t flight = c->snd_nxt - c->snd_una;
+		uint32_t n = len - sent < MSS ? len - sent : MSS;
+
+		if (flight + n > c->wnd || flight > FLIGHT_MAX)
+			break;
+		tcp_segment(r, c, 514, TCP_ACK | TCP_PSH, p + sent, n);
+		sent += n;
+	}
+	rig_pump(r);
+	return sent;
+}
+
 bool rig_tcp_send(struct rig *r, struct rig_tcp *c, const void *data, uint32_t len)
 {
 	const uint8_t *p = data;
 
-	while (len > 0 && !c->reset) {
-		uint32_t flight = c->snd_nxt - c->snd_una;
-		uint32_t n = len < MSS ? len : MSS;
-
-		if (flight + n > c->wnd || flight > 32 * MSS) {
-			rig_pump(r);
-			continue;
-		}
-		tcp_segment(r, c, 514, TCP_ACK | TCP_PSH, p, n);
-		p += n;
-		len -= n;
-	}
+	for (uint32_t sent = 0; sent < len && !c->reset;)
+		sent += rig_tcp_try(r, c, p + sent, len - sent);
 	return !c->reset;
 }
 

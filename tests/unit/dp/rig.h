@@ -20,11 +20,24 @@ struct rig {
 	uint64_t frames_out; /* taken from it */
 };
 
+/* Which lcores there are; each kind on CPUs 1 and 0 in turn. */
+enum rig_lcores {
+	RIG_ONE,   /* one does everything */
+	RIG_APART, /* an rx and a worker */
+	RIG_MANY,  /* two of each, a port of two queues, frames put into them in turn */
+};
+
+struct rig_options {
+	enum rig_lcores lcores;
+	bool busy;
+	uint32_t memory_mib; /* whose half becomes packet buffers; 0: 128 */
+};
+
 /*
- * Starts one: rx and worker on CPUs of their own or all on one lcore, busy or adaptive. `dir` is a
- * fresh journal in a directory of the test's own. Exits the process with a message where it cannot.
+ * Starts one. `dir` is a fresh journal in a directory of the test's own. Exits the process with a
+ * message where it cannot.
  */
-void rig_start(struct rig *r, bool apart, bool busy);
+void rig_start(struct rig *r, const struct rig_options *o);
 /* Stops sluiced's side; the journal stays for reading back. */
 void rig_stop(struct rig *r);
 /* Removes the journal. */
@@ -50,6 +63,8 @@ struct rig_tcp {
 void rig_tcp_open(struct rig *r, struct rig_tcp *c, uint8_t host, uint16_t port, uint16_t dport);
 /* Sends all, within the peer's window. false: reset. */
 bool rig_tcp_send(struct rig *r, struct rig_tcp *c, const void *data, uint32_t len);
+/* Sends what fits into the window now, without waiting for more; returns how much. */
+uint32_t rig_tcp_try(struct rig *r, struct rig_tcp *c, const void *data, uint32_t len);
 /* FIN, and waits for the peer's. */
 void rig_tcp_close(struct rig *r, struct rig_tcp *c);
 void rig_tcp_end(struct rig *r, struct rig_tcp *c);

@@ -124,7 +124,7 @@ int main(int argc, char **argv)
 	count = argc > 1 ? strtoull(argv[1], NULL, 10) : 100000;
 	seed = argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t)time(NULL);
 	printf("%lu frames from seed %lu\n", count, seed);
-	rig_start(&rig, false, false);
+	rig_start(&rig, &(struct rig_options){.lcores = RIG_ONE});
 	rc = cmocka_run_group_tests(tests, NULL, NULL);
 	rig_stop(&rig);
 	rig_clean(&rig);

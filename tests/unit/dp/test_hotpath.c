@@ -140,7 +140,7 @@ static void sleep_once(struct lcore *l, void *arg)
 static int start(void **state)
 {
 	(void)state;
-	rig_start(&rig, true, true);
+	rig_start(&rig, &(struct rig_options){.lcores = RIG_APART, .busy = true});
 	for (unsigned i = 0; i < rig.dp->lcores_count; i++) {
 		pthread_t t;
 

@@ -1,6 +1,6 @@
 /*
  * The whole data plane on ring ports: UDP and TCP logs in, durable and accounted for, read back
- * byte for byte. Run as `test_rings one|apart busy|adaptive`.
+ * byte for byte. Run as `test_rings one|apart|many busy|adaptive`.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,13 +19,13 @@
 #define TCP_LOGS 3000u
 
 static struct rig rig;
-static bool apart, busy;
+static struct rig_options options;
 static uint64_t sent;
 
 static int start(void **state)
 {
 	(void)state;
-	rig_start(&rig, apart, busy);
+	rig_start(&rig, &options);
 	return 0;
 }
 
@@ -393,10 +393,12 @@ int main(int argc, char **argv)
 	};
 
 	if (argc != 3) {
-		fprintf(stderr, "usage: %s one|apart busy|adaptive\n", argv[0]);
+		fprintf(stderr, "usage: %s one|apart|many busy|adaptive\n", argv[0]);
 		return 2;
 	}
-	apart = strcmp(argv[1], "apart") == 0;
-	busy = strcmp(argv[2], "busy") == 0;
+	options.lcores = strcmp(argv[1], "many") == 0	 ? RIG_MANY
+			 : strcmp(argv[1], "apart") == 0 ? RIG_APART
+							 : RIG_ONE;
+	options.busy = strcmp(argv[2], "busy") == 0;
 	return cmocka_run_group_tests(tests, start, stop);
 }

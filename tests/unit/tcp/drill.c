@@ -126,16 +126,10 @@ static bool op_listening(void *ctx, const struct ip_flow *flow, bool *drop)
 	return !d->refuse && !d->refuse_silently && flow->dst_port == 514;
 }
 
-static uint64_t op_random(void *ctx)
-{
-	(void)ctx;
-	return 4;
-}
-
 struct drill *drill_new(void (*tweak)(struct tcp_config *cfg))
 {
 	static const struct tcp_ops ops = {
-		op_output, op_event, op_buf_free, op_buf_alloc, op_mtu, op_listening, op_random};
+		op_output, op_event, op_buf_free, op_buf_alloc, op_mtu, op_listening};
 	struct drill *d = calloc(1, sizeof(*d));
 
 	assert_non_null(d);
