@@ -482,6 +482,14 @@ static int m_size(void *ctx, int fd, uint64_t *size)
 	return rc;
 }
 
+static int m_is_same(void *ctx, int fd, const char *path)
+{
+	struct memfs *m = ctx;
+	int rc = strike(m, READS, NULL);
+
+	return rc < 0 ? rc : lookup(&m->disk.now, path) == m->fd[fd].inode;
+}
+
 static int m_rename(void *ctx, const char *from, const char *to)
 {
 	struct memfs *m = ctx;
@@ -682,6 +690,7 @@ struct memfs *memfs_new(void)
 		.allocate = m_allocate,
 		.info = m_info,
 		.size = m_size,
+		.is_same = m_is_same,
 		.rename = m_rename,
 		.unlink = m_unlink,
 		.mkdir = m_mkdir,
