@@ -1,5 +1,5 @@
 /* What the files of the running journal share: pool.c, press.c, commit.c, rotate.c, recover.c,
- * retention.c, journal.c. */
+ * repair.c, retention.c, journal.c. */
 #ifndef SLUICE_JOURNAL_INTERNAL_H
 #define SLUICE_JOURNAL_INTERNAL_H
 

@@ -125,7 +125,8 @@ static void failed_submission_leaves_nothing_behind(void **state)
 	struct place *p = *state;
 
 	if (strcmp(p->what, "io_uring") != 0)
-		return writes_and_syncs(state); /* no ring is permitted: nothing can be left in it */
+		return writes_and_syncs(
+			state); /* no ring is permitted: nothing can be left in it */
 	for (unsigned i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
 		assert_int_equal(p->fs->truncate(p->fs->ctx, p->fd, 0), 0);
 		what_failed_to_start_is_never_done(p, results[i]);
