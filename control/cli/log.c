@@ -134,10 +134,8 @@ static int read_all(struct cli *cli, struct journal_reader *r, bool follow, enum
 		while ((rc = journal_reader_next(r, &log)) == 1 && !ferror(cli->out))
 			log_print_record(&log, form, cli->out);
 		fflush(cli->out);
-		if (follow && rc == 0 && !ferror(cli->out)) {
+		if (follow && rc == 0 && !ferror(cli->out))
 			poll(NULL, 0, LOOK_AGAIN_MS);
-			journal_reader_extend(r, UINT64_MAX);
-		}
 	} while (follow && rc == 0 && !ferror(cli->out));
 	journal_reader_stats(r, &st);
 	warn_of_corruption(cli, st.corrupt_blocks);
@@ -171,6 +169,7 @@ int run_log_show(struct cli *cli, const struct args *args)
 		.device = args_option(args, "device"),
 		.grep = args_option(args, "grep"),
 		.until_ns = UINT64_MAX,
+		.max_block = JOURNAL_UNBOUNDED,
 	};
 	const enum log_form form = cli->json ? LOG_JSON : raw ? LOG_RAW : LOG_TEXT;
 	int rc = take_time(cli, args, "since", &q.since_ns);

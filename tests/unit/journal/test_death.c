@@ -175,8 +175,9 @@ static void evidence_of_durability_survives_an_interrupted_recovery(void **state
 			assert_int_equal(work_open(&v), JOURNAL_OK);
 			assert_true(v.recovery.durable_block >= 3); /* 3 is nobody else's number */
 			work_close(&v);
-			assert_int_equal(journal_verify_fs(memfs_table(again), "/j", 0, on_finding,
-						 &named, &totals, NULL),
+			assert_int_equal(
+				journal_verify_fs(memfs_table(again), "/j", JOURNAL_UNBOUNDED,
+					on_finding, &named, &totals, NULL),
 				JOURNAL_OK);
 			assert_true(named);
 			assert_int_equal(totals.torn, 0);

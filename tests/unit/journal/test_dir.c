@@ -211,7 +211,7 @@ static void newer_segment(void **state)
 	struct place *p = *state;
 	struct journal_verify_totals totals;
 	struct journal_reader *r;
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	struct journal_log log;
 	uint8_t bytes[4096];
 	size_t n;
@@ -267,7 +267,7 @@ static void read_only_file_system(void **state)
 static void readers_name_what_is_wrong(void **state)
 {
 	struct place *p = *state;
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	struct journal_reader *r;
 	char dir[300];
 

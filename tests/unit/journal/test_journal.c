@@ -86,7 +86,7 @@ static void *produce(void *arg)
 
 static void check_all(const char *dir, unsigned producers, unsigned logs)
 {
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	struct journal_verify_totals totals;
 	struct journal_fault fault;
 	struct journal_reader *r;

@@ -316,8 +316,8 @@ static void removals_come_back_in_no_order_but_theirs(void **state)
 		for (uint64_t seed = 0; seed < 10; seed++) {
 			struct memfs *disk = memfs_crash(p->fs, seed);
 
-			assert_int_equal(journal_verify_fs(memfs_table(disk), "/j", 0, NULL, NULL,
-						 &totals, NULL),
+			assert_int_equal(journal_verify_fs(memfs_table(disk), "/j",
+						 JOURNAL_UNBOUNDED, NULL, NULL, &totals, NULL),
 				JOURNAL_OK);
 			assert_int_equal(totals.corrupt, 0);
 			memfs_free(disk);
@@ -350,7 +350,7 @@ static void segment_that_somebody_removed_is_no_error(void **state)
 static void clock_going_back_harms_nothing(void **state)
 {
 	struct place *p = *state;
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	struct journal_reader *r;
 	struct journal_log log;
 	unsigned n = 0;
