@@ -406,6 +406,39 @@ static void streams_unseen_for_long_are_forgotten(void **state)
 	assert_int_equal(status(p).durable_logs, 38);
 }
 
+/* Nothing of the oldest two can be read: they are as old as the first behind them that has a date.
+ */
+static void segments_without_a_date_age_too(void **state)
+{
+	struct place *p = *state;
+
+	p->cfg.segment_age_s = 86400;
+	p->cfg.retention_age_s = 10 * 86400;
+	open_it(p);
+	for (unsigned day = 0; day < 3; day++) {
+		send(p, 1);
+		pass(p, DAY, HOUR);
+	}
+	journal_close(p->j);
+	for (unsigned i = 1; i <= 2; i++) {
+		char name[64];
+		uint64_t size;
+		uint8_t *data;
+
+		snprintf(name, sizeof(name), "/j/%016x.zst", i);
+		data = memfs_data(p->fs, name, &size);
+		memset(data + 20, 0xff, size - 20);
+	}
+	open_it(p);
+	assert_int_equal(status(p).segments, 3);
+	assert_int_equal(p->j->segs[0].last_ns, 0);
+	assert_int_equal(p->j->segs[1].first_ns, 0);
+	pass(p, 7 * DAY, HOUR);
+	assert_int_equal(status(p).segments, 3);
+	pass(p, 4 * DAY, HOUR);
+	assert_int_equal(status(p).segments, 1); /* the newest stays */
+}
+
 static void reconfigured_live(void **state)
 {
 	struct place *p = *state;
@@ -445,6 +478,7 @@ int main(void)
 		CASE(segment_that_somebody_removed_is_no_error),
 		CASE(clock_going_back_harms_nothing),
 		CASE(streams_unseen_for_long_are_forgotten),
+		CASE(segments_without_a_date_age_too),
 		CASE(reconfigured_live),
 	};
 
