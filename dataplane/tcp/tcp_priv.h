@@ -138,16 +138,24 @@ enum tcp_conn_flag {
 	CF_RECOVERY = 0x0400,	/* fast recovery until snd_una reaches `recover` */
 	CF_LOSS = 0x0800,	/* after a timeout, until the same */
 	CF_DSACK = 0x1000,
-	CF_PERSIST = 0x2000,	  /* the retransmission timer runs to probe a closed window */
-	CF_CWND_LIMITED = 0x4000, /* the congestion window stopped us: it may grow */
-	CF_RESCUED = 0x8000,	  /* rule 4 of RFC 6675 was used in this recovery */
-	CF_ZERO_FIRED = 0x10000,  /* a timer resent into a closed window */
-	CF_SACKED = 0x20000,	  /* something in flight is acknowledged selectively */
-	CF_FORCE = 0x40000,	  /* the next retransmission goes out, window or not */
+	CF_PERSIST = 0x2000,	    /* the retransmission timer runs to probe a closed window */
+	CF_CWND_LIMITED = 0x4000,   /* the congestion window stopped us: it may grow */
+	CF_RESCUED = 0x8000,	    /* rule 4 of RFC 6675 was used in this recovery */
+	CF_ZERO_FIRED = 0x10000,    /* a timer resent into a closed window */
+	CF_SACKED = 0x20000,	    /* something in flight is acknowledged selectively */
+	CF_FORCE = 0x40000,	    /* the next retransmission goes out, window or not */
+	CF_REO = 0x80000,	    /* the retransmission timer runs to detect losses by time */
+	CF_PTO = 0x100000,	    /* it runs to probe the tail */
+	CF_WANT_PTO = 0x200000,	    /* new data was sent or acknowledged: probe the tail */
+	CF_TLP = 0x400000,	    /* a tail loss probe is out, up to tlp_end */
+	CF_TLP_AGAIN = 0x800000,    /* and was a retransmission */
+	CF_RTT_NEW = 0x1000000,	    /* a round trip was measured since the last probe */
+	CF_REORDERED = 0x2000000,   /* the network has been seen to reorder */
+	CF_DSACK_ROUND = 0x4000000, /* duplicates were reported in this round, up to dsack_round */
 };
 
 enum tcp_timer {
-	TMR_RTX, /* retransmission or window probe */
+	TMR_RTX, /* retransmission, loss by time, probe of the tail or of a window */
 	TMR_DELACK,
 	TMR_KEEP, /* keepalive; FIN-WAIT-2; the end of TCPS_UNREAD */
 	TCP_TIMERS,
@@ -237,6 +245,21 @@ struct tcp_conn {
 	uint16_t big_timeouts; /* of a full-sized segment in a row: a black hole? */
 	uint64_t last_sent_us; /* data */
 	uint16_t adv_mss; /* what we announced: no segment that came is larger, only merged ones */
+
+	/* Line 7: loss by time and tail loss probes (RFC 8985). */
+	uint64_t rack_sent_us; /* of what was sent last among what has arrived */
+	uint64_t rto_at;       /* when the retransmission timer would ring, were it not for these */
+	uint64_t cut_us;       /* the congestion window was cut in this recovery */
+	uint32_t rack_end;
+	uint32_t rack_rtt;
+	uint32_t rack_fack; /* the highest number acknowledged in any way, before this segment */
+	uint32_t rack_high; /* and with it */
+	uint32_t min_rtt[2];
+	uint32_t min_rtt_s;
+	uint32_t dsack_round;
+	uint32_t tlp_end;
+	uint8_t reo_mult; /* reordering window, in quarters of the least round trip */
+	uint8_t reo_persist;
 };
 
 #define TCP_LINE(n, member)                                                                        \
@@ -248,6 +271,7 @@ TCP_LINE(3, flush);
 TCP_LINE(4, tx_nxt);
 TCP_LINE(5, ooo_head);
 TCP_LINE(6, sack);
+TCP_LINE(7, rack_sent_us);
 _Static_assert(sizeof(struct tcp_conn) <= 512, "an idle connection holds this and nothing more");
 
 /* A half-open connection. */
@@ -436,9 +460,11 @@ struct tcp_acked {
 	uint32_t sacked; /* newly acknowledged, selectively */
 	bool dup;	 /* a duplicate acknowledgement (RFC 5681, or RFC 6675 with SACK) */
 };
-uint32_t tcp_sack_input(struct tcp_conn *c, const struct tcp_seg *g);
-void tcp_recovery_ack(struct tcp_conn *c, const struct tcp_acked *a);
-void tcp_recovery_timeout(struct tcp_conn *c);
+uint32_t tcp_sack_input(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now);
+void tcp_recovery_ack(struct tcp_conn *c, const struct tcp_acked *a, uint64_t now);
+void tcp_recovery_timeout(struct tcp_conn *c, uint64_t now);
+/* The timer of RACK rang: what is lost by now is sent again by the next tcp_output(). */
+void tcp_recovery_by_time(struct tcp_conn *c, uint64_t now);
 /* All that is out counts as lost, without blame on the network (window or MTU had changed). */
 void tcp_recovery_resend_all(struct tcp_conn *c);
 /* Bytes in the network, as far as one can tell. */
@@ -448,10 +474,34 @@ struct tcp_txseg *tcp_recovery_next(struct tcp_conn *c, uint32_t pipe);
 /* One to send again although it is not known to be lost, when nothing new can be sent, or NULL. */
 struct tcp_txseg *tcp_recovery_extra(struct tcp_conn *c, uint32_t pipe);
 
+/* rack.c (RFC 8985 section 6) */
+void tcp_rack_init(struct tcp_conn *c, uint64_t now);
+/* Called once for each record, when `g` has acknowledged it in either way. */
+void tcp_rack_delivered(
+	struct tcp_conn *c, const struct tcp_txseg *t, const struct tcp_seg *g, uint64_t now);
+/* Does it report a duplicate (RFC 2883)? Then `r` is its range. */
+bool tcp_rack_dsack(const struct tcp_seg *g, struct tcp_range *r);
+/* The acknowledgement has been taken as a whole; did it report a duplicate? */
+void tcp_rack_adapt(struct tcp_conn *c, bool dsack);
+void tcp_rack_recovered(struct tcp_conn *c);
+/* How long after its sending a segment is missed. */
+uint64_t tcp_rack_patience(const struct tcp_conn *c);
+/* Marks what is lost, true where something was; sets the timer for what may be lost by then. */
+bool tcp_rack_detect(struct tcp_conn *c, uint64_t now);
+
+/* tlp.c (RFC 8985 section 7) */
+bool tcp_tlp_may(const struct tcp_conn *c);
+uint64_t tcp_tlp_at(const struct tcp_conn *c, uint64_t now);
+void tcp_tlp_probe(struct tcp_conn *c, uint64_t now);
+void tcp_tlp_ack(struct tcp_conn *c, const struct tcp_seg *g, const struct tcp_acked *a);
+
 /* cc.c (RFC 5681) */
 void tcp_cc_init(struct tcp_conn *c, bool syn_lost);
 void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes);
-uint32_t tcp_cc_halve(const struct tcp_conn *c);
+/* A sign of congestion while `flight` bytes were out. */
+void tcp_cc_cut(struct tcp_conn *c, uint32_t flight);
+/* One more, within a recovery. */
+void tcp_cc_cut_again(struct tcp_conn *c, uint64_t now);
 void tcp_cc_restart_if_idle(struct tcp_conn *c, uint64_t now);
 
 /* rtt.c (RFC 6298) */
@@ -496,6 +546,8 @@ void tcp_snd_free(struct tcp_conn *c);
 void tcp_output(struct tcp_conn *c, uint64_t now);
 /* The same, but no segment that a little more data would still fill. */
 void tcp_output_full(struct tcp_conn *c, uint64_t now);
+/* One new segment, whatever the congestion window says; false where there is none to send. */
+bool tcp_output_one(struct tcp_conn *c, uint64_t now);
 void tcp_send_ack(struct tcp_conn *c, uint64_t now);
 void tcp_send_rst(struct tcp_conn *c);
 void tcp_send_keepalive(struct tcp_conn *c, uint64_t now);

@@ -222,7 +222,9 @@ static const struct {
 	MUST(coalesced),
 	MUST(zero_windows),
 	MUST(probes),
-
+	MUST(rack_lost),
+	MUST(tlp_probes),
+	MUST(tlp_repairs),
 	MUST(paws_rejected),
 	MUST(time_wait_reused),
 	MUST(delayed_acks),
