@@ -303,6 +303,13 @@ struct tcp_tw {
 	uint8_t flags;
 };
 
+/* Fingerprints of cookies that have made a connection (spent.c), of even periods and of odd. */
+struct tcp_spent {
+	uint32_t *tag[2];
+	uint32_t period[2];
+	uint32_t mask;
+};
+
 /* Tokens that come at a rate up to a burst of one second's worth. */
 struct tcp_bucket {
 	uint32_t tokens;
@@ -328,7 +335,8 @@ struct tcp_stack {
 	struct tcp_link syn_stage[TCP_MAX_SYN_STAGES];
 	struct tcp_link tw_queue;
 
-	struct siphash_key key_table, key_isn, key_ts, key_cookie;
+	struct siphash_key key_table, key_isn, key_ts, key_cookie, key_spent;
+	struct tcp_spent spent;
 	uint64_t cookie_sent_us; /* TCP_NEVER: none yet */
 	struct tcp_bucket replies;
 	uint8_t *scratch; /* gathers a segment that spans blocks of a send buffer */
@@ -385,9 +393,23 @@ static inline uint32_t tcp_ts_now(uint32_t offset, uint64_t now)
 uint32_t tcp_cookie_make(struct tcp_stack *s, struct tcp_syn *e, uint64_t now);
 /* Might it belong to a connection that begins with a cookie of ours? (By the period alone.) */
 bool tcp_cookie_plausible(const struct tcp_stack *s, const struct tcp_seg *g, uint64_t now);
-/* Fills `e` from an acknowledgement of a cookie of ours for this `irs`; false where it is none. */
+/*
+ * Fills `e` from an acknowledgement of a cookie of ours for this `irs`; false where it is none, or
+ * has made a connection before (counted).
+ */
 bool tcp_cookie_open(struct tcp_stack *s, struct tcp_syn *e, const struct tcp_seg *g, uint32_t irs,
 	uint64_t now);
+/* It has made its connection: not again. */
+void tcp_cookie_use(struct tcp_stack *s, const struct tcp_syn *e, uint64_t now);
+
+/* spent.c; the period is that of the cookie */
+
+/* Room for so many of a period; 0, or -1 when out of memory. */
+int tcp_spent_init(struct tcp_spent *t, uint32_t entries);
+void tcp_spent_destroy(struct tcp_spent *t);
+/* Has the cookie that is `e->iss` made a connection? */
+bool tcp_spent_before(const struct tcp_stack *s, const struct tcp_syn *e, uint32_t period);
+void tcp_spend(struct tcp_stack *s, const struct tcp_syn *e, uint32_t period);
 
 /* syn.c */
 
