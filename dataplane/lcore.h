@@ -74,6 +74,7 @@ struct port {
 	struct lcore *owner;  /* first rx lcore that polls it */
 	uint16_t rx_queues, tx_queues;
 	bool rx_csum, rx_intr, intr_is_file, missed_known, started;
+	bool partial_csum; /* see NET_CSUM_PARTIAL */
 	char driver[DP_NAME];
 	uint8_t mac[6];
 	struct ip_addr link_local;
@@ -93,7 +94,8 @@ struct rx_queue {
 
 struct tx_buffer {
 	uint16_t count;
-	int queue; /* -1: this lcore has none of this port, frames go to the owner */
+	int queue;   /* -1: this lcore has none of this port, frames go to the owner */
+	bool worked; /* the queue has taken a frame */
 	struct rte_mbuf *m[TX_BURST];
 };
 

@@ -32,7 +32,7 @@ static enum net_csum ip_csum(const struct rte_mbuf *m)
 	}
 }
 
-static enum net_csum l4_csum(const struct rte_mbuf *m)
+static enum net_csum l4_csum(const struct port *p, const struct rte_mbuf *m)
 {
 	switch (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) {
 	case RTE_MBUF_F_RX_L4_CKSUM_GOOD:
@@ -41,7 +41,7 @@ static enum net_csum l4_csum(const struct rte_mbuf *m)
 	case RTE_MBUF_F_RX_L4_CKSUM_BAD:
 		return NET_CSUM_BAD;
 	default:
-		return NET_CSUM_UNKNOWN;
+		return p->partial_csum ? NET_CSUM_PARTIAL : NET_CSUM_UNKNOWN;
 	}
 }
 
@@ -320,7 +320,7 @@ static void take_frame(struct lcore *l, struct port *p, struct rte_mbuf *m)
 		frame = rte_pktmbuf_mtod(m, const uint8_t *);
 		len = rte_pktmbuf_data_len(m);
 	}
-	net_parse(p->net, frame, len, ip_csum(m), l4_csum(m), &pkt);
+	net_parse(p->net, frame, len, ip_csum(m), l4_csum(p, m), &pkt);
 	switch (pkt.verdict) {
 	case NET_UDP:
 		if (!dp_listens(l->dp, pkt.flow.dst_port)) {
