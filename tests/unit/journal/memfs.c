@@ -78,7 +78,7 @@ struct memfs {
 		int inode;
 		bool used, holds_lock;
 	} fd[MAX_FD];
-	uint64_t calls, fail_at;
+	uint64_t calls, fail_at, cut_at;
 	enum memfs_fault fault;
 	bool struck, refuse_truncate;
 	uint64_t mono_us, wall_ns, random;
@@ -242,6 +242,11 @@ static int strike(struct memfs *m, enum kind kind, bool *half)
 	bool here = m->fail_at && n == m->fail_at;
 	bool on = m->fail_at && n >= m->fail_at;
 
+	if (m->cut_at && n >= m->cut_at) {
+		if (!m->picture)
+			m->picture = disk_copy(&m->disk);
+		return -EIO;
+	}
 	if (here)
 		m->struck = true;
 	switch (m->fault) {
@@ -750,6 +755,11 @@ void memfs_fail(struct memfs *m, uint64_t at, enum memfs_fault fault)
 	m->fail_at = at;
 	m->fault = fault;
 	m->struck = false;
+}
+
+void memfs_cut(struct memfs *m, uint64_t at)
+{
+	m->cut_at = at;
 }
 
 bool memfs_failed(const struct memfs *m)
