@@ -32,7 +32,7 @@ static int open_packet(const char *name)
 {
 	struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int room = 4 << 20;
+	int room = 64 << 20;
 	int one = 1;
 
 	if (fd < 0)
