@@ -124,7 +124,7 @@ struct lcore {
 	struct tx_buffer tx[DP_MAX_PORTS];
 	struct wire_count wire[DP_MAX_PORTS];
 	uint64_t refusals[REFUSAL_REASON_COUNT];
-	uint64_t crossed, ring_full, udp_logs, eccf_records, eccf_errors;
+	uint64_t crossed, ring_full, udp_logs, eccf_records, eccf_errors, acks_full;
 	uint8_t *scratch; /* 64 KiB: a frame that lies in several mbufs, an inflated record */
 
 	/* From other lcores, by their index; NULL for itself. */
@@ -263,8 +263,10 @@ void worker_icmp(struct worker *w, const struct pkt_meta *meta);
 /* Timers, sessions with unread data, acknowledgements; true: something was done. */
 bool worker_round(struct worker *w);
 uint64_t worker_deadline(const struct worker *w);
-/* Shutdown: reads what is readable, then resets what is left; true when no session is left. */
+/* Shutdown: reads what is readable; true when nothing more is. */
 bool worker_drain(struct worker *w);
+/* Says what there is to say of what became durable, then resets all connections. */
+void worker_farewell(struct worker *w);
 const struct tcp_counters *worker_tcp_counters(const struct worker *w);
 /* Copies up to `n` sessions beginning with slot *at, which moves on; returns how many. */
 unsigned worker_sessions(

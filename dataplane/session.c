@@ -117,8 +117,10 @@ static enum session_result detect(
 		/* The profile is spoken inside of TLS only. */
 		why = REFUSAL_cleartext_forbidden;
 		break;
-	case STREAM_TLS:
 	case STREAM_RELP:
+		p = &session_relp;
+		break;
+	case STREAM_TLS:
 		break; /* not served by this version */
 	}
 	if (!p || !p->permitted(s, w->l, &why)) {

@@ -5,14 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dataplane/worker.h"
+#include "dataplane/session_protocol.h"
 
 #define SESSIONS_A_ROUND 256u
 #define TIMERS_A_ROUND	 256u
+#define ACK_MARKS	 65536u /* 2 MiB; a block leaves one a session */
 
 /* ---- sessions ---- */
 
-static void queue_ready(struct worker *w, struct session *s)
+void worker_ready(struct worker *w, struct session *s)
 {
 	if (s->queued)
 		return;
@@ -74,6 +75,7 @@ static void ended(struct worker *w, struct session *s)
 	while (!s->closing && session_read(s, w) == SESSION_AGAIN)
 		;
 	unqueue(w, s);
+	worker_answer_never(s);
 	session_fini(s, w->l);
 	tcp_set_user(s->conn, NULL);
 	s->conn = NULL;
@@ -96,17 +98,19 @@ void worker_event(void *ctx, struct tcp_conn *conn, enum tcp_event ev)
 		return; /* refused when it came */
 	switch (ev) {
 	case TCP_EV_READABLE:
-		queue_ready(w, s);
+		worker_ready(w, s);
 		break;
 	case TCP_EV_PEER_FIN:
 		s->peer_closed = true;
-		queue_ready(w, s);
+		worker_ready(w, s);
 		break;
 	case TCP_EV_CLOSED:
 		ended(w, s);
 		break;
-	case TCP_EV_ACCEPTED:
 	case TCP_EV_WRITABLE:
+		worker_answer_soon(w, s);
+		break;
+	case TCP_EV_ACCEPTED:
 		break;
 	}
 }
@@ -118,6 +122,7 @@ static bool serve(struct worker *w, struct session *s)
 
 	switch (session_read(s, w)) {
 	case SESSION_WAIT:
+	case SESSION_PAUSE:
 		unqueue(w, s);
 		s->quantum = SESSION_QUANTUM;
 		return true;
@@ -169,12 +174,15 @@ struct worker *worker_new(struct lcore *l)
 	w->tcp = worker_tcp_new(w);
 	w->sessions = calloc(w->slots, sizeof(*w->sessions));
 	w->free_slots = calloc(w->slots, sizeof(*w->free_slots));
-	if (!w->tcp || !w->sessions || !w->free_slots) {
+	if (!w->tcp || !w->sessions || !w->free_slots || acks_init(&w->acks, ACK_MARKS) != 0) {
 		worker_free(w);
 		return NULL;
 	}
 	for (uint32_t i = 0; i < w->slots; i++)
 		w->free_slots[w->free_count++] = w->slots - 1 - i;
+	LIST_INIT(&w->answering);
+	l->in.completed = worker_block_completed;
+	l->in.completed_ctx = w;
 	return w;
 }
 
@@ -184,6 +192,7 @@ void worker_free(struct worker *w)
 		return;
 	if (w->tcp)
 		tcp_stack_free(w->tcp);
+	acks_fini(&w->acks);
 	free(w->sessions);
 	free(w->free_slots);
 	free(w);
@@ -236,13 +245,14 @@ bool worker_round(struct worker *w)
 	if (w->ready)
 		any |= serve_ready(w, SESSIONS_A_ROUND);
 	any |= worker_care(w);
+	worker_answer(w);
 	tcp_flush(w->tcp, now);
 	return any;
 }
 
 uint64_t worker_deadline(const struct worker *w)
 {
-	if (w->ready && !w->no_room)
+	if ((w->ready && !w->no_room) || !LIST_EMPTY(&w->answering))
 		return 0;
 	return tcp_next_deadline(w->tcp);
 }
@@ -251,13 +261,24 @@ bool worker_drain(struct worker *w)
 {
 	if (w->ready && serve_ready(w, SESSIONS_A_ROUND))
 		return false;
-	if (worker_held_up(w) && journal_state(w->l->in.journal) == JOURNAL_RUNNING)
-		return false; /* a block will come back */
+	/* Held up, and yet not for ever: a block will come back. */
+	return !worker_held_up(w) || journal_state(w->l->in.journal) != JOURNAL_RUNNING;
+}
+
+void worker_farewell(struct worker *w)
+{
+	worker_answer(w);
+	for (uint32_t i = 0; i < w->slots; i++) {
+		struct session *s = &w->sessions[i];
+
+		if (s->conn && !s->closing && s->protocol && s->protocol->farewell)
+			s->protocol->farewell(s, w);
+	}
+	tcp_flush(w->tcp, w->l->now_us);
 	for (uint32_t i = 0; i < w->slots && w->count > 0; i++)
 		if (w->sessions[i].conn)
 			tcp_abort(w->sessions[i].conn, w->l->now_us);
 	tcp_flush(w->tcp, w->l->now_us);
-	return true;
 }
 
 const struct tcp_counters *worker_tcp_counters(const struct worker *w)

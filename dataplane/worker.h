@@ -5,6 +5,7 @@
 #ifndef SLUICE_WORKER_H
 #define SLUICE_WORKER_H
 
+#include "dataplane/acks.h"
 #include "dataplane/session.h"
 
 struct worker {
@@ -16,6 +17,8 @@ struct worker {
 	uint32_t count;	       /* sessions in use */
 	struct session *ready; /* head of the circle of those with something to read */
 	bool no_room;	       /* the last read of a ready session found no block */
+	struct acks acks;
+	LIST_HEAD(, session) answering;
 	uint64_t next_id;
 	uint32_t swept; /* next slot that is looked at for idleness */
 	uint64_t swept_us, evicted_us;
@@ -33,6 +36,19 @@ static inline bool worker_held_up(const struct worker *w)
 
 /* worker.c: an event of a connection (tcp.h); `ctx` is the worker. */
 void worker_event(void *ctx, struct tcp_conn *conn, enum tcp_event ev);
+
+/* worker_answer.c: the session has something to say, or to hear of its logs; before the round ends.
+ */
+void worker_answer_soon(struct worker *w, struct session *s);
+/* Not any more: it is gone. */
+void worker_answer_never(struct session *s);
+/* Lets them speak, some of them to the end. */
+void worker_answer(struct worker *w);
+/* intake.h: a block came back, durable or not. `ctx` is the worker. */
+void worker_block_completed(void *ctx, const struct block *b);
+
+/* worker.c: the session may have something to read. */
+void worker_ready(struct worker *w, struct session *s);
 
 /* worker_tcp.c: a stack of `w`'s own, its bounds from the configuration; NULL when out of memory.
  */

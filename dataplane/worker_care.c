@@ -1,5 +1,5 @@
 /* Sessions that must go: forbidden, silent, not going on, or hoarding memory. */
-#include "dataplane/worker.h"
+#include "dataplane/session_protocol.h"
 
 #define SWEEP_SLOTS 256u
 #define SWEEP_US    10000u
@@ -32,6 +32,10 @@ static void sweep(struct worker *w)
 		 */
 		if (worker_held_up(w) && s->partial_us)
 			s->partial_us = l->now_us;
+		if (s->protocol && s->protocol->waits && s->protocol->waits(s)) {
+			s->active_us = l->now_us;
+			continue;
+		}
 		if ((pol->idle_timeout_us && l->now_us - s->active_us >= pol->idle_timeout_us) ||
 			(s->partial_us && pol->unfinished_timeout_us &&
 				l->now_us - s->partial_us >= pol->unfinished_timeout_us))

@@ -147,7 +147,7 @@ static const struct config_key cores_keys[] = {
 };
 
 static const struct config_word cleartext_words[] = {WORD("udp-syslog", DP_CLEAR_UDP_SYSLOG),
-	WORD("tcp-syslog", DP_CLEAR_TCP_SYSLOG), LATER("relp", DP_CLEAR_RELP), {0}};
+	WORD("tcp-syslog", DP_CLEAR_TCP_SYSLOG), WORD("relp", DP_CLEAR_RELP), {0}};
 static const struct config_word unknown_words[] = {WORD("accept", DP_UNKNOWN_ACCEPT),
 	LATER("pending", DP_UNKNOWN_PENDING), LATER("drop", DP_UNKNOWN_DROP), {0}};
 static const struct config_word client_words[] = {WORD("require", CONFIG_CLIENT_CERT_REQUIRE),

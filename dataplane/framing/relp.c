@@ -316,12 +316,17 @@ void relp_durable(struct relp *r, uint64_t ordinal)
 }
 
 /* Transactions up to this one may be answered. */
-static uint64_t due(const struct relp *r)
+static uint64_t due_upto(const struct relp *r)
 {
 	bool unfinished = (r->state == REST || r->state == LAST) && !r->hint;
 	uint64_t upto = r->taken - unfinished;
 
 	return relp_waits(r) && r->durable < upto ? r->durable : upto;
+}
+
+bool relp_due(const struct relp *r)
+{
+	return r->answered < due_upto(r) || r->goodbye;
 }
 
 static size_t render(const struct relp *r, uint64_t ordinal, char *to)
@@ -360,7 +365,7 @@ static size_t next_answer(const struct relp *r, uint64_t answered, char *to, boo
 {
 	static const char bye[] = "0 serverclose 0\n";
 
-	*hint = answered >= due(r);
+	*hint = answered >= due_upto(r);
 	if (!*hint)
 		return render(r, answered + 1, to);
 	if (!r->goodbye)

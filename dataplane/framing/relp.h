@@ -77,6 +77,9 @@ static inline uint64_t relp_owed(const struct relp *r)
 	return r->taken - r->answered;
 }
 
+/* Is there anything to be sent? */
+bool relp_due(const struct relp *r);
+
 /* Writes what is due to be sent, as far as `max` goes; returns how many bytes. */
 size_t relp_answers(const struct relp *r, uint8_t *to, size_t max);
 
