@@ -329,6 +329,15 @@ bool relp_due(const struct relp *r)
 	return r->answered < due_upto(r) || r->goodbye;
 }
 
+/* Not NUL-terminated; returns its length. */
+static size_t put_text(char *to, const char *text)
+{
+	size_t n = strlen(text);
+
+	memcpy(to, text, n);
+	return n;
+}
+
 static size_t render(const struct relp *r, uint64_t ordinal, char *to)
 {
 	static const char *const text[] = {
@@ -353,8 +362,7 @@ static size_t render(const struct relp *r, uint64_t ordinal, char *to)
 		digits[n++] = (char)('0' + txnr % 10);
 	while (n > 0)
 		to[len++] = digits[--n];
-	memcpy(to + len, " rsp 6 200 OK\n", 14);
-	return len + 14;
+	return len + put_text(to + len, " rsp 6 200 OK\n");
 }
 
 /*
@@ -363,15 +371,10 @@ static size_t render(const struct relp *r, uint64_t ordinal, char *to)
  */
 static size_t next_answer(const struct relp *r, uint64_t answered, char *to, bool *hint)
 {
-	static const char bye[] = "0 serverclose 0\n";
-
 	*hint = answered >= due_upto(r);
 	if (!*hint)
 		return render(r, answered + 1, to);
-	if (!r->goodbye)
-		return 0;
-	memcpy(to, bye, sizeof(bye) - 1);
-	return sizeof(bye) - 1;
+	return r->goodbye ? put_text(to, "0 serverclose 0\n") : 0;
 }
 
 size_t relp_answers(const struct relp *r, uint8_t *to, size_t max)
