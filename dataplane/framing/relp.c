@@ -332,9 +332,10 @@ bool relp_due(const struct relp *r)
 /* Not NUL-terminated; returns its length. */
 static size_t put_text(char *to, const char *text)
 {
-	size_t n = strlen(text);
+	size_t n = 0;
 
-	memcpy(to, text, n);
+	for (; text[n]; n++)
+		to[n] = text[n];
 	return n;
 }
 
