@@ -255,6 +255,9 @@ void m_journal_status(struct call *call)
 	number(t, "commit_p50_us", s.commit_us_p50);
 	number(t, "commit_p99_us", s.commit_us_p99);
 	number(t, "retention_removed_segments", s.retention_removed_segments);
+	number(t, "compacted_segments", s.compacted_segments);
+	number(t, "compacted_from_bytes", s.compacted_from_bytes);
+	number(t, "compacted_to_bytes", s.compacted_to_bytes);
 	number(t, "write_errors", s.write_errors);
 	number(t, "sync_errors", s.sync_errors);
 	string(t, "last_error", s.last_error);
