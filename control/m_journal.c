@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "control/method.h"
 #include "dataplane/journal/reader.h"
@@ -199,14 +200,26 @@ void m_journal_verify(struct call *call)
 	call->c->verify = start(call, run_verify);
 }
 
+static bool same_directory(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 void m_journal_resume(struct call *call)
 {
 	struct control *c = call->c;
 	struct journal *j = dp_journal(c->dp);
 	const char *before = journal_state_name(journal_state(j));
+	const char *dir = json_string_value(json_object_get(call->params, "dir"));
 	struct journal_fault fault = {0};
 	const char *after;
 
+	if (dir && !same_directory(dir, c->config.journal.dir)) {
+		call_fail(call, REASON_NOT_FOUND, "sluiced's journal is %s", c->config.journal.dir);
+		return;
+	}
 	if (journal_state(j) != JOURNAL_FAILED) {
 		call_fail(call, REASON_INVALID, "the journal has not failed: it is %s", before);
 		return;
