@@ -172,6 +172,9 @@ typedef void (*journal_stream_fn)(
 	void *ctx, const char *device, size_t len, const struct journal_state_stream *s);
 void journal_each_stream(struct journal *j, journal_stream_fn fn, void *ctx);
 
+/* Streams forgotten since start, unseen for longer than stream_retention_s. Lock-free. */
+uint64_t journal_streams_expired(struct journal *j);
+
 /* How the journal writes: "io_uring", or what takes its place where it is not permitted. */
 const char *journal_io_text(const struct journal *j);
 

@@ -162,3 +162,8 @@ const char *journal_io_text(const struct journal *j)
 {
 	return j->io_what;
 }
+
+uint64_t journal_streams_expired(struct journal *j)
+{
+	return counted(&j->streams_expired);
+}
