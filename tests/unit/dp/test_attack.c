@@ -244,7 +244,7 @@ static void a_thousand_dribblers_while_blocks_are_exhausted(void **state)
 	assert_true(n < FILL_MOST);
 	for (unsigned round = 0; round < 12; round++) {
 		for (unsigned i = 0; i < DRIBBLERS; i++) {
-			assert_true(rig_tcp_send(&rig, &dribbler[i], "<13>dribble\n" + round, 1));
+			assert_true(rig_tcp_send(&rig, &dribbler[i], &"<13>dribble\n"[round], 1));
 			if (i % 100 == 0) {
 				uint64_t held = rig_counter(&rig, "tcp_rcv_bytes_held");
 
