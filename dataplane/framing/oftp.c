@@ -17,9 +17,9 @@ enum kind { U8, U16, U32, U64, TEXT, BYTES, DISK, KEEPALIVE, STREAM, SERIALS, RE
 struct option {
 	uint16_t code;
 	uint8_t kind;
-	uint16_t at;	  /* in struct oftp_msg */
-	uint32_t needed;  /* by these types */
-	uint32_t allowed; /* in these besides */
+	uint16_t at;	   /* in struct oftp_msg */
+	uint32_t needed;   /* by these types */
+	uint32_t allowed;  /* in these besides */
 	uint64_t min, max; /* of a number; of the length of a text or of bytes */
 };
 
@@ -50,7 +50,7 @@ static const struct option options[OFTP_OPTIONS] = {
 	[OFTP_O_STREAM] = {15, STREAM, FIELD(stream), T(OFTP_SEQ_REPLY), LOGINS | VERDICTS, 0, 0},
 	[OFTP_O_LOG_STATUS] = {16, U8, FIELD(log_status), T(OFTP_STATUS), 0, 0, OFTP_WAIT},
 	[OFTP_O_CONN_ID] = {17, U32, FIELD(conn_id), ITEM | T(OFTP_SEQ_QUERY), 0, 0, UINT32_MAX},
-	[OFTP_O_EPOCH] = {18, U64, FIELD(epoch), ITEM, 0, 1, UINT64_MAX},
+	[OFTP_O_EPOCH] = {18, U64, FIELD(epoch), ITEM, T(OFTP_SEQ_QUERY), 1, UINT64_MAX},
 	[OFTP_O_SEQ_NO] = {19, U64, FIELD(seq_no), ITEM, 0, 1, UINT64_MAX - 1},
 	[OFTP_O_LOG_TYPE] = {20, U8, FIELD(log_type), ITEM, 0, 0, UINT8_MAX},
 	[OFTP_O_CATEGORY] = {21, U8, FIELD(category), ITEM, 0, 0, UINT8_MAX},
@@ -170,8 +170,8 @@ static enum oftp_error read_option(
 	case KEEPALIVE:
 		if (len != 5)
 			return OFTP_E_OPTION;
-		m->keepalive = (struct oftp_keepalive){
-			.status = p[0], .disk_used_pm = load_be32(p + 1)};
+		m->keepalive =
+			(struct oftp_keepalive){.status = p[0], .disk_used_pm = load_be32(p + 1)};
 		return p[0] <= OFTP_WAIT ? OFTP_OK : OFTP_E_VALUE;
 	case TEXT:
 	case SERIALS:
@@ -278,8 +278,7 @@ static void put_head(struct byte_writer *w, const struct option *o, size_t len)
 	put_be(w, o->kind == REST ? 0 : len, 2);
 }
 
-static void put_bytes(
-	struct byte_writer *w, const struct option *o, const void *data, size_t len)
+static void put_bytes(struct byte_writer *w, const struct option *o, const void *data, size_t len)
 {
 	assert(len >= o->min && len <= o->max);
 	put_head(w, o, len);

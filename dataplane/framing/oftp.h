@@ -56,12 +56,14 @@ enum oftp_error {
 	OFTP_E_VERSION = 2, /* version 0 */
 	OFTP_E_TYPE = 3,    /* unknown, or not from this side: answered, and the session goes on */
 	OFTP_E_LENGTH = 4,  /* a body longer than is allowed now */
-	OFTP_E_OPTION = 5,  /* an option that reaches past the body, of a wrong length, or there twice */
+	OFTP_E_OPTION =
+		5, /* an option that reaches past the body, of a wrong length, or there twice */
 	OFTP_E_MISSING = 6, /* an option that must be there is not */
 	OFTP_E_VALUE = 7,   /* a value out of its range */
 	OFTP_E_ITEM = 8,    /* an item that contradicts itself */
 	OFTP_E_STATE = 9,   /* not now: LOG_DATA while pending, a second login */
-	OFTP_E_SEQUENCE = 10, /* a seq_no that does not rise, a stream that was not named at login */
+	OFTP_E_SEQUENCE =
+		10, /* a seq_no that does not rise, a stream that was not named at login */
 };
 /* "bad_magic", ... Static. */
 const char *oftp_error_text(enum oftp_error e);
@@ -118,7 +120,7 @@ struct oftp_stream {
 
 /* KEEPALIVE_STATE: 5 bytes, so that the answer has 21. */
 struct oftp_keepalive {
-	uint8_t status;	      /* enum oftp_status */
+	uint8_t status;	       /* enum oftp_status */
 	uint32_t disk_used_pm; /* thousandths of the disk that are used */
 };
 
@@ -156,8 +158,7 @@ static inline bool oftp_has(const struct oftp_msg *m, enum oftp_option o)
  * The header, of which OFTP_HEADER bytes are there. `body_max`: what may come now. The type is not
  * judged: the body of an unknown one is to be skipped. OFTP_OK, E_MAGIC, E_VERSION, E_LENGTH.
  */
-enum oftp_error oftp_header_decode(
-	const uint8_t *p, uint32_t body_max, struct oftp_header *h);
+enum oftp_error oftp_header_decode(const uint8_t *p, uint32_t body_max, struct oftp_header *h);
 
 /*
  * The body of `h->length` bytes. Unknown options, and known ones that this type has not, are
@@ -185,7 +186,8 @@ static inline uint32_t oftp_item_length(const struct oftp_msg *m, uint32_t i)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* By which both sides know an item again: two halves of SipHash-2-4 of its logs, keyed by seq_no. */
+/* By which both sides know an item again: two halves of SipHash-2-4 of its logs, keyed by seq_no.
+ */
 void oftp_item_digest(uint64_t seq_no, const uint8_t *logs, uint32_t len, uint8_t to[OFTP_DIGEST]);
 
 #endif

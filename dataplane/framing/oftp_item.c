@@ -13,8 +13,8 @@ const uint8_t *oftp_item_logs(const struct oftp_msg *m, uint8_t *scratch)
 
 	if (m->codec == OFTP_RAW)
 		return m->payload.at;
-	n = LZ4_decompress_safe((const char *)m->payload.at, (char *)scratch, (int)m->payload.len,
-		(int)m->raw_len);
+	n = LZ4_decompress_safe(
+		(const char *)m->payload.at, (char *)scratch, (int)m->payload.len, (int)m->raw_len);
 	return n >= 0 && (uint32_t)n == m->raw_len ? scratch : NULL;
 }
 

@@ -57,7 +57,3 @@ with open("messages.inc", "w", encoding="ascii") as out:
     for name in MESSAGES:
         out.write(f"\t{{\"{name}\", {name}, sizeof({name})}},\n")
     out.write("};\n/* clang-format on */\n")
-corpus = pathlib.Path(__file__).resolve().parents[3] / "fuzz/framing/corpus-framing_oftp"
-corpus.mkdir(exist_ok=True)
-for name, data in MESSAGES.items():
-    (corpus / name).write_bytes(data)
