@@ -20,6 +20,7 @@
 #define RING	  1024u
 #define RX_BURST  32u
 #define WAIT_S	  60u
+#define SETTLE_MS 1000u	       /* whoever watches the receiver's CPU gets ready */
 #define SOURCE	  "10.0.0.0/8" /* of flows, where --source-net names none */
 #define PORT_BASE 20000u
 
@@ -104,6 +105,10 @@ static int wait_receiver(void)
 		take();
 		if (load_now_ns() > end)
 			return fail("the receiver does not announce its address");
+		nanosleep(&tick, NULL);
+	}
+	for (unsigned ms = 0; ms < SETTLE_MS; ms++) {
+		take();
 		nanosleep(&tick, NULL);
 	}
 	return 0;

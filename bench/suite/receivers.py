@@ -1,7 +1,9 @@
 """Who is measured: sluiced, and rsyslog and syslog-ng of today's Debian, tuned, each on one CPU.
 
-    sender (CPU 0) -- sluice0 (tap) -- sluiced (CPU 1)                     same path
-    sender (CPU 0) -- veth, receive softirq steered to CPU 1 -- a peer (CPU 1)
+    sender (CPU 0) -- sluice0 (tap) -- sluiced (CPU 1)                               same path
+    sender (CPU 0) -- veth, receive softirq steered to CPU 1 -- a peer (CPU 1)       same path
+    sender (CPU 0, net_vhost) -- ring in shared memory -- sluiced (CPU 1, net_virtio_user)   native path
+    sender (CPU 0, net_vhost) -- ring in shared memory -- testpmd rxonly (CPU 1)             native path
 
 Every receiver stores into a directory of its own, on the same file system.
 """
@@ -33,6 +35,8 @@ TAP_QUEUE = 10000
 
 class Receiver:
     """One life of a receiver: `with Sluice(...) as r:`; r.load(...) sends, r.wait(...) until it is stored."""
+
+    path = "same"
 
     def __init__(self, directory):
         self.directory = tempfile.mkdtemp(prefix="sluice-bench-", dir=directory)
@@ -149,6 +153,81 @@ class Sluice(Receiver):
 class Null(Sluice):
     """The same, but blocks come back at once and unwritten: what rx and workers alone can do. UDP only."""
 
+    name = "sluiced, null journal"
+    binary = "bench/null/sluiced-null"
+
+    def __init__(self, directory, changes=None):
+        super().__init__(directory, {**(changes or {}), "listen": {"trust-devid": ["0.0.0.0/0"],
+                                                                  "cleartext": ["udp-syslog"]}})
+        self.settings.update(durable=False, compressed="no", journal="null")
+
+    def compare(self):
+        return None
+
+
+class OnRing:
+    """Mixed in before a receiver: the sender is the other end of its virtio ring, and there before it."""
+
+    path = "native"
+    RING = 1024  # descriptors
+
+    def load(self, *words):
+        """Starts the sender, then the receiver, which the sender waits for."""
+        report = pathlib.Path(self.directory) / "report.json"
+        with open(f"{self.directory}/sender.log", "wb") as log:
+            sender = subprocess.Popen(
+                [str(LOAD), "send", "--target", HOST4, "--vhost", self.socket, "--source-net", "10.0.0.0/8", "--quiet",
+                 "--cpu", str(SENDER_CPU), "--json", str(report), *words],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            until(lambda: os.path.exists(self.socket), 30, "the sender's vhost port")
+            os.chmod(self.socket, 0o666)
+            self.start_on_ring()
+            self.mark()
+            sender.wait(SETTLE_S + 600)
+        finally:
+            sender.kill()
+            sender.wait(10)
+        if not report.exists():
+            raise Failed("sluice-load: " + pathlib.Path(f"{self.directory}/sender.log").read_text()[-500:])
+        said = json.loads(report.read_text())
+        # The sender had to wait for the receiver to get up: the run begins with its first log.
+        self.begun = time.monotonic() - said["elapsed_s"]
+        return said
+
+    def start(self):
+        """load() does."""
+
+
+def until(there, seconds, what):
+    end = time.monotonic() + seconds
+    while not there():
+        if time.monotonic() > end:
+            raise Failed(f"{what} is not there in time")
+        time.sleep(0.02)
+
+
+class RingSluice(OnRing, Sluice):
+    def __init__(self, directory, changes=None):
+        super().__init__(directory, changes)
+        self.socket = f"{self.directory}/vhost"
+        config = self.appliance.config
+        config["ports"][0]["devargs"] = (
+            f"net_virtio_user0,path={self.socket},queues=1,queue_size={self.RING}")
+        config["ports"][0]["gateways"] = []
+        config["eal"]["args"] = ["--single-file-segments", "--iova-mode=va"]
+        self.appliance.write_config()
+        self.settings["port"] = f"net_virtio_user, {self.RING} descriptors"
+
+    def start_on_ring(self):
+        import appliance as lib
+        lib.SLUICED = BUILD / self.binary
+        self.appliance.spawn("taskset", "--cpu-list", str(RECEIVER_CPU))
+        if self.appliance.run("wait", "ready", "--timeout", "60").returncode:
+            raise Failed("sluiced does not get ready")
+
+
+class RingNull(RingSluice):
     name = "sluiced, null journal"
     binary = "bench/null/sluiced-null"
 
