@@ -107,7 +107,8 @@ static int wait_receiver(void)
 			return fail("the receiver does not announce its address");
 		nanosleep(&tick, NULL);
 	}
-	for (unsigned ms = 0; ms < SETTLE_MS; ms++) {
+	end = load_now_ns() + SETTLE_MS * UINT64_C(1000000);
+	while (load_now_ns() < end) {
 		take();
 		nanosleep(&tick, NULL);
 	}
