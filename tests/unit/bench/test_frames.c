@@ -13,6 +13,7 @@
 #include "dataplane/net/net.h"
 
 static const uint8_t port_mac[6] = {2, 9, 9, 9, 9, 9};
+static const uint8_t hello[5] = {'h', 'e', 'l', 'l', 'o'};
 static struct ip_addr port, host;
 
 static struct net_port *new_port(void)
@@ -40,7 +41,7 @@ static void a_datagram_is_taken(void **state)
 	uint32_t len;
 
 	(void)state;
-	memcpy(f + FRAME_UDP, "hello", 5);
+	memcpy(f + FRAME_UDP, hello, sizeof(hello));
 	len = frame_udp(f, port_mac, &host, &port, 5000, 514, 5);
 	net_parse(p, f, len, NET_CSUM_UNKNOWN, NET_CSUM_UNKNOWN, &pkt);
 	assert_int_equal(pkt.verdict, NET_UDP);
@@ -48,7 +49,7 @@ static void a_datagram_is_taken(void **state)
 	assert_int_equal(pkt.flow.dst_port, 514);
 	assert_true(ip_addr_equal(&pkt.flow.src, &host));
 	assert_int_equal(pkt.payload_len, 5);
-	assert_memory_equal(pkt.payload, "hello", 5);
+	assert_memory_equal(pkt.payload, hello, sizeof(hello));
 	assert_memory_equal(pkt.src_mac, "\x02\x00\x0a\x01\x02\x03", 6);
 	f[FRAME_UDP] ^= 1;
 	net_parse(p, f, len, NET_CSUM_UNKNOWN, NET_CSUM_UNKNOWN, &pkt);
