@@ -190,10 +190,7 @@ class OnRing:
             sender.wait(10)
         if not report.exists():
             raise Failed("sluice-load: " + pathlib.Path(f"{self.directory}/sender.log").read_text()[-500:])
-        said = json.loads(report.read_text())
-        # The sender had to wait for the receiver to get up: the run begins with its first log.
-        self.begun = time.monotonic() - said["elapsed_s"]
-        return said
+        return json.loads(report.read_text())
 
     def start(self):
         """load() does."""
