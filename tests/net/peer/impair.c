@@ -202,7 +202,7 @@ static uint32_t percent(const char *text)
 
 	if (*text == '\0' || *end != '\0' || !(v >= 0) || v > 100)
 		errx(2, "not a percentage: %s", text);
-	return (uint32_t)(v * (PARTS / 100) + 0.5);
+	return (uint32_t)(v * PARTS / 100 + 0.5);
 }
 
 static uint64_t number(const char *text)
@@ -267,7 +267,7 @@ int main(int argc, char **argv)
 	ways[0].to = ways[1].from = end_open(argv[at + 1]);
 	for (unsigned i = 0; i < 2; i++) {
 		ways[i].rng = plan.seed * 2 + i;
-		ways[i].heap = calloc(QUEUE_MAX, sizeof(*ways[i].heap));
+		ways[i].heap = calloc(QUEUE_MAX, sizeof(struct frame *));
 		if (!ways[i].heap)
 			err(1, "memory");
 	}
