@@ -181,6 +181,5 @@ def at_once(jobs):
 def check_impaired(said, **least):
     """The wire did what the case is about, each way."""
     for way, counts in said.items():
-        expect(counts["overflow"] == 0, f"the wire's own queue was full: {said}")
         for what, number in least.items():
             expect(counts[what] >= number, f"{way}: {what} {counts[what]}, wanted {number}: {said}")
