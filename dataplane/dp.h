@@ -10,10 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dataplane/auth.h"
 #include "dataplane/base/addr.h"
 #include "dataplane/base/reason.h"
 #include "dataplane/journal/journal.h"
 #include "dataplane/net/net.h"
+
+struct tls_set;
 
 #define DP_MAX_PORTS	    8
 #define DP_MAX_LCORES	    32
@@ -57,6 +60,14 @@ struct dp_policy {
 	uint32_t sessions;		/* limit, all workers */
 	uint64_t idle_timeout_us;	/* of a TCP session; 0: none */
 	uint64_t unfinished_timeout_us; /* of a log that has begun and does not end; 0: none */
+	struct tls_set *tls; /* NULL: no TLS here (reference: dp_policy_publish() takes one) */
+	struct auth_snapshot *auth;   /* likewise; NULL: no device is known */
+	bool tls_require_certificate; /* else a TLS sender without one is as one in the clear */
+	bool tls_name_serial, tls_name_dns; /* listen.tls-names */
+	uint64_t pending_hold_us;	    /* how long a pending session waits unread */
+	uint32_t handshakes; /* in progress, all workers; past it connections wait unread */
+	uint32_t handshakes_per_source; /* new ones a second from one address; 0: no limit */
+	uint32_t device_rate;		/* logs a second of one device; 0: none */
 	uint64_t number;		/* given by dp_policy_publish() */
 };
 
