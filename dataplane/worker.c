@@ -71,7 +71,7 @@ static void ended(struct worker *w, struct session *s)
 	s->closed = true;
 	s->cut_off = !s->peer_closed;
 	s->peer_closed = true;
-	while (!s->closing && session_read(s, w->l, w->spans) == SESSION_AGAIN)
+	while (!s->closing && session_read(s, w) == SESSION_AGAIN)
 		;
 	unqueue(w, s);
 	tcp_set_user(s->conn, NULL);
@@ -115,7 +115,7 @@ static bool serve(struct worker *w, struct session *s)
 {
 	struct lcore *l = w->l;
 
-	switch (session_read(s, l, w->spans)) {
+	switch (session_read(s, w)) {
 	case SESSION_WAIT:
 		unqueue(w, s);
 		s->quantum = SESSION_QUANTUM;

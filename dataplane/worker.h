@@ -22,7 +22,7 @@ struct worker {
 	uint64_t rcv_total;	/* bound of TCP's receive buffers, by true size */
 	uint64_t policy_number; /* all sessions before `checked` were held against this one */
 	uint32_t checked;
-	struct tcp_span spans[SESSION_SPANS];
+	struct framing_span spans[SESSION_SPANS]; /* scratch of session_read() */
 };
 
 /* Sessions wait for blocks, not for their peers. */

@@ -21,7 +21,7 @@ static inline uint8_t *bytes_buf_room(struct bytes_buf *b, size_t n)
 {
 	uint8_t *at;
 
-	if (b->cap - b->len < n && !b->failed) {
+	if ((!b->data || b->cap - b->len < n) && !b->failed) {
 		size_t cap = (b->cap ? b->cap : 4096) + b->cap / 2 + n;
 		uint8_t *data = realloc(b->data, cap);
 
