@@ -74,6 +74,11 @@ static int open_registry(struct control *c, char *err, size_t err_size)
 			"%u settings in the registry are not of this version and have no effect",
 			unknown);
 	c->events.least = (enum event_level)c->settings.v[SETTING_EVENT_LEVEL].number;
+	if (devices_load(&c->devices, c->registry, c->config.limits.devices) != REGISTRY_OK) {
+		snprintf(err, err_size, "registry: %s", registry_error(c->registry));
+		return -1;
+	}
+	refusals_init(&c->refusals, &c->devices.key);
 	return load_serial(c, err, err_size);
 }
 
@@ -365,6 +370,9 @@ void control_free(struct control *c)
 	if (c->signal_fd >= 0)
 		close(c->signal_fd);
 	notify_close(&c->notify);
+	if (c->registry)
+		devices_flush(&c->devices);
+	devices_free(&c->devices);
 	registry_close(c->registry);
 	loop_free(c->loop);
 	events_free(&c->events);

@@ -14,11 +14,13 @@
 
 #include "control/alarms.h"
 #include "control/config/config.h"
+#include "control/devices.h"
 #include "control/events.h"
 #include "control/jobs.h"
 #include "control/loop.h"
 #include "control/notify.h"
 #include "control/peer.h"
+#include "control/refusals.h"
 #include "control/registry.h"
 #include "control/server.h"
 #include "control/settings.h"
@@ -93,6 +95,8 @@ struct control {
 	struct jobs *jobs;
 	struct registry *registry;
 	struct settings settings;
+	struct devices devices;
+	struct refusals refusals;
 	struct peer_rules rules;
 	struct events events;
 	struct alarms alarms;
@@ -129,6 +133,9 @@ const char *control_state(struct control *c);
 /* Is the journal running, and every port up with an address that works, none still unsure? */
 bool control_is_ready(struct control *c);
 
+/* A row of the audit with the time and the name of who it was, which is put into `name`. */
+void control_audit_row(struct audit_row *row, char name[64], const struct peer *who,
+	const char *what, const char *target, const char *before, const char *after);
 /* Writes it into the audit, with the time. When that fails the change stands, and an alarm and an
  * event say that it is not in the audit. */
 void control_audit(struct control *c, const struct peer *who, const char *what, const char *target,

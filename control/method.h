@@ -74,6 +74,7 @@ void pending_error(struct pending *p, struct rpc_error *error);
 void m_status(struct call *call);
 void m_version(struct call *call);
 void m_port_list(struct call *call);
+/* m_refusal.c */
 void m_refusal_list(struct call *call);
 /* m_ready.c */
 void m_wait_ready(struct call *call);
@@ -86,8 +87,17 @@ void top_free(struct control *c);
 void m_account_list(struct call *call);
 void m_account_show(struct call *call);
 void m_gap_list(struct call *call);
+/* m_device.c */
 void m_device_list(struct call *call);
 void m_device_show(struct call *call);
+void m_device_authorize(struct call *call);
+void m_device_deny(struct call *call);
+void m_device_forget(struct call *call);
+void m_device_set(struct call *call);
+/* m_user.c */
+void m_user_add(struct call *call);
+void m_user_delete(struct call *call);
+void m_user_list(struct call *call);
 /* m_session.c */
 void m_session_list(struct call *call);
 void m_session_kill(struct call *call);

@@ -37,6 +37,12 @@ static const struct param setting[] = {
 static const struct param setting_value[] = {
 	{"name", PARAM_STRING, true, 64, "the name of a setting"},
 	{"value", PARAM_STRING, true, SETTING_VALUE - 1, "its value, as text"}, {0}};
+static const struct param device_set[] = {DEVICE_PARAM(true),
+	{"key", PARAM_STRING, true, 32, "legacy, rate or preshared-key"},
+	{"value", PARAM_STRING, true, 1024, "its value, as text"}, {0}};
+static const struct param user[] = {{"user", PARAM_STRING, true, 1024, "the name of a user"}, {0}};
+static const struct param user_add[] = {{"user", PARAM_STRING, true, 1024, "the name of a user"},
+	{"password", PARAM_STRING, true, 1024, "a password"}, {0}};
 static const struct param cancel[] = {
 	{"id", PARAM_ID, true, 0, "the id of a request of this connection"}, {0}};
 
@@ -47,7 +53,11 @@ const struct method methods[] = {
 	{"config.check", ROLE_READ, m_config_check, check},
 	{"config.reload", ROLE_WRITE, m_config_reload, NULL},
 	{"config.show", ROLE_READ, m_config_show, NULL},
+	{"device.authorize", ROLE_WRITE, m_device_authorize, device_needed},
+	{"device.deny", ROLE_WRITE, m_device_deny, device_needed},
+	{"device.forget", ROLE_WRITE, m_device_forget, device_needed},
 	{"device.list", ROLE_READ, m_device_list, NULL},
+	{"device.set", ROLE_WRITE, m_device_set, device_set},
 	{"device.show", ROLE_READ, m_device_show, device_needed},
 	{"gap.list", ROLE_READ, m_gap_list, device_optional},
 	{"journal.list", ROLE_READ, m_journal_list, NULL},
@@ -68,6 +78,9 @@ const struct method methods[] = {
 	{"settings.set", ROLE_WRITE, m_settings_set, setting_value},
 	{"status", ROLE_READ, m_status, NULL},
 	{"top", ROLE_READ, m_top, top},
+	{"user.add", ROLE_WRITE, m_user_add, user_add},
+	{"user.delete", ROLE_WRITE, m_user_delete, user},
+	{"user.list", ROLE_READ, m_user_list, NULL},
 	{"version", ROLE_READ, m_version, NULL},
 	{"wait.ready", ROLE_READ, m_wait_ready, timeout},
 
@@ -83,14 +96,7 @@ const struct method methods[] = {
 	{"cert.use", ROLE_WRITE, NULL, NULL},
 	{"debug.start", ROLE_WRITE, NULL, NULL},
 	{"debug.stop", ROLE_WRITE, NULL, NULL},
-	{"device.authorize", ROLE_WRITE, NULL, NULL},
-	{"device.deny", ROLE_WRITE, NULL, NULL},
-	{"device.forget", ROLE_WRITE, NULL, NULL},
-	{"device.set", ROLE_WRITE, NULL, NULL},
 	{"tls.show", ROLE_READ, NULL, NULL},
-	{"user.add", ROLE_WRITE, NULL, NULL},
-	{"user.delete", ROLE_WRITE, NULL, NULL},
-	{"user.list", ROLE_READ, NULL, NULL},
 	{0},
 };
 

@@ -1,6 +1,9 @@
 /* All that sluicectl can be told. */
 
+#include <string.h>
+
 #include "control/cli/cli.h"
+#include "control/cli/secret.h"
 #include "control/cli/show.h"
 #include "control/cli/when.h"
 #include "control/config/units.h"
@@ -91,6 +94,49 @@ static json_t *audit_params(struct cli *cli, const struct args *args)
 	return NULL;
 }
 
+static json_t *user_operand(struct cli *cli, const struct args *args)
+{
+	(void)cli;
+	return json_pack("{s:s}", "user", args_operand(args, 0));
+}
+
+static json_t *user_add_params(struct cli *cli, const struct args *args)
+{
+	char secret[SECRET_MAX];
+	json_t *params = NULL;
+
+	if (secret_read(cli, args_option(args, "password-file"), "Password", true, secret))
+		params = json_pack("{s:s,s:s}", "user", args_operand(args, 0), "password", secret);
+	explicit_bzero(secret, sizeof(secret));
+	return params;
+}
+
+static json_t *device_set_params(struct cli *cli, const struct args *args)
+{
+	const char *key = args_operand(args, 1), *value = args_operand(args, 2);
+	const bool psk = strcmp(key, "preshared-key") == 0;
+	char secret[SECRET_MAX] = "";
+	json_t *params;
+
+	if (psk && value && strcmp(value, "none") != 0) {
+		cli_error(cli, "a preshared key is asked for or read by --password-file, so that "
+			       "no process list shows it; `none` removes it");
+		return NULL;
+	}
+	if (!psk && !value) {
+		cli_error(cli, "device set %s %s needs a value", args_operand(args, 0), key);
+		return NULL;
+	}
+	if (psk && !value &&
+		!secret_read(
+			cli, args_option(args, "password-file"), "Preshared key", true, secret))
+		return NULL;
+	params = json_pack("{s:s,s:s,s:s}", "device", args_operand(args, 0), "key", key, "value",
+		psk ? secret : value);
+	explicit_bzero(secret, sizeof(secret));
+	return params;
+}
+
 /* ---- options ---------------------------------------------------------------------------- */
 
 static const struct option_spec top_options[] = {
@@ -129,6 +175,19 @@ static const struct option_spec audit_options[] = {
 	{0},
 };
 
+static const struct option_spec password_options[] = {
+	{"password-file", "FILE", "its first line, instead of asking on the terminal"},
+	{0},
+};
+
+static const char password_help[] =
+	"The password is asked for on the terminal, or is the first line of a file; 8 to 128 "
+	"printable ASCII\ncharacters. Only a verifier of it is kept.\n";
+static const char device_set_help[] =
+	"legacy enable|disable    may it log in by user and password (see legacy-auth-mode)\n"
+	"rate N/s|none            logs a second that are taken from it\n"
+	"preshared-key [none]     asked for, or the first line of --password-file; DEVICE \"*\": "
+	"one for all\n";
 static const char log_help[] = "Prints `TIME DEVICE LOG` a line (UTC, microseconds), in the order "
 			       "of the journal. Control\n"
 			       "characters and bytes that are no UTF-8 show as \\xNN. --raw prints "
@@ -203,10 +262,19 @@ const struct command commands[] = {
 		.params = no_params, .show = show_devices},
 	{CMD("device", "show"), .operands = "DEVICE", .least = 1, .most = 1, .about = "one of them",
 		.method = "device.show", .params = device_operand, .show = show_device},
-	LATER("device", "authorize", "DEVICE", "let it log"),
-	LATER("device", "deny", "DEVICE", "refuse it"),
-	LATER("device", "forget", "DEVICE", "as if it had never been seen"),
-	LATER("device", "set", "DEVICE ...", "change what is kept about it"),
+	{CMD("device", "authorize"), .operands = "DEVICE", .least = 1, .most = 1,
+		.about = "let it log, also before it was ever seen", .method = "device.authorize",
+		.params = device_operand, .show = show_device},
+	{CMD("device", "deny"), .operands = "DEVICE", .least = 1, .most = 1,
+		.about = "refuse it, and end its sessions", .method = "device.deny",
+		.params = device_operand, .show = show_device},
+	{CMD("device", "forget"), .operands = "DEVICE", .least = 1, .most = 1,
+		.about = "as if it had never been registered; its logs stay",
+		.method = "device.forget", .params = device_operand, .show = show_forgotten},
+	{CMD("device", "set"), .operands = "DEVICE KEY [VALUE]", .least = 2, .most = 3,
+		.about = "change what is kept about it", .more = device_set_help,
+		.options = password_options, .method = "device.set", .params = device_set_params,
+		.show = show_device_set},
 	{CMD("refusal", "list"), .about = "what was refused, and why", .method = "refusal.list",
 		.params = no_params, .show = show_refusals},
 
@@ -218,9 +286,14 @@ const struct command commands[] = {
 		.about = "change one", .method = "settings.set", .params = setting_value,
 		.show = show_setting},
 
-	LATER("user", "add", "NAME", "a legacy login"),
-	LATER("user", "delete", "NAME", "remove one"),
-	LATER("user", "list", NULL, "all of them"),
+	{CMD("user", "add"), .operands = "NAME", .least = 1, .most = 1,
+		.about = "a legacy login, or another password for it", .more = password_help,
+		.options = password_options, .method = "user.add", .params = user_add_params,
+		.show = show_user},
+	{CMD("user", "delete"), .operands = "NAME", .least = 1, .most = 1, .about = "remove one",
+		.method = "user.delete", .params = user_operand, .show = show_user},
+	{CMD("user", "list"), .about = "all of them", .method = "user.list", .params = no_params,
+		.show = show_users},
 
 	LATER("cert", "list", NULL, "certificates"),
 	LATER("cert", "show", "NAME", "one of them"),

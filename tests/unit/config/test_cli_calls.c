@@ -143,6 +143,36 @@ static void the_configuration_names_the_socket(void **state)
 	assert_non_null(strstr(ran.err, "no sluiced at /run/sluice/control.sock"));
 }
 
+static void a_password_comes_from_a_file_and_never_from_argv(void **state)
+{
+	char path[] = "/tmp/sluice-cli-XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "open sesame\r\nsecond line\n", 25), 25);
+	close(fd);
+	RUN_WITH(EXCHANGES({"user.add", "{\"user\":\"fw\",\"password\":\"open sesame\"}",
+			 RESULT("{\"schema\":1,\"user\":\"fw\",\"done\":\"added\"}")}),
+		"user", "add", "fw", "--password-file", path);
+	assert_string_equal(ran.out, "fw: added\n");
+	RUN_WITH(EXCHANGES({"device.set",
+			 "{\"device\":\"*\",\"key\":\"preshared-key\",\"value\":\"open sesame\"}",
+			 RESULT("{\"schema\":1,\"device\":\"*\",\"preshared_key\":true}")}),
+		"device", "set", "*", "preshared-key", "--password-file", path);
+	assert_string_equal(ran.out, "preshared key for all devices: set\n");
+	RUN_WITH(EXCHANGES({"device.set",
+			 "{\"device\":\"A\",\"key\":\"preshared-key\",\"value\":\"\"}",
+			 RESULT("{\"schema\":1,\"device\":\"A\",\"state\":\"pending\"}")}),
+		"device", "set", "A", "preshared-key", "none");
+	unlink(path);
+	assert_int_equal(RUN("device", "set", "A", "preshared-key", "open sesame"), CLI_USAGE);
+	assert_non_null(strstr(ran.err, "--password-file"));
+	assert_int_equal(RUN("device", "set", "A", "legacy"), CLI_USAGE);
+	assert_int_equal(RUN("user", "add", "fw", "--password-file", path), CLI_USAGE);
+	assert_non_null(strstr(ran.err, "No such file"));
+}
+
 static void sluiced_that_goes_away(void **state)
 {
 	(void)state;
@@ -366,6 +396,7 @@ int main(void)
 		cmocka_unit_test(a_verb_of_a_later_part_shows_what_sluiced_says),
 		cmocka_unit_test(nobody_there),
 		cmocka_unit_test(the_configuration_names_the_socket),
+		cmocka_unit_test(a_password_comes_from_a_file_and_never_from_argv),
 		cmocka_unit_test(sluiced_that_goes_away),
 		cmocka_unit_test(what_is_no_json_rpc),
 		cmocka_unit_test(notifications_before_the_answer_are_passed_over),
