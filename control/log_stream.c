@@ -165,7 +165,6 @@ static int read_all(struct log_reader *r, struct journal_reader *jr, uint64_t li
 void log_reader_run(struct job *job)
 {
 	struct log_reader *r = (struct log_reader *)job;
-	/* For the reader, 0 would mean everything, also what is not durable. */
 	uint64_t durable = target(r, 0, r->follow);
 	struct journal_query q = {
 		.device = r->device[0] ? r->device : NULL,

@@ -119,12 +119,17 @@ static int drop_root(struct control *c, const struct privileges *p, const struct
 	if (!p->root)
 		return 0;
 	if (!p->found) {
-		say("there is no user " PRIVILEGES_USER ": GOING ON AS ROOT; make one by "
+		say("there is no user " PRIVILEGES_USER ", nor " PRIVILEGES_OTHER
+		    ", to become: what comes from outside is never parsed as root; make one by "
 		    "`useradd --system --no-create-home " PRIVILEGES_USER "`");
-		control_alarm(c, "running_as_root",
-			"there is no user " PRIVILEGES_USER
-			": bytes from outside are parsed as root");
-		return 0;
+		return -1;
+	}
+	if (strcmp(p->user, PRIVILEGES_USER) != 0) {
+		say("there is no user " PRIVILEGES_USER ": going on as " PRIVILEGES_OTHER
+		    "; make one by `useradd --system --no-create-home " PRIVILEGES_USER "`");
+		control_alarm(c, "no_user",
+			"there is no user " PRIVILEGES_USER ": running as " PRIVILEGES_OTHER
+			", to whom the journal's files belong now");
 	}
 	if (give_files(p, cfg, err, sizeof(err)) != 0 ||
 		privileges_drop(p, err, sizeof(err)) != 0) {
@@ -133,8 +138,7 @@ static int drop_root(struct control *c, const struct privileges *p, const struct
 	}
 	privileges_text(caps, sizeof(caps));
 	event(control_events(c), EVENT_NOTICE, "drop-root",
-		"running as " PRIVILEGES_USER "; the control thread keeps %s, the others nothing",
-		caps);
+		"running as %s; the control thread keeps %s, the others nothing", p->user, caps);
 	return 0;
 }
 
@@ -214,7 +218,7 @@ static int start(const char *file, struct config *cfg)
 	umask(0027);
 	block_signals();
 	privileges_prepare();
-	privileges_look_up(&p, PRIVILEGES_USER);
+	privileges_choose(&p);
 	registry_path(cfg, registry, sizeof(registry));
 	options.registry_file = registry;
 	options.owner = p.uid;

@@ -24,12 +24,20 @@ void privileges_look_up(struct privileges *p, const char *user)
 	char buf[16384];
 	struct passwd pw, *found = NULL;
 
-	*p = (struct privileges){.root = geteuid() == 0, .uid = (uid_t)-1, .gid = (gid_t)-1};
+	*p = (struct privileges){
+		.root = geteuid() == 0, .uid = (uid_t)-1, .gid = (gid_t)-1, .user = user};
 	if (getpwnam_r(user, &pw, buf, sizeof(buf), &found) != 0 || !found || found->pw_uid == 0)
 		return;
 	p->found = true;
 	p->uid = found->pw_uid;
 	p->gid = found->pw_gid;
+}
+
+void privileges_choose(struct privileges *p)
+{
+	privileges_look_up(p, PRIVILEGES_USER);
+	if (!p->found)
+		privileges_look_up(p, PRIVILEGES_OTHER);
 }
 
 static int failed(char *err, size_t err_size, const char *what, const char *on)
@@ -165,9 +173,9 @@ int privileges_drop(const struct privileges *p, char *err, size_t err_size)
 	if (setgroups(1, &p->gid) != 0)
 		return failed(err, err_size, "cannot set", "groups");
 	if (setresgid(p->gid, p->gid, p->gid) != 0)
-		return failed(err, err_size, "cannot change to group of", PRIVILEGES_USER);
+		return failed(err, err_size, "cannot change to group of", p->user);
 	if (setresuid(p->uid, p->uid, p->uid) != 0)
-		return failed(err, err_size, "cannot change to user", PRIVILEGES_USER);
+		return failed(err, err_size, "cannot change to user", p->user);
 	if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) != 0)
 		return failed(err, err_size, "cannot clear", "keepcaps");
 	if (set_capabilities(have, n) != 0)

@@ -17,7 +17,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define PRIVILEGES_USER "sluice"
+#define PRIVILEGES_USER	 "sluice"
+#define PRIVILEGES_OTHER "nobody" /* where there is no user `sluice`: anybody but root */
 #define PRIVILEGES_STATE_DIR                                                                       \
 	"/var/lib/sluice" /* is chowned itself; other directories' parents not */
 
@@ -26,8 +27,12 @@ struct privileges {
 	bool found; /* there is such a user */
 	uid_t uid;  /* of the user; -1 where not found */
 	gid_t gid;
+	const char *user; /* as asked for */
 };
+/* `user` is kept by reference. */
 void privileges_look_up(struct privileges *p, const char *user);
+/* Whom to become: `sluice`, else `nobody`, else none is found. */
+void privileges_choose(struct privileges *p);
 
 /* At the very start, before any thread is made: all of them inherit it. What the process may do
  * itself stays, what it could gain by an exec goes. */

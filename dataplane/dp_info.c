@@ -200,6 +200,7 @@ struct lcore_counts {
 	bool owns[DP_MAX_PORTS];
 	uint64_t refusals[REFUSAL_REASON_COUNT];
 	uint64_t crossed, ring_full, udp_logs, eccf_records, eccf_errors, devices_full;
+	uint64_t devices_recycled;
 	struct tcp_counters tcp;
 };
 
@@ -215,6 +216,7 @@ static void counts_fn(struct lcore *l, void *arg)
 	c->eccf_records = l->eccf_records;
 	c->eccf_errors = l->eccf_errors;
 	c->devices_full = device_table_full(l->in.devices);
+	c->devices_recycled = device_table_recycled(l->in.devices);
 	if (l->worker)
 		c->tcp = *worker_tcp_counters(l->worker);
 	for (unsigned i = 0; i < l->dp->ports_count; i++)
@@ -441,6 +443,7 @@ void dp_counters(struct dp *d, dp_counter_fn fn, void *ctx)
 		sum->eccf_records += one.eccf_records;
 		sum->eccf_errors += one.eccf_errors;
 		sum->devices_full += one.devices_full;
+		sum->devices_recycled += one.devices_recycled;
 #define ADD(member, help, gauge) sum->tcp.member += one.tcp.member;
 		TCP_COUNTERS(ADD)
 #undef ADD
@@ -458,6 +461,8 @@ void dp_counters(struct dp *d, dp_counter_fn fn, void *ctx)
 	fn(ctx, "eccf_errors", "EC CF records that could not be decoded", false, sum->eccf_errors);
 	fn(ctx, "devices_full", "new devices that found the device table full", false,
 		sum->devices_full);
+	fn(ctx, "devices_recycled", "silent source addresses that gave their place to new devices",
+		false, sum->devices_recycled);
 #define TELL(member, help, gauge) fn(ctx, "tcp_" #member, help, gauge, sum->tcp.member);
 	TCP_COUNTERS(TELL)
 #undef TELL

@@ -41,6 +41,7 @@ static uint16_t device_in_block(struct block *b, struct device *d, uint32_t inde
 	if (d->block_generation != b->generation) {
 		d->block_generation = b->generation;
 		d->block_index = block_device_add(b, d->name, d->name_len, index);
+		device_hold(d); /* settle() gives it back */
 		d->source_index = BLOCK_NONE;
 	}
 	return d->block_index;
@@ -135,12 +136,15 @@ static void unsettle(struct intake *in, const struct block *b)
 
 static void settle(struct intake *in, const struct block *b)
 {
-	if (b->error) {
+	if (b->error)
 		unsettle(in, b);
-		return;
+	for (unsigned i = 0; i < b->device_count; i++) {
+		struct device *d = device_at(in->devices, b->devices[i].table_index);
+
+		if (!b->error)
+			d->stored += b->devices[i].logs;
+		device_release(d);
 	}
-	for (unsigned i = 0; i < b->device_count; i++)
-		device_at(in->devices, b->devices[i].table_index)->stored += b->devices[i].logs;
 }
 
 static bool take_block(struct intake *in)

@@ -54,8 +54,14 @@ void session_init(struct session *s, struct lcore *l, struct tcp_conn *conn, uin
 	s->src.port = info.flow.src_port;
 	s->src.transport = TRANSPORT_TCP;
 	s->src.device = device_by_addr(l->in.devices, &info.flow.src, l->now_ns);
+	device_hold(device_at(l->in.devices, s->src.device));
 	s->opened_ns = l->now_ns;
 	s->active_us = l->now_us;
+}
+
+void session_fini(struct session *s, struct lcore *l)
+{
+	device_release(device_at(l->in.devices, s->src.device));
 }
 
 bool session_permitted(const struct session *s, const struct lcore *l, enum refusal_reason *why)

@@ -38,6 +38,7 @@ struct session {
 
 /* A new connection. */
 void session_init(struct session *s, struct lcore *l, struct tcp_conn *conn, uint64_t id);
+void session_fini(struct session *s, struct lcore *l);
 
 enum session_result {
 	SESSION_WAIT,	 /* everything readable was read */

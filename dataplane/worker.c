@@ -74,6 +74,7 @@ static void ended(struct worker *w, struct session *s)
 	while (!s->closing && session_read(s, w) == SESSION_AGAIN)
 		;
 	unqueue(w, s);
+	session_fini(s, w->l);
 	tcp_set_user(s->conn, NULL);
 	s->conn = NULL;
 	w->free_slots[w->free_count++] = s->slot;

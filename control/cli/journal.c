@@ -52,7 +52,7 @@ static int verify_dir(struct cli *cli, const char *dir, json_t **result)
 	struct journal_verify_totals t = {0};
 	struct journal_fault f = {0};
 	json_t *findings = json_array();
-	int rc = journal_verify(dir, 0, add_finding, findings, &t, &f);
+	int rc = journal_verify(dir, JOURNAL_UNBOUNDED, add_finding, findings, &t, &f);
 
 	*result = json_pack("{s:i, s:o, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "schema", 1,
 		"findings", findings, "omitted", 0, "segments", (json_int_t)t.segments, "blocks",

@@ -1,16 +1,17 @@
 /* log show: asked of sluiced, or read from a directory without it. */
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <string.h>
 #include <time.h>
 
 #include "control/cli/cli.h"
 #include "control/cli/conn.h"
+#include "control/cli/dir_watch.h"
 #include "control/cli/log_print.h"
 #include "control/cli/when.h"
 
-#define LOOK_AGAIN_MS 200 /* following a directory: nobody tells when it grows */
+/* Following a directory: the kernel tells when it changes, but not when another machine does it. */
+#define LOOK_AGAIN_MS 5000
 
 static uint64_t wall_now_ns(void)
 {
@@ -124,26 +125,26 @@ static int show_from_sluiced(
 
 /* ---- from a directory ------------------------------------------------------------------- */
 
-static int read_all(struct cli *cli, struct journal_reader *r, bool follow, enum log_form form)
+/* `watch`: of its directory, to follow it; -1: not. */
+static int read_all(struct cli *cli, struct journal_reader *r, int watch, enum log_form form)
 {
 	struct journal_reader_stats st;
 	struct journal_log log;
+	int waited = 0;
 	int rc;
 
 	do {
 		while ((rc = journal_reader_next(r, &log)) == 1 && !ferror(cli->out))
 			log_print_record(&log, form, cli->out);
 		fflush(cli->out);
-		if (follow && rc == 0 && !ferror(cli->out)) {
-			poll(NULL, 0, LOOK_AGAIN_MS);
-			journal_reader_extend(r, UINT64_MAX);
-		}
-	} while (follow && rc == 0 && !ferror(cli->out));
+		if (watch >= 0 && rc == 0 && !ferror(cli->out))
+			waited = dir_watch_wait(watch, fileno(cli->out), LOOK_AGAIN_MS);
+	} while (watch >= 0 && rc == 0 && waited >= 0 && !ferror(cli->out));
 	journal_reader_stats(r, &st);
 	warn_of_corruption(cli, st.corrupt_blocks);
 	if (rc < 0)
 		cli_error(cli, "%s", journal_error_text(rc));
-	return rc < 0 || ferror(cli->out) ? CLI_FAILED : CLI_DONE;
+	return rc < 0 || waited < 0 || ferror(cli->out) ? CLI_FAILED : CLI_DONE;
 }
 
 static int show_from_dir(struct cli *cli, const char *dir, bool follow,
@@ -151,13 +152,23 @@ static int show_from_dir(struct cli *cli, const char *dir, bool follow,
 {
 	struct journal_fault fault = {0};
 	struct journal_reader *r;
+	int watch = -1;
 	int rc = journal_reader_open(dir, q, &r, &fault);
 
 	if (rc != JOURNAL_OK) {
 		cli_error(cli, "%s", fault.text[0] ? fault.text : journal_error_text(rc));
 		return rc == JOURNAL_E_MISSING ? CLI_NOT_FOUND : CLI_FAILED;
 	}
-	rc = read_all(cli, r, follow, form);
+	/* Before anything is read: what comes while it is read is noticed. */
+	if (follow)
+		watch = dir_watch_open(dir);
+	if (follow && watch < 0) {
+		cli_error(cli, "%s: cannot be watched: %s", dir, strerror(-watch));
+		rc = CLI_FAILED;
+	} else {
+		rc = read_all(cli, r, watch, form);
+	}
+	dir_watch_close(watch);
 	journal_reader_close(r);
 	return rc;
 }
@@ -171,6 +182,7 @@ int run_log_show(struct cli *cli, const struct args *args)
 		.device = args_option(args, "device"),
 		.grep = args_option(args, "grep"),
 		.until_ns = UINT64_MAX,
+		.max_block = JOURNAL_UNBOUNDED,
 	};
 	const enum log_form form = cli->json ? LOG_JSON : raw ? LOG_RAW : LOG_TEXT;
 	int rc = take_time(cli, args, "since", &q.since_ns);

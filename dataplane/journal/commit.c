@@ -19,8 +19,6 @@
 #define NO_SPACE_WAIT_US  1000000u
 #define DISK_RATE_LEAST	  20u /* bytes per microsecond: 20 MB/s */
 
-enum { TAG_WRITE = 1, TAG_SYNC = 2 };
-
 static bool no_space(int sys)
 {
 	return sys == -ENOSPC || sys == -EDQUOT;
@@ -153,8 +151,9 @@ static int write_on(struct journal *j)
 {
 	struct commit *c = &j->commit;
 
+	c->tag++;
 	return j->fs->io_writev(
-		j->fs->ctx, j->io, j->w.fd, c->iov + c->iov_first, c->iov_count, c->off, TAG_WRITE);
+		j->fs->ctx, j->io, j->w.fd, c->iov + c->iov_first, c->iov_count, c->off, c->tag);
 }
 
 static void begin(struct journal *j, unsigned n, uint64_t now_us)
@@ -223,7 +222,8 @@ static void written(struct journal *j, int64_t res, uint64_t now_us)
 		rc = write_on(j);
 	} else {
 		c->phase = COMMIT_SYNCING;
-		rc = j->fs->io_sync(j->fs->ctx, j->io, j->w.fd, TAG_SYNC);
+		c->tag++;
+		rc = j->fs->io_sync(j->fs->ctx, j->io, j->w.fd, c->tag);
 	}
 	if (rc < 0) {
 		count(&j->write_errors, 1);
@@ -326,10 +326,17 @@ static bool reap(struct journal *j)
 	if (j->commit.phase == COMMIT_IDLE)
 		return false;
 	n = j->fs->io_reap(j->fs->ctx, j->io, v, 4, false);
+	if (n < 0) {
+		count(&j->write_errors, 1);
+		failed(j, n, "write", j->fs->mono_us(j->fs->ctx));
+		return true;
+	}
 	for (int i = 0; i < n; i++) {
 		uint64_t now_us = j->fs->mono_us(j->fs->ctx);
 
-		if (v[i].tag == TAG_WRITE)
+		if (j->commit.phase == COMMIT_IDLE || v[i].tag != j->commit.tag)
+			continue;
+		if (j->commit.phase == COMMIT_WRITING)
 			written(j, v[i].result, now_us);
 		else
 			synced(j, v[i].result, now_us);

@@ -45,6 +45,8 @@ struct journal_fs {
 	int (*allocate)(void *ctx, int fd, uint64_t off, uint64_t len);
 	int (*info)(void *ctx, const char *path, struct journal_fs_info *info);
 	int (*size)(void *ctx, int fd, uint64_t *size);
+	/* Does the path name this open file? 1, or 0: it is gone, or another has its name. */
+	int (*is_same)(void *ctx, int fd, const char *path);
 	int (*rename)(void *ctx, const char *from, const char *to);
 	int (*unlink)(void *ctx, const char *path);
 	int (*mkdir)(void *ctx, const char *path, unsigned mode);
@@ -58,11 +60,14 @@ struct journal_fs {
 	int (*io_open)(
 		void *ctx, unsigned depth, int efd, struct journal_io **io, const char **what);
 	void (*io_close)(void *ctx, struct journal_io *io);
-	/* Starts a write or a sync; the iovec array and the bytes stay valid until it is done. */
+	/* Starts a write or a sync; the iovec array and the bytes stay valid until it is done.
+	 * After an error nothing of it is under way, nor of what was started before it: their ends
+	 * are not told any more. */
 	int (*io_writev)(void *ctx, struct journal_io *io, int fd, const struct iovec *iov,
 		unsigned n, uint64_t off, uint64_t tag);
 	int (*io_sync)(void *ctx, struct journal_io *io, int fd, uint64_t tag);
-	/* What has ended by now, up to n. `wait`: at least one that was started, however long. */
+	/* What has ended by now, up to n. `wait`: at least one that was started, however long.
+	 * -errno: as with an error above. */
 	int (*io_reap)(
 		void *ctx, struct journal_io *io, struct journal_io_done *v, unsigned n, bool wait);
 

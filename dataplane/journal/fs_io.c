@@ -10,14 +10,45 @@
 /*
  * io_uring where the kernel and the container let us; else each operation is done at once and its
  * result kept until it is asked for.
+ *
+ * A submission that fails leaves its entry in the ring, where the next one would send it along,
+ * long after its bytes are somebody else's. So the ring is torn down then, with all that is in it,
+ * and the next operation opens another.
  */
 struct journal_io {
 	struct io_uring ring;
-	bool async;
+	bool async, open;
 	int efd;
 	unsigned depth, started; /* operations under way, or done and not reaped */
 	struct journal_io_done *kept;
 };
+
+#define SUBMIT_TRIES 1000u
+
+static int ring_open(struct journal_io *io)
+{
+	int rc = io_uring_queue_init(io->depth, &io->ring, 0);
+
+	if (rc < 0)
+		return rc;
+	if (io->efd >= 0) {
+		rc = io_uring_register_eventfd(&io->ring, io->efd);
+		if (rc < 0) {
+			io_uring_queue_exit(&io->ring);
+			return rc;
+		}
+	}
+	io->open = true;
+	return 0;
+}
+
+static void ring_close(struct journal_io *io)
+{
+	if (io->open)
+		io_uring_queue_exit(&io->ring);
+	io->open = false;
+	io->started = 0;
+}
 
 int journal_io_open(void *ctx, unsigned depth, int efd, struct journal_io **out, const char **what)
 {
@@ -28,11 +59,7 @@ int journal_io_open(void *ctx, unsigned depth, int efd, struct journal_io **out,
 		return -ENOMEM;
 	io->depth = depth;
 	io->efd = efd;
-	io->async = io_uring_queue_init(depth, &io->ring, 0) == 0;
-	if (io->async && efd >= 0 && io_uring_register_eventfd(&io->ring, efd) != 0) {
-		io_uring_queue_exit(&io->ring);
-		io->async = false;
-	}
+	io->async = ring_open(io) == 0;
 	if (!io->async) {
 		io->kept = calloc(depth, sizeof(*io->kept));
 		if (!io->kept) {
@@ -48,22 +75,35 @@ int journal_io_open(void *ctx, unsigned depth, int efd, struct journal_io **out,
 void journal_io_close(void *ctx, struct journal_io *io)
 {
 	(void)ctx;
-	if (io->async)
-		io_uring_queue_exit(&io->ring);
+	ring_close(io);
 	free(io->kept);
 	free(io);
 }
 
+/* An entry to fill; a ring that was torn down is opened anew. */
+static int entry(struct journal_io *io, struct io_uring_sqe **sqe)
+{
+	if (!io->open) {
+		int rc = ring_open(io);
+
+		if (rc < 0)
+			return rc;
+	}
+	*sqe = io_uring_get_sqe(&io->ring);
+	return *sqe ? 0 : -EAGAIN;
+}
+
 static int start(struct journal_io *io, struct io_uring_sqe *sqe, uint64_t tag)
 {
-	int rc;
+	int rc = -EAGAIN;
 
 	io_uring_sqe_set_data64(sqe, tag);
-	do {
+	for (unsigned i = 0; i < SUBMIT_TRIES && (rc == -EINTR || rc == -EAGAIN); i++)
 		rc = io_uring_submit(&io->ring);
-	} while (rc == -EINTR || rc == -EAGAIN);
-	if (rc < 0)
-		return rc;
+	if (rc != 1) {
+		ring_close(io);
+		return rc < 0 ? rc : -EIO;
+	}
 	io->started++;
 	return 0;
 }
@@ -81,6 +121,7 @@ int journal_io_writev(void *ctx, struct journal_io *io, int fd, const struct iov
 	uint64_t off, uint64_t tag)
 {
 	struct io_uring_sqe *sqe;
+	int rc;
 
 	(void)ctx;
 	assert(io->started < io->depth);
@@ -90,9 +131,9 @@ int journal_io_writev(void *ctx, struct journal_io *io, int fd, const struct iov
 		keep(io, tag, res < 0 ? -errno : res);
 		return 0;
 	}
-	sqe = io_uring_get_sqe(&io->ring);
-	if (!sqe)
-		return -EAGAIN;
+	rc = entry(io, &sqe);
+	if (rc < 0)
+		return rc;
 	io_uring_prep_writev(sqe, fd, iov, n, off);
 	return start(io, sqe, tag);
 }
@@ -100,6 +141,7 @@ int journal_io_writev(void *ctx, struct journal_io *io, int fd, const struct iov
 int journal_io_sync(void *ctx, struct journal_io *io, int fd, uint64_t tag)
 {
 	struct io_uring_sqe *sqe;
+	int rc;
 
 	(void)ctx;
 	assert(io->started < io->depth);
@@ -107,9 +149,9 @@ int journal_io_sync(void *ctx, struct journal_io *io, int fd, uint64_t tag)
 		keep(io, tag, fdatasync(fd) < 0 ? -errno : 0);
 		return 0;
 	}
-	sqe = io_uring_get_sqe(&io->ring);
-	if (!sqe)
-		return -EAGAIN;
+	rc = entry(io, &sqe);
+	if (rc < 0)
+		return rc;
 	io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
 	return start(io, sqe, tag);
 }
@@ -137,8 +179,10 @@ int journal_io_reap(
 			continue;
 		if (rc == -EAGAIN)
 			break;
-		if (rc < 0)
+		if (rc < 0) {
+			ring_close(io);
 			return rc;
+		}
 		v[got++] = (struct journal_io_done){.tag = cqe->user_data, .result = cqe->res};
 		io_uring_cqe_seen(&io->ring, cqe);
 		io->started--;

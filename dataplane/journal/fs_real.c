@@ -99,6 +99,19 @@ static int real_size(void *ctx, int fd, uint64_t *size)
 	return 0;
 }
 
+static int real_is_same(void *ctx, int fd, const char *path)
+{
+	struct stat a;
+	struct stat b;
+
+	(void)ctx;
+	if (fstat(fd, &a) != 0)
+		return -errno;
+	if (stat(path, &b) != 0)
+		return errno == ENOENT ? 0 : -errno;
+	return a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
 static int real_rename(void *ctx, const char *from, const char *to)
 {
 	(void)ctx;
@@ -199,6 +212,7 @@ const struct journal_fs journal_fs_real = {
 	.allocate = real_allocate,
 	.info = real_info,
 	.size = real_size,
+	.is_same = real_is_same,
 	.rename = real_rename,
 	.unlink = real_unlink,
 	.mkdir = real_mkdir,

@@ -1,5 +1,5 @@
 /* What the files of the running journal share: pool.c, press.c, commit.c, rotate.c, recover.c,
- * retention.c, journal.c. */
+ * repair.c, retention.c, journal.c. */
 #ifndef SLUICE_JOURNAL_INTERNAL_H
 #define SLUICE_JOURNAL_INTERNAL_H
 
@@ -100,6 +100,8 @@ enum commit_phase { COMMIT_IDLE, COMMIT_WRITING, COMMIT_SYNCING };
 
 struct commit {
 	enum commit_phase phase;
+	uint64_t tag; /* of the operation under way: one of its own for each, so that the late end
+			 of an earlier one is never taken for it */
 	unsigned blocks; /* the first of the queue */
 	struct iovec iov[2 * COMMIT_MAX_BLOCKS];
 	unsigned iov_first, iov_count;

@@ -3,74 +3,25 @@
  * finds it anew in the directory whenever a segment ends: so retention, rewriting and new segments
  * under its feet change nothing but what there is to be read.
  */
-#include "dataplane/journal/reader.h"
-
 #include <errno.h>
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "dataplane/framing/fields.h"
 #include "dataplane/journal/dir.h"
-#include "dataplane/journal/segment.h"
-
-struct journal_reader {
-	const struct journal_fs *fs;
-	char dir[1024];
-	uint64_t id[2];
-	char *device;
-	size_t device_len;
-	uint64_t since_ns, until_ns, max_block;
-	char *literal; /* what to grep for, where it is plain text */
-	size_t literal_len;
-	regex_t regex;
-	bool has_regex;
-	struct journal_reader_stats stats;
-
-	uint64_t next_block;
-	uint64_t retried;      /* the block for which a segment was entered anew */
-	struct segment file;   /* fd -1: none is open */
-	uint64_t next_segment; /* the first block of the one behind it; 0: it is the newest */
-	bool finished;
-	struct index index;
-	uint32_t wanted; /* the device in index.names; NAMES_NONE: not there */
-	struct segment_map map;
-	struct segment_judgement judgement;
-	size_t at; /* the next entry of the index, or item of the map */
-
-	struct segment_buffers buffers;
-	struct journal_records records;
-	bool in_block;
-	uint32_t row, part, part_row; /* the next row; its part, and the row's place in that */
-	size_t raw_off;
-	uint64_t part_first, part_last; /* only these blocks of the records */
-	uint32_t block_device;		/* wanted, in records.devices */
-};
+#include "dataplane/journal/reader_internal.h"
 
 /* ---- opening ------------------------------------------------------------------------------ */
 
 static int set_grep(struct journal_reader *r, const char *grep, struct journal_fault *fault)
 {
-	int rc;
+	char why[200];
+	int rc = grep ? grep_compile(&r->grep, grep, why) : 0;
 
-	if (!grep)
-		return JOURNAL_OK;
-	if (strpbrk(grep, ".[]{}()*+?^$|\\") == NULL) {
-		r->literal = strdup(grep);
-		r->literal_len = strlen(grep);
-		return r->literal
-			       ? JOURNAL_OK
-			       : journal_fault_set(fault, JOURNAL_E_NO_MEMORY, ENOMEM, "no memory");
-	}
-	rc = regcomp(&r->regex, grep, REG_EXTENDED | REG_NOSUB);
-	if (rc != 0) {
-		char why[200];
-
-		regerror(rc, &r->regex, why, sizeof(why));
+	if (rc == -2)
+		return journal_fault_set(fault, JOURNAL_E_NO_MEMORY, ENOMEM, "no memory");
+	if (rc < 0)
 		return journal_fault_set(fault, JOURNAL_E_CONFIG, 0,
 			"not a regular expression: \"%s\": %s", grep, why);
-	}
-	r->has_regex = true;
 	return JOURNAL_OK;
 }
 
@@ -147,9 +98,7 @@ void journal_reader_close(struct journal_reader *r)
 	leave_segment(r);
 	index_free(&r->index);
 	segment_buffers_free(&r->buffers);
-	if (r->has_regex)
-		regfree(&r->regex);
-	free(r->literal);
+	grep_free(&r->grep);
 	free(r->device);
 	free(r);
 }
@@ -190,11 +139,16 @@ static void skip_to(struct journal_reader *r, uint64_t block)
 	r->next_block = block;
 }
 
+/* The newest block that the writer has said to be durable; 0: not told. */
+static uint64_t told(const struct journal_reader *r)
+{
+	return r->max_block == JOURNAL_UNBOUNDED ? 0 : r->max_block;
+}
+
 static void judge(struct journal_reader *r)
 {
 	struct segment_context c = {
-		.durable_upto =
-			r->map.durable_upto > r->max_block ? r->map.durable_upto : r->max_block,
+		.durable_upto = r->map.durable_upto > told(r) ? r->map.durable_upto : told(r),
 		.next_segment = r->next_segment,
 	};
 
@@ -235,7 +189,7 @@ static bool remap(struct journal_reader *r)
 {
 	size_t from;
 
-	if (segment_refresh(&r->file) < 0 || r->map.has_index)
+	if (segment_refresh(&r->file) < 0 || r->map.has_index || r->file.size < r->map.end)
 		return false;
 	/* What seemed no frame was one being written. */
 	if (r->map.count > 0 && r->map.items[r->map.count - 1].kind == ITEM_REGION &&
@@ -262,6 +216,20 @@ void journal_reader_extend(struct journal_reader *r, uint64_t max_block)
 		leave_segment(r);
 }
 
+/* None of a finished segment's logs can match, by their times: its index need not be read. */
+static bool passes_over(struct journal_reader *r, const struct index_frame *f)
+{
+	if (f->entries == 0 || reader_time_matches(r, f->first_ns, f->last_ns) ||
+		f->last_block > r->max_block ||
+		(r->next_segment && f->last_block >= r->next_segment))
+		return false;
+	index_reset(&r->index);
+	r->stats.blocks_skipped += f->entries;
+	if (f->last_block >= r->next_block)
+		r->next_block = f->last_block + 1;
+	return true;
+}
+
 /* 1: open, 0: nothing there (any more), negative: an error. */
 static int enter_segment(struct journal_reader *r)
 {
@@ -283,6 +251,8 @@ static int enter_segment(struct journal_reader *r)
 		r->next_block = first; /* what was before it has been retired */
 	r->at = 0;
 	r->finished = segment_tail(&r->file, &f, &index_off);
+	if (r->finished && passes_over(r, &f))
+		return 1;
 	if (r->finished) {
 		rc = segment_index(&r->file, &f, index_off, &r->buffers, &r->index);
 		if (rc == SEGMENT_NO_MEMORY)
@@ -306,6 +276,7 @@ static int enter_segment(struct journal_reader *r)
  */
 static int end_of_segment(struct journal_reader *r)
 {
+	char path[JOURNAL_PATH_MAX];
 	uint64_t first;
 	uint64_t next;
 	int rc;
@@ -333,65 +304,19 @@ static int end_of_segment(struct journal_reader *r)
 	rc = find_segment(r, r->file.first_block, &first, &next);
 	if (rc != JOURNAL_OK)
 		return rc;
-	if (first != r->file.first_block || next) { /* gone, or not the newest any more */
-		leave_segment(r);
-		return 1;
+	if (first == r->file.first_block && !next) {
+		/* A commit that came to nothing, or a recovery, may have put another file in its
+		 * place. */
+		journal_segment_path(path, r->dir, first);
+		rc = r->fs->is_same(r->fs->ctx, r->file.fd, path);
+		if (rc != 0)
+			return rc < 0 ? JOURNAL_E_IO : 0;
 	}
-	return 0;
+	leave_segment(r); /* gone, replaced, or not the newest any more */
+	return 1;
 }
 
 /* ---- blocks ------------------------------------------------------------------------------- */
-
-static bool time_matches(const struct journal_reader *r, uint64_t first_ns, uint64_t last_ns)
-{
-	return last_ns >= r->since_ns && first_ns <= r->until_ns;
-}
-
-static bool row_matches(const struct journal_reader *r, const struct block_row *row)
-{
-	return time_matches(r, row->time_ns, row->time_ns) &&
-	       (!r->device || row->device == r->block_device);
-}
-
-/* Is any row wanted? Then its data is worth reading. */
-static bool any_row(struct journal_reader *r)
-{
-	const struct journal_records *rec = &r->records;
-
-	r->block_device = UINT32_MAX;
-	for (uint32_t i = 0; r->device && i < rec->device_count; i++)
-		if (rec->devices[i].name_len == r->device_len &&
-			memcmp(rec->names + rec->devices[i].name_off, r->device, r->device_len) ==
-				0)
-			r->block_device = i;
-	if (r->device && r->block_device == UINT32_MAX)
-		return false;
-	for (uint32_t i = 0; i < rec->row_count; i++)
-		if (row_matches(r, &rec->rows[i]))
-			return true;
-	return false;
-}
-
-/* 1: the block is in memory, with rows that may match; 0: it has none; negative: damaged or error.
- */
-static int load_block(struct journal_reader *r, uint64_t off, const struct block_frame *f)
-{
-	int rc = segment_columns(&r->file, off, f, &r->buffers, &r->records);
-
-	if (rc != SEGMENT_OK)
-		return rc;
-	r->stats.blocks_read++;
-	if (!any_row(r))
-		return 0;
-	rc = segment_data(&r->file, off, f, &r->buffers);
-	if (rc != SEGMENT_OK)
-		return rc;
-	if (!segment_rows_match(&r->records, r->buffers.raw.data))
-		return SEGMENT_DAMAGED;
-	r->row = r->part = r->part_row = 0;
-	r->raw_off = 0;
-	return 1;
-}
 
 /*
  * The block at `off` with these numbers is next. 1: rows are in memory; 0: it is done with, go on;
@@ -405,22 +330,22 @@ static int take_block(
 
 	if (last < r->next_block)
 		return 0;
-	if (r->max_block && f->first_block > r->max_block)
+	if (f->first_block > r->max_block)
 		return 2;
 	if (f->first_block > r->next_block)
 		skip_to(r, f->first_block);
 	if (r->next_segment && last >= r->next_segment)
 		last = r->next_segment - 1;
-	if (r->max_block && last > r->max_block)
+	if (last > r->max_block)
 		last = r->max_block;
 	r->part_first = r->next_block;
 	r->part_last = last;
-	if (f->rows == 0 || !time_matches(r, f->first_ns, f->last_ns)) {
+	if (f->rows == 0 || !reader_time_matches(r, f->first_ns, f->last_ns)) {
 		r->stats.blocks_skipped++;
 		r->next_block = last + 1;
 		return 0;
 	}
-	rc = load_block(r, off, f);
+	rc = reader_load_block(r, off, f);
 	if (rc == SEGMENT_NO_MEMORY)
 		return JOURNAL_E_NO_MEMORY;
 	if (rc == SEGMENT_DAMAGED && !certain)
@@ -461,11 +386,11 @@ static int next_of_index(struct journal_reader *r)
 		if (r->next_segment && e->first_block >= r->next_segment)
 			return 0; /* the segment behind begins before: it has them */
 		if (e->last_block >= r->next_block &&
-			(e->rows == 0 || !time_matches(r, e->first_ns, e->last_ns) ||
+			(e->rows == 0 || !reader_time_matches(r, e->first_ns, e->last_ns) ||
 				(r->device &&
 					(r->wanted == NAMES_NONE ||
 						!index_has_device(&r->index, e, r->wanted))))) {
-			if (r->max_block && e->first_block > r->max_block)
+			if (e->first_block > r->max_block)
 				return 2;
 			skip_to(r, e->first_block);
 			r->next_block = e->last_block + 1;
@@ -504,7 +429,7 @@ static int next_of_map(struct journal_reader *r)
 		if (it->verdict == VERDICT_GOOD) {
 			rc = take_block(r, it->offset, &it->f,
 				it->f.first_block <= r->map.durable_upto || r->next_segment ||
-					it->f.first_block <= r->max_block);
+					it->f.first_block <= told(r));
 			if (rc >= 2 || rc < 0)
 				return rc;
 			if (rc == 1) {
@@ -523,7 +448,7 @@ static int next_block(struct journal_reader *r)
 	for (;;) {
 		int rc;
 
-		if (r->max_block && r->next_block > r->max_block)
+		if (r->next_block > r->max_block)
 			return 0;
 		if (r->file.fd < 0) {
 			rc = enter_segment(r);
@@ -545,88 +470,12 @@ static int next_block(struct journal_reader *r)
 	}
 }
 
-/* ---- logs --------------------------------------------------------------------------------- */
-
-static bool grep_matches(const struct journal_reader *r, const uint8_t *log, uint32_t len)
-{
-	regmatch_t m = {.rm_so = 0, .rm_eo = (regoff_t)len};
-
-	if (r->literal)
-		return memmem(log, len, r->literal, r->literal_len) != NULL;
-	return !r->has_regex || regexec(&r->regex, (const char *)log, 1, &m, REG_STARTEND) == 0;
-}
-
-static void fill(const struct journal_reader *r, const struct block_row *row, uint64_t block,
-	const uint8_t *raw, struct journal_log *log)
-{
-	const struct journal_records *rec = &r->records;
-	const struct block_device *d = &rec->devices[row->device];
-
-	memset(log, 0, sizeof(*log));
-	log->block = block;
-	log->time_ns = row->time_ns;
-	log->seq_no = row->seq_no;
-	log->device = (const char *)rec->names + d->name_off;
-	log->device_len = d->name_len;
-	log->transport = row->transport;
-	log->flags = row->flags;
-	log->log = raw;
-	log->len = row->len;
-	if (row->source != BLOCK_NONE) {
-		log->has_source = true;
-		log->source = rec->sources[row->source].addr;
-		log->source_port = rec->sources[row->source].port;
-	}
-	if (row->stream != BLOCK_NONE) {
-		log->has_stream = true;
-		log->epoch = rec->streams[row->stream].epoch;
-		log->conn_id = rec->streams[row->stream].conn_id;
-	}
-	if (row->vdom != BLOCK_NONE) {
-		log->vdom = (const char *)rec->names + rec->vdoms[row->vdom].name_off;
-		log->vdom_len = rec->vdoms[row->vdom].name_len;
-	} else {
-		struct text vdom = fields_vdom((const char *)raw, row->len);
-
-		log->vdom = vdom.at;
-		log->vdom_len = vdom.len;
-	}
-}
-
-/* The next matching row of the block in memory. */
-static bool next_row(struct journal_reader *r, struct journal_log *log)
-{
-	const struct journal_records *rec = &r->records;
-
-	while (r->row < rec->row_count) {
-		const struct block_row *row = &rec->rows[r->row++];
-		const uint8_t *raw = r->buffers.raw.data + r->raw_off;
-		uint64_t block;
-
-		r->raw_off += row->len + 1u;
-		while (r->part_row == rec->parts[r->part].rows) {
-			r->part++;
-			r->part_row = 0;
-		}
-		r->part_row++;
-		block = rec->parts[r->part].block;
-		if (block < r->part_first || block > r->part_last || !row_matches(r, row) ||
-			!grep_matches(r, raw, row->len))
-			continue;
-		fill(r, row, block, raw, log);
-		r->stats.logs++;
-		return true;
-	}
-	r->in_block = false;
-	return false;
-}
-
 int journal_reader_next(struct journal_reader *r, struct journal_log *log)
 {
 	for (;;) {
 		int rc;
 
-		if (r->in_block && next_row(r, log))
+		if (r->in_block && reader_next_row(r, log))
 			return 1;
 		rc = next_block(r);
 		if (rc <= 0)

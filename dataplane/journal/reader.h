@@ -14,12 +14,17 @@
 
 struct journal_reader;
 
+/* A bound that is none: everything that is whole. For a journal that nobody writes. */
+#define JOURNAL_UNBOUNDED UINT64_MAX
+
 struct journal_query {
 	const char *device;	     /* exact name; NULL: all */
 	uint64_t since_ns, until_ns; /* receive time, inclusive; 0 and UINT64_MAX: open */
 	const char *grep;	     /* POSIX extended regular expression over the log; NULL: all */
 	uint64_t after_block;	     /* only blocks with a greater number (0: all) */
-	uint64_t max_block; /* only up to this one: with a live writer, the durable block. 0: all */
+	/* Only up to this block: with a live writer, its durable block, or what is read may never
+	 * have been. 0: nothing yet; JOURNAL_UNBOUNDED: see there. */
+	uint64_t max_block;
 };
 
 /* A log found; pointers are valid until the next call. */
@@ -85,7 +90,8 @@ typedef void (*journal_finding_fn)(void *ctx, const struct journal_finding *f);
 struct journal_verify_totals {
 	uint64_t segments, blocks, logs, bytes, torn, corrupt;
 };
-/* Reads everything. JOURNAL_OK even when there are findings; `max_block` as in journal_query. */
+/* Reads everything. JOURNAL_OK even when there are findings; `max_block` as in journal_query: with
+ * a bound, what lies behind it is being written, and no finding. */
 int journal_verify(const char *dir, uint64_t max_block, journal_finding_fn fn, void *ctx,
 	struct journal_verify_totals *totals, struct journal_fault *fault);
 int journal_verify_fs(const struct journal_fs *fs, const char *dir, uint64_t max_block,

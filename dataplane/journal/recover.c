@@ -1,46 +1,24 @@
 /*
  * Opening a journal that may have been left in any state. All that was ever said to be durable is
- * kept; the torn tail of the newest segment moves to torn/; segments that were not closed are
- * closed now (index and seek table), so that no file is ever written on whose end was in doubt, and
- * the next block begins a new one. Every step may be interrupted and done again.
+ * kept; segments that were not closed are repaired and closed now (repair.c), so that no file is
+ * ever written on whose end was in doubt, and the next block begins a new one. Every step may be
+ * interrupted and done again.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "dataplane/journal/internal.h"
+#include "dataplane/journal/recover.h"
 
-struct old_segment {
-	struct segment file;
-	struct seg info;
-	bool finished;
-	struct index_frame index;
-	uint64_t index_off;
-	struct segment_map map; /* where it was not finished */
-	struct segment_judgement judgement;
-};
-
-struct recovery {
-	struct journal *j;
-	struct journal_recovery *out;
-	struct journal_fault *fault;
-	struct segment_buffers buffers;
-	struct index index;
-	struct old_segment *v;
-	unsigned n;
-	uint64_t durable_upto;
-};
-
-static int fail(struct recovery *r, int error, int sys, uint64_t segment, const char *what)
+int recover_fail(struct recovery *r, int error, int sys, uint64_t segment, const char *what)
 {
 	return journal_fault_set(r->fault, error, sys, "%s/%016" PRIx64 ".zst: %s%s%s",
 		r->j->cfg.dir, segment, what, sys ? ": " : "", sys ? strerror(abs(sys)) : "");
 }
 
-static int no_memory(struct recovery *r)
+int recover_no_memory(struct recovery *r)
 {
 	return journal_fault_set(
 		r->fault, JOURNAL_E_NO_MEMORY, ENOMEM, "%s: no memory to recover", r->j->cfg.dir);
@@ -71,7 +49,7 @@ static int look(struct recovery *r, struct old_segment *s, uint64_t first_block,
 	int rc = segment_open(&s->file, j->fs, j->cfg.dir, first_block, j->id);
 
 	if (rc < 0)
-		return fail(r, JOURNAL_E_IO, rc, first_block, "cannot be opened");
+		return recover_fail(r, JOURNAL_E_IO, rc, first_block, "cannot be opened");
 	s->info.first_block = first_block;
 	s->finished = segment_tail(&s->file, &s->index, &s->index_off) &&
 		      segment_seek_table_check(&s->file, &s->index, s->index_off, &r->buffers) ==
@@ -79,14 +57,16 @@ static int look(struct recovery *r, struct old_segment *s, uint64_t first_block,
 	if (s->finished)
 		note_durable(r, s->index.p.durable_upto);
 	else if (segment_map(&s->file, MAP_CHECKED, &r->buffers, &s->map) != 0)
-		return no_memory(r);
+		return recover_no_memory(r);
 	note_durable(r, s->map.durable_upto);
 	if (s->file.unreadable && newest)
 		return unreadable(r, s);
 	if (s->file.newer)
-		return fail(r, JOURNAL_E_NEWER, 0, first_block, "of a newer format version");
+		return recover_fail(
+			r, JOURNAL_E_NEWER, 0, first_block, "of a newer format version");
 	if (s->file.foreign && !s->finished && !s->map.checkpoint_ok)
-		return fail(r, JOURNAL_E_FOREIGN, 0, first_block, "belongs to another journal");
+		return recover_fail(
+			r, JOURNAL_E_FOREIGN, 0, first_block, "belongs to another journal");
 	return JOURNAL_OK;
 }
 
@@ -98,7 +78,7 @@ static int reopen(struct recovery *r, struct old_segment *s)
 	int rc = segment_open(&s->file, r->j->fs, r->j->cfg.dir, s->info.first_block, r->j->id);
 
 	if (rc < 0)
-		return fail(r, JOURNAL_E_IO, rc, s->info.first_block, "cannot be opened");
+		return recover_fail(r, JOURNAL_E_IO, rc, s->info.first_block, "cannot be opened");
 	s->file.unreadable = unreadable_before;
 	s->file.unreadable_at = at;
 	return JOURNAL_OK;
@@ -114,6 +94,7 @@ static void judge_all(struct recovery *r)
 		};
 
 		s->info.bytes = s->file.size;
+		s->newest = i + 1 == r->n;
 		if (s->finished) {
 			s->info.last_block = s->index.last_block;
 			s->info.blocks = s->index.entries;
@@ -172,15 +153,15 @@ static int take_block(struct recovery *r, struct old_segment *s, uint64_t off,
 	int rc = segment_columns(&s->file, off, f, &r->buffers, &records);
 
 	if (rc == SEGMENT_NO_MEMORY)
-		return no_memory(r);
+		return recover_no_memory(r);
 	if (rc != SEGMENT_OK) {
 		r->out->corrupt_blocks++;
 		return JOURNAL_OK;
 	}
 	if (fold && fold_block(r->j->fold, &records) != 0)
-		return no_memory(r);
+		return recover_no_memory(r);
 	if (indexed && index_add(&r->index, off, f, &records) != 0)
-		return no_memory(r);
+		return recover_no_memory(r);
 	return JOURNAL_OK;
 }
 
@@ -189,7 +170,7 @@ static int take_finished(struct recovery *r, struct old_segment *s)
 	int rc = segment_index(&s->file, &s->index, s->index_off, &r->buffers, &r->index);
 
 	if (rc == SEGMENT_NO_MEMORY)
-		return no_memory(r);
+		return recover_no_memory(r);
 	if (rc != SEGMENT_OK) { /* cannot be: segment_tail() found its CRC right */
 		r->out->corrupt_blocks += s->index.entries;
 		return JOURNAL_OK;
@@ -209,123 +190,6 @@ static int take_finished(struct recovery *r, struct old_segment *s)
 	return JOURNAL_OK;
 }
 
-/* ---- repair ------------------------------------------------------------------------------- */
-
-static int copy_range(struct recovery *r, struct segment *from, uint64_t off, int to)
-{
-	const struct journal_fs *fs = r->j->fs;
-	size_t step = 1u << 20;
-	uint8_t *buf = malloc(step);
-	uint64_t at = off;
-	int rc = buf ? 0 : -ENOMEM;
-
-	while (rc == 0 && at < from->size) {
-		size_t want = from->size - at < step ? (size_t)(from->size - at) : step;
-		int64_t n = journal_fs_read(fs, from->fd, buf, want, at);
-
-		if (n <= 0) {
-			rc = n < 0 ? (int)n : -EIO;
-			break;
-		}
-		rc = journal_fs_write(fs, to, buf, (size_t)n, at - off);
-		at += (uint64_t)n;
-	}
-	free(buf);
-	return rc;
-}
-
-/* Everything from the cut on moves to torn/<segment>.<offset>, never over an older one. */
-static int move_torn(struct recovery *r, struct old_segment *s, uint64_t cut)
-{
-	const struct journal_fs *fs = r->j->fs;
-	char dir[JOURNAL_PATH_MAX];
-	char path[JOURNAL_PATH_MAX + 64];
-	int fd = -EEXIST;
-	int rc;
-
-	journal_path(dir, r->j->cfg.dir, "torn");
-	rc = fs->mkdir(fs->ctx, dir, 0750);
-	if (rc < 0 && rc != -EEXIST)
-		return rc;
-	for (unsigned i = 0; i < 1000 && fd == -EEXIST; i++) {
-		snprintf(path, sizeof(path), "%s/%016" PRIx64 ".%" PRIx64 ".%u", dir,
-			s->info.first_block, cut, i);
-		fd = fs->open(fs->ctx, path, O_WRONLY | O_CREAT | O_EXCL, 0640);
-	}
-	if (fd < 0)
-		return fd;
-	rc = copy_range(r, &s->file, cut, fd);
-	if (rc == 0)
-		rc = fs->fdatasync(fs->ctx, fd);
-	fs->close(fs->ctx, fd);
-	if (rc == 0)
-		rc = fs->fsync_dir(fs->ctx, dir);
-	if (rc < 0)
-		fs->unlink(fs->ctx, path);
-	return rc;
-}
-
-static int close_segment(struct recovery *r, struct old_segment *s, uint64_t end, int fd)
-{
-	struct journal *j = r->j;
-	uint64_t size;
-	int rc;
-
-	rc = segment_write_index(j->fs, fd, j->id, s->info.first_block, r->durable_upto, &r->index,
-		end, j->presser.z, &size);
-	if (rc < 0)
-		return rc;
-	s->info.bytes = size;
-	s->info.first_ns = r->index.first_ns;
-	s->info.last_ns = r->index.last_ns;
-	s->info.raw_bytes = r->index.raw_bytes;
-	s->info.finished = true;
-	return 0;
-}
-
-/*
- * Cuts what does not belong to it and closes it. Where the disk is full it stays as it is: the next
- * segment begins with the number at the cut, which supersedes what lies behind it.
- */
-static int repair(struct recovery *r, struct old_segment *s)
-{
-	struct journal *j = r->j;
-	uint64_t cut = s->judgement.cut;
-	uint64_t end = s->file.size;
-	char path[JOURNAL_PATH_MAX];
-	int rc = 0;
-	int fd;
-
-	if (s->map.closed && cut == UINT64_MAX)
-		return JOURNAL_OK; /* damaged since it was closed: reported, never touched */
-	journal_segment_path(path, j->cfg.dir, s->info.first_block);
-	fd = j->fs->open(j->fs->ctx, path, O_RDWR, 0);
-	if (fd < 0)
-		return fail(
-			r, JOURNAL_E_IO, fd, s->info.first_block, "cannot be opened to repair it");
-	if (cut < end) {
-		if (s->judgement.torn && !s->map.has_index) {
-			r->out->torn_bytes += end - cut;
-			r->out->torn_files++;
-		}
-		if (!s->map.has_index) /* an index says nothing that its blocks do not */
-			rc = move_torn(r, s, cut);
-		if (rc == 0)
-			rc = j->fs->truncate(j->fs->ctx, fd, cut);
-		if (rc == 0)
-			rc = j->fs->fdatasync(j->fs->ctx, fd);
-		end = cut;
-	}
-	if (rc == 0 && r->index.count > 0)
-		rc = close_segment(r, s, end, fd);
-	j->fs->close(j->fs->ctx, fd);
-	if (rc == -ENOSPC || rc == -EDQUOT)
-		return JOURNAL_OK;
-	if (rc < 0)
-		return fail(r, JOURNAL_E_IO, rc, s->info.first_block, "cannot be repaired");
-	return JOURNAL_OK;
-}
-
 static int take_unfinished(struct recovery *r, struct old_segment *s, bool fold)
 {
 	index_reset(&r->index);
@@ -342,7 +206,7 @@ static int take_unfinished(struct recovery *r, struct old_segment *s, bool fold)
 	s->info.first_ns = r->index.first_ns;
 	s->info.last_ns = r->index.last_ns;
 	s->info.raw_bytes = r->index.raw_bytes;
-	return s->file.unreadable ? JOURNAL_OK : repair(r, s);
+	return s->file.unreadable ? JOURNAL_OK : recover_repair(r, s);
 }
 
 /* From the newest checkpoint that can be read; what is older needs no folding. */
@@ -363,15 +227,15 @@ static int fold_all(struct recovery *r)
 			return unreadable(r, s);
 	}
 	if (rc == SEGMENT_NO_MEMORY)
-		return no_memory(r);
+		return recover_no_memory(r);
 	if (!r->j->fold) {
 		struct siphash_key key;
 
 		if (r->j->fs->random(r->j->fs->ctx, &key, sizeof(key)) < 0)
-			return no_memory(r);
+			return recover_no_memory(r);
 		r->j->fold = fold_new(&key);
 		if (!r->j->fold)
-			return no_memory(r);
+			return recover_no_memory(r);
 	}
 	for (unsigned i = 0; i < r->n; i++) {
 		struct old_segment *s = &r->v[i];
@@ -419,7 +283,7 @@ static int recover(struct recovery *r)
 	r->v = calloc(n ? n : 1, sizeof(*r->v));
 	if (!r->v) {
 		free(numbers);
-		return no_memory(r);
+		return recover_no_memory(r);
 	}
 	rc = JOURNAL_OK;
 	for (unsigned i = 0; i < n && rc == JOURNAL_OK; i++) {
@@ -445,7 +309,7 @@ static int finish(struct recovery *r)
 		struct old_segment *s = &r->v[i];
 
 		if (seg_add(j, &s->info) != 0)
-			return no_memory(r);
+			return recover_no_memory(r);
 		r->out->segments++;
 		r->out->blocks += s->info.blocks;
 		r->out->logs += s->info.logs;
@@ -469,7 +333,7 @@ int journal_recover(struct journal *j, struct journal_recovery *out, struct jour
 	memset(out, 0, sizeof(*out));
 	if (j->fs->random(j->fs->ctx, &key, sizeof(key)) < 0 ||
 		segment_buffers_init(&r.buffers) != 0)
-		return no_memory(&r);
+		return recover_no_memory(&r);
 	index_init(&r.index, &key);
 	rc = recover(&r);
 	if (rc == JOURNAL_OK)

@@ -60,12 +60,21 @@ static bool too_much(struct journal *j)
 	       (percent && sum > percent);
 }
 
+/* When the newest log of the oldest segment came; without a date (nothing of it could be read) it
+ * is as old as the first behind it that has one. 0: none has. */
+static uint64_t oldest_ends(const struct journal *j)
+{
+	uint64_t ns = j->segs[0].last_ns;
+
+	for (unsigned i = 1; i < j->seg_count && ns == 0; i++)
+		ns = j->segs[i].first_ns;
+	return ns;
+}
+
 static bool too_old(struct journal *j, uint64_t now_us, uint64_t wall)
 {
 	uint64_t age = j->cfg.retention_age_s * 1000000000;
-
-	/* Without a date (nothing of it could be read) it is as old as what begins behind it. */
-	uint64_t last_ns = j->segs[0].last_ns ? j->segs[0].last_ns : j->segs[1].first_ns;
+	uint64_t last_ns = oldest_ends(j);
 
 	if (age == 0 || wall < age || last_ns == 0 || last_ns >= wall - age)
 		return false;

@@ -65,8 +65,10 @@ static int newer(struct walk *w, uint64_t segment)
 static struct segment_context context_of(
 	const struct walk *w, unsigned i, const struct segment_map *m, uint64_t max_block)
 {
+	uint64_t known = max_block == JOURNAL_UNBOUNDED ? 0 : max_block;
+
 	return (struct segment_context){
-		.durable_upto = m->durable_upto > max_block ? m->durable_upto : max_block,
+		.durable_upto = m->durable_upto > known ? m->durable_upto : known,
 		.next_segment = i + 1 < w->n ? w->v[i + 1] : 0,
 	};
 }
@@ -129,7 +131,7 @@ static int list_one(struct walk *w, unsigned i, journal_segment_fn fn, void *ctx
 			segment_close(&s);
 			return no_memory(w);
 		}
-		c = context_of(w, i, &m, 0);
+		c = context_of(w, i, &m, JOURNAL_UNBOUNDED);
 		segment_judge(&m, s.first_block, &c, &judgement);
 		info_of_map(&info, &m);
 		segment_map_free(&m);
@@ -307,7 +309,7 @@ static void report_end(struct verifying *v)
 
 		find(v, &f, "blocks that were durable are missing at the end");
 	}
-	if (o->cut != UINT64_MAX && o->torn && v->max_block == 0) {
+	if (o->cut != UINT64_MAX && o->torn && v->max_block == JOURNAL_UNBOUNDED) {
 		struct journal_finding f = {
 			.kind = FINDING_TORN_TAIL,
 			.offset = o->cut,
@@ -376,7 +378,7 @@ static int check_blocks(struct verifying *v)
 		struct segment_item *it = &v->map.items[i];
 		int rc;
 
-		if (it->kind != ITEM_BLOCK || (v->max_block && it->f.first_block > v->max_block))
+		if (it->kind != ITEM_BLOCK || it->f.first_block > v->max_block)
 			continue;
 		rc = check_block(v, it);
 		if (rc == SEGMENT_NO_MEMORY)
@@ -397,7 +399,8 @@ static int verify_file(struct verifying *v, unsigned i)
 	if (v->file.newer)
 		return newer(&v->w, v->w.v[i]);
 	/* What a live writer has not yet said to be durable is none of our business. */
-	while (v->max_block && i + 1 == v->w.n && v->map.count > 0 && !v->map.has_index) {
+	while (v->max_block != JOURNAL_UNBOUNDED && i + 1 == v->w.n && v->map.count > 0 &&
+		!v->map.has_index) {
 		const struct segment_item *last = &v->map.items[v->map.count - 1];
 
 		if (last->kind != ITEM_REGION && last->f.first_block <= v->max_block)

@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-#define CACHE_SLOTS 1024u
+#define CACHE_SLOTS	1024u
+#define RECYCLE_LOOK_AT 8u /* devices, for one that is new */
 
 struct device_table {
 	struct device *devices; /* max + 1 */
@@ -12,7 +13,8 @@ struct device_table {
 	uint32_t count;
 	uint32_t max;
 	uint32_t dirty_count;
-	uint64_t full;
+	uint32_t hand; /* where recycling looks next */
+	uint64_t full, recycled;
 	struct siphash_key key;
 	uint32_t cache[CACHE_SLOTS]; /* by address: index of the device seen there last */
 };
@@ -63,60 +65,127 @@ void device_table_free(struct device_table *t)
 	free(t);
 }
 
-static struct device *device_make(
-	struct device_table *t, uint32_t slot, uint64_t hash, uint64_t now_ns)
+/* Takes an entry out of the slots; those behind it move up, so that each is still found. */
+static void unlink_slot(struct device_table *t, uint32_t index)
+{
+	uint32_t gap = (uint32_t)t->devices[index].hash & t->slot_mask, at;
+
+	while (t->slots[gap] != index + 1)
+		gap = (gap + 1) & t->slot_mask;
+	for (at = (gap + 1) & t->slot_mask; t->slots[at]; at = (at + 1) & t->slot_mask) {
+		uint32_t home = (uint32_t)t->devices[t->slots[at] - 1].hash & t->slot_mask;
+
+		/* It may move into the gap unless its home lies behind the gap. */
+		if (((at - home) & t->slot_mask) >= ((at - gap) & t->slot_mask)) {
+			t->slots[gap] = t->slots[at];
+			gap = at;
+		}
+	}
+	t->slots[gap] = 0;
+}
+
+static void fold(struct device *to, const struct device *d)
+{
+	to->received += d->received;
+	to->appended += d->appended;
+	to->bytes += d->bytes;
+	to->cut += d->cut;
+	to->stored += d->stored;
+	to->failed += d->failed;
+	to->duplicate += d->duplicate;
+	to->late += d->late;
+	to->conflict += d->conflict;
+	to->client_dropped += d->client_dropped;
+	for (unsigned r = 0; r < DROP_REASON_COUNT; r++)
+		to->dropped[r] += d->dropped[r];
+	if (!to->first_seen_ns || d->first_seen_ns < to->first_seen_ns)
+		to->first_seen_ns = d->first_seen_ns;
+	if (d->last_seen_ns > to->last_seen_ns)
+		to->last_seen_ns = d->last_seen_ns;
+}
+
+static bool may_go(const struct device *d, uint64_t now_ns)
+{
+	/* Signed: the wall clock may have been set back. */
+	int64_t since_made = (int64_t)(now_ns - d->first_seen_ns);
+	int64_t since_seen = (int64_t)(now_ns - d->last_seen_ns);
+
+	return d->by_addr && d->holds == 0 && !d->dirty && device_pending(d) == 0 &&
+	       since_made > DEVICE_IDLE_NS && since_seen > DEVICE_IDLE_NS;
+}
+
+/* The place of the one that mattered least, emptied; NULL: none of those looked at can go. */
+static struct device *recycle(struct device_table *t, uint64_t now_ns)
+{
+	struct device *least = NULL;
+
+	for (uint32_t i = 0; i < RECYCLE_LOOK_AT && i < t->max; i++) {
+		struct device *d = &t->devices[1 + t->hand];
+
+		t->hand = (t->hand + 1) % t->max;
+		if (may_go(d, now_ns) && (!least || d->received < least->received))
+			least = d;
+	}
+	if (!least)
+		return NULL;
+	unlink_slot(t, (uint32_t)(least - t->devices));
+	fold(&t->devices[DEVICE_OTHER], least);
+	memset(least, 0, sizeof(*least));
+	t->recycled++;
+	return least;
+}
+
+/* Room for a new device, or NULL. What the caller knows of slots is stale afterwards. */
+static struct device *device_make(struct device_table *t, uint64_t hash, uint64_t now_ns)
 {
 	struct device *d;
+	uint32_t slot;
 
-	if (t->count > t->max) {
+	if (t->count <= t->max) {
+		d = &t->devices[t->count++];
+	} else {
 		t->full++;
-		return NULL;
+		d = recycle(t, now_ns);
+		if (!d)
+			return NULL;
 	}
-	d = &t->devices[t->count];
-	t->slots[slot] = t->count + 1;
-	t->count++;
+	for (slot = (uint32_t)hash & t->slot_mask; t->slots[slot];)
+		slot = (slot + 1) & t->slot_mask;
+	t->slots[slot] = (uint32_t)(d - t->devices) + 1;
 	d->hash = hash;
 	d->first_seen_ns = now_ns;
 	return d;
 }
 
-/* Where the address's entry is, or would be: its slot is returned, *found its index or
- * DEVICE_OTHER. */
-static uint32_t find_addr(
-	const struct device_table *t, const struct ip_addr *addr, uint64_t hash, uint32_t *found)
+/* The address's entry, or DEVICE_OTHER. */
+static uint32_t find_addr(const struct device_table *t, const struct ip_addr *addr, uint64_t hash)
 {
 	uint32_t slot = (uint32_t)hash & t->slot_mask;
 
-	*found = DEVICE_OTHER;
 	for (; t->slots[slot]; slot = (slot + 1) & t->slot_mask) {
 		uint32_t i = t->slots[slot] - 1;
 		const struct device *d = &t->devices[i];
 
-		if (d->hash == hash && d->by_addr && ip_addr_equal(&d->addr, addr)) {
-			*found = i;
-			break;
-		}
+		if (d->hash == hash && d->by_addr && ip_addr_equal(&d->addr, addr))
+			return i;
 	}
-	return slot;
+	return DEVICE_OTHER;
 }
 
 uint32_t device_known_by_addr(struct device_table *t, const struct ip_addr *addr)
 {
-	uint32_t found;
-
-	find_addr(t, addr, siphash13(&t->key, addr, sizeof(*addr)), &found);
-	return found;
+	return find_addr(t, addr, siphash13(&t->key, addr, sizeof(*addr)));
 }
 
 static uint32_t by_addr_slow(struct device_table *t, const struct ip_addr *addr, uint64_t now_ns)
 {
 	uint64_t hash = siphash13(&t->key, addr, sizeof(*addr));
-	uint32_t found, slot = find_addr(t, addr, hash, &found);
+	uint32_t found = find_addr(t, addr, hash);
 	struct device *d;
 
 	if (found != DEVICE_OTHER)
 		return found;
-	d = device_make(t, slot, hash, now_ns);
+	d = device_make(t, hash, now_ns);
 	if (!d)
 		return DEVICE_OTHER;
 	d->by_addr = 1;
@@ -153,7 +222,7 @@ uint32_t device_by_name(struct device_table *t, const char *name, size_t len, ui
 			memcmp(d->name, name, len) == 0)
 			return i;
 	}
-	d = device_make(t, slot, hash, now_ns);
+	d = device_make(t, hash, now_ns);
 	if (!d)
 		return DEVICE_OTHER;
 	memcpy(d->name, name, len);
@@ -174,6 +243,11 @@ struct device *device_at(struct device_table *t, uint32_t index)
 uint64_t device_table_full(const struct device_table *t)
 {
 	return t->full;
+}
+
+uint64_t device_table_recycled(const struct device_table *t)
+{
+	return t->recycled;
 }
 
 void device_mark_dirty(struct device_table *t, uint32_t index)

@@ -21,6 +21,9 @@
 /* Entry 0: the device of all that found no place in a full table. */
 #define DEVICE_OTHER	  0u
 #define DEVICE_OTHER_NAME "(other)"
+/* In a full table a device that is only an address (anybody can make those up), is held by nobody
+ * and was silent for so long gives its place to a new one; its account goes to DEVICE_OTHER's. */
+#define DEVICE_IDLE_NS 60000000000ll
 
 /* What left no row in a block, since the last block that told. */
 struct account_deltas {
@@ -53,6 +56,7 @@ struct device {
 	uint64_t duplicate;
 	uint64_t late;
 
+	uint32_t holds;	 /* who refers to it by its index: blocks in flight, sessions */
 	uint32_t window; /* scarcity (intake.h): the window in which window_bytes were counted */
 	uint32_t window_bytes;
 	uint64_t conflict, client_dropped;
@@ -73,7 +77,8 @@ void device_table_free(struct device_table *t);
 
 /*
  * The device of a source address (its name is the address's text), or of a name (1 to
- * DEVICE_NAME_MAX bytes; a longer one is cut). Made when new; DEVICE_OTHER when the table is full.
+ * DEVICE_NAME_MAX bytes; a longer one is cut). Made when new; DEVICE_OTHER when the table is full
+ * and none of a few that are looked at can go.
  */
 uint32_t device_by_addr(struct device_table *t, const struct ip_addr *addr, uint64_t now_ns);
 /* The same for a device that is known already, else DEVICE_OTHER: for what is not worth an entry.
@@ -83,8 +88,21 @@ uint32_t device_by_name(struct device_table *t, const char *name, size_t len, ui
 
 uint32_t device_count(const struct device_table *t);
 struct device *device_at(struct device_table *t, uint32_t index);
-/* Times that a new device found the table full. */
+/* Times that a new device found the table full, and that another went for it. */
 uint64_t device_table_full(const struct device_table *t);
+uint64_t device_table_recycled(const struct device_table *t);
+
+/* An index that is kept beyond the call that gave it must be held, or it may come to be another
+ * device's. */
+static inline void device_hold(struct device *d)
+{
+	d->holds++;
+}
+
+static inline void device_release(struct device *d)
+{
+	d->holds--;
+}
 
 /* Notes that this device has deltas to tell the journal. */
 void device_mark_dirty(struct device_table *t, uint32_t index);

@@ -19,6 +19,8 @@ static void clean(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
 			tcp_rtt_sample(c, now - t->sent_us);
 			sampled = true;
 		}
+		if ((c->flags & CF_SACK) && !(t->flags & TX_SACKED))
+			tcp_rack_delivered(c, t, g, now);
 		if (size > c->max_acked_size)
 			c->max_acked_size = (uint16_t)size;
 		tcp_tx_remove(c, t);
@@ -47,8 +49,11 @@ static void advance(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
 	c->tx_nxt = seq_max(c->tx_nxt, ack);
 	c->big_timeouts = 0;
 	c->doubted_mtu = 0;
+	c->flags &= ~(uint32_t)(CF_REO | CF_PTO);
+	c->flags |= CF_WANT_PTO;
+	c->rto_at = now + tcp_rto(c);
 	if (c->tx_head)
-		tcp_timer_set(c, TMR_RTX, now + tcp_rto(c)); /* RFC 6298 section 5.3 */
+		tcp_timer_set(c, TMR_RTX, c->rto_at); /* RFC 6298 section 5.3 */
 	else
 		tcp_timer_clear(c, TMR_RTX);
 }
@@ -63,7 +68,7 @@ static void window_opened(struct tcp_conn *c)
 	} else if (c->tx_head && (c->flags & CF_ZERO_FIRED)) {
 		tcp_recovery_resend_all(c);
 	}
-	c->flags &= ~(uint32_t)CF_ZERO_FIRED;
+	c->flags &= ~(uint32_t)(CF_ZERO_FIRED | CF_REO | CF_PTO);
 	tcp_timer_clear(c, TMR_RTX);
 }
 
@@ -126,6 +131,7 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
 	struct tcp_acked a = {0, 0, false};
 	uint32_t wnd = (uint32_t)g->wnd << c->snd_wscale;
 	bool quiet = g->len == 0 && !(g->flags & TCP_FIN) && wnd == c->snd_wnd;
+	struct tcp_range r;
 
 	/* RFC 5961 section 5.2: what we never sent, or what lies too far behind. */
 	if (seq_gt(g->ack, c->snd_nxt) || seq_lt(g->ack, c->snd_una - c->max_wnd)) {
@@ -142,15 +148,16 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
 		c->retries = 0;
 	if (a.bytes)
 		advance(c, g, now);
-	if ((c->flags & CF_SACK) && g->o.nsack && c->tx_head) {
-		a.sacked = tcp_sack_input(c, g);
+	if (c->flags & CF_SACK) {
+		if (g->o.nsack && c->tx_head)
+			a.sacked = tcp_sack_input(c, g, now);
 		a.dup = a.sacked > 0;
-	} else if (c->flags & CF_SACK) {
-		a.dup = false;
+		tcp_rack_adapt(c, tcp_rack_dsack(g, &r));
+		tcp_tlp_ack(c, g, &a);
 	}
 	update_window(c, g, a.bytes > 0);
 	if (c->tx_head || a.bytes)
-		tcp_recovery_ack(c, &a);
+		tcp_recovery_ack(c, &a, now);
 	if (a.bytes && seq_gt(c->snd_una, c->snd_end) && !fin_acked(c, now))
 		return false;
 	if (a.bytes && !tell_writable(c))

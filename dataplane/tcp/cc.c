@@ -17,11 +17,24 @@ void tcp_cc_init(struct tcp_conn *c, bool syn_lost)
 	c->cwnd_acc = 0;
 }
 
-uint32_t tcp_cc_halve(const struct tcp_conn *c)
+static uint32_t half_of(const struct tcp_conn *c, uint32_t bytes)
 {
-	uint32_t flight = c->tx_nxt - c->snd_una;
+	return bytes / 2 > 2U * c->mss ? bytes / 2 : 2U * c->mss;
+}
 
-	return flight / 2 > 2U * c->mss ? flight / 2 : 2U * c->mss;
+void tcp_cc_cut(struct tcp_conn *c, uint32_t flight)
+{
+	c->ssthresh = half_of(c, flight);
+	c->cwnd = c->ssthresh;
+	c->cwnd_acc = 0;
+}
+
+void tcp_cc_cut_again(struct tcp_conn *c, uint64_t now)
+{
+	c->ssthresh = half_of(c, c->cwnd);
+	c->cwnd = tcp_min(c->cwnd, c->ssthresh);
+	c->cwnd_acc = 0;
+	c->cut_us = now;
 }
 
 void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes)

@@ -48,6 +48,7 @@ struct tcp_conn *tcp_conn_new(struct tcp_stack *s, const struct tcp_syn *e, uint
 	if (!e->stage && e->sent_us != TCP_NEVER)
 		tcp_rtt_sample(c, now - e->sent_us);
 	tcp_cc_init(c, e->stage > 0);
+	tcp_rack_init(c, now);
 	tcp_timers_start(c, now);
 
 	tcp_table_insert(&s->table, c->hash, REF_CONN | slab_index(&s->conns, c));

@@ -78,6 +78,11 @@ uint32_t tcp_cookie_make(struct tcp_stack *s, struct tcp_syn *e, uint64_t now)
 	return ts;
 }
 
+void tcp_cookie_use(struct tcp_stack *s, const struct tcp_syn *e, uint64_t now)
+{
+	tcp_spend(s, e, (uint32_t)(now >> PERIOD_SHIFT) - age_of(s, &e->flow, e->iss, now));
+}
+
 bool tcp_cookie_open(
 	struct tcp_stack *s, struct tcp_syn *e, const struct tcp_seg *g, uint32_t irs, uint64_t now)
 {
@@ -111,6 +116,10 @@ bool tcp_cookie_open(
 			e->snd_wscale = in.opts & 15;
 			e->rcv_wscale = s->rcv_wscale;
 		}
+	}
+	if (tcp_spent_before(s, e, in.period)) {
+		s->n.syn_cookies_spent++;
+		return false;
 	}
 	return true;
 }

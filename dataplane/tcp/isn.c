@@ -29,4 +29,5 @@ void tcp_keys_derive(struct tcp_stack *s, const struct siphash_key *key)
 	derive(&s->key_isn, key, 2);
 	derive(&s->key_ts, key, 3);
 	derive(&s->key_cookie, key, 4);
+	derive(&s->key_spent, key, 5);
 }

@@ -179,41 +179,64 @@ static bool worth_sending(const struct tcp_conn *c, uint32_t len, uint32_t most)
 	return len == most || len == unsent(c) || len >= c->max_wnd / 2;
 }
 
-/* As much of what was never sent as both windows allow; returns what is in the network then. */
-static uint32_t send_data(struct tcp_conn *c, uint32_t pipe, bool full_only, uint64_t now)
+/* The next segment that was never sent, where both windows allow it; how much it takes, or 0. */
+static uint32_t send_next(struct tcp_conn *c, uint32_t pipe, bool full_only, uint64_t now)
 {
 	uint32_t edge = c->snd_una + c->snd_wnd;
+	uint32_t most = full_size(c);
+	uint32_t usable = seq_gt(edge, c->tx_nxt) ? edge - c->tx_nxt : 0;
+	uint32_t len = unsent(c) < most ? unsent(c) : most;
+	bool fin;
 
-	while (unsent(c) > 0 || fin_pending(c)) {
-		uint32_t most = full_size(c);
-		uint32_t usable = seq_gt(edge, c->tx_nxt) ? edge - c->tx_nxt : 0;
-		uint32_t len = unsent(c) < most ? unsent(c) : most;
-		bool fin;
-
-		if (full_only && len < most)
-			break;
-		if (pipe > 0 && pipe + len > c->cwnd) {
-			c->flags |= CF_CWND_LIMITED;
-			break;
-		}
-		len = len < usable ? len : usable;
-		fin = fin_pending(c) && len == unsent(c) && len < usable;
-		if ((len == 0 && !fin) || (len > 0 && !worth_sending(c, len, most)))
-			break;
-		if (!send_new(c, len, fin, now))
-			break;
-		pipe += len + fin;
+	if ((unsent(c) == 0 && !fin_pending(c)) || (full_only && len < most))
+		return 0;
+	if (pipe > 0 && pipe + len > c->cwnd) {
+		c->flags |= CF_CWND_LIMITED;
+		return 0;
 	}
-	return pipe;
+	len = len < usable ? len : usable;
+	fin = fin_pending(c) && len == unsent(c) && len < usable;
+	if ((len == 0 && !fin) || (len > 0 && !worth_sending(c, len, most)))
+		return 0;
+	if (!send_new(c, len, fin, now))
+		return 0;
+	c->flags |= CF_WANT_PTO;
+	return len + fin;
+}
+
+bool tcp_output_one(struct tcp_conn *c, uint64_t now)
+{
+	return send_next(c, 0, false, now) > 0;
+}
+
+/* Timeout, or the probe of the tail that comes before it (RFC 8985 section 7.2). */
+static void set_loss_timer(struct tcp_conn *c, uint64_t now)
+{
+	bool on = tcp_timer_on(c, TMR_RTX) && !(c->flags & CF_PERSIST);
+	bool may = tcp_tlp_may(c);
+
+	if (!on)
+		c->rto_at = now + tcp_rto(c);
+	if (c->flags & CF_REO)
+		return;
+	if ((c->flags & CF_WANT_PTO) && may) {
+		c->flags |= CF_PTO;
+		tcp_timer_set(c, TMR_RTX, tcp_tlp_at(c, now));
+	} else if (!on || ((c->flags & CF_PTO) && !may)) {
+		c->flags &= ~(uint32_t)CF_PTO;
+		tcp_timer_set(c, TMR_RTX, c->rto_at);
+	}
 }
 
 static void set_rtx_timer(struct tcp_conn *c, uint64_t now)
 {
 	if (c->tx_head) {
-		if (!tcp_timer_on(c, TMR_RTX) || (c->flags & CF_PERSIST))
-			tcp_timer_set(c, TMR_RTX, now + tcp_rto(c));
-		c->flags &= ~(uint32_t)CF_PERSIST;
-	} else if (unsent(c) > 0 || fin_pending(c)) {
+		set_loss_timer(c, now);
+		c->flags &= ~(uint32_t)(CF_PERSIST | CF_WANT_PTO);
+		return;
+	}
+	c->flags &= ~(uint32_t)(CF_REO | CF_PTO);
+	if (unsent(c) > 0 || fin_pending(c)) {
 		if (!tcp_timer_on(c, TMR_RTX) || !(c->flags & CF_PERSIST))
 			tcp_timer_set(c, TMR_RTX, now + tcp_rto(c));
 		c->flags |= CF_PERSIST;
@@ -227,13 +250,15 @@ static void output(struct tcp_conn *c, bool full_only, uint64_t now)
 {
 	uint32_t pipe = tcp_recovery_pipe(c);
 	struct tcp_txseg *t;
+	uint32_t n;
 
 	c->flags &= ~(uint32_t)CF_CWND_LIMITED;
 	while ((t = tcp_recovery_next(c, pipe)) != NULL) {
 		tcp_resend(c, t, now);
 		pipe += t->end - t->seq;
 	}
-	pipe = send_data(c, pipe, full_only, now);
+	while ((n = send_next(c, pipe, full_only, now)) > 0)
+		pipe += n;
 	while ((t = tcp_recovery_extra(c, pipe)) != NULL) {
 		tcp_resend(c, t, now);
 		pipe += t->end - t->seq;

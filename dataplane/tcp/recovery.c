@@ -15,7 +15,7 @@ static uint32_t size_of(const struct tcp_txseg *t)
 }
 
 /* Newly acknowledged bytes. A record counts when it is covered as a whole. */
-uint32_t tcp_sack_input(struct tcp_conn *c, const struct tcp_seg *g)
+uint32_t tcp_sack_input(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
 {
 	uint32_t fresh = 0;
 
@@ -30,6 +30,7 @@ uint32_t tcp_sack_input(struct tcp_conn *c, const struct tcp_seg *g)
 		for (struct tcp_txseg *t = c->tx_tail; t && seq_geq(t->seq, start); t = t->prev) {
 			if (seq_gt(t->end, end) || (t->flags & TX_SACKED))
 				continue;
+			tcp_rack_delivered(c, t, g, now);
 			t->flags |= TX_SACKED;
 			c->flags |= CF_SACKED;
 			fresh += size_of(t);
@@ -38,13 +39,18 @@ uint32_t tcp_sack_input(struct tcp_conn *c, const struct tcp_seg *g)
 	return fresh;
 }
 
-/* IsLost() of RFC 6675 section 4 for every record at once, from the newest down. */
+/*
+ * IsLost() of RFC 6675 section 4 for every record at once, from the newest down. Where the network
+ * reorders, counting misleads, and time alone decides (rack.c).
+ */
 static void mark_lost(struct tcp_conn *c)
 {
 	uint32_t above = 0;
 	unsigned runs = 0;
 	bool in_run = false;
 
+	if (c->flags & CF_REORDERED)
+		return;
 	for (struct tcp_txseg *t = c->tx_tail; t; t = t->prev) {
 		if (t->flags & TX_SACKED) {
 			above += size_of(t);
@@ -84,17 +90,16 @@ static void clear_marks(struct tcp_conn *c, uint32_t marks)
 		t->flags &= ~marks;
 }
 
-static void enter_recovery(struct tcp_conn *c)
+static void enter_recovery(struct tcp_conn *c, uint64_t now)
 {
 	c->stack->n.fast_retransmits++;
 	c->flags |= CF_RECOVERY | CF_FORCE;
-	c->flags &= ~(uint32_t)CF_RESCUED;
+	c->flags &= ~(uint32_t)(CF_RESCUED | CF_TLP);
+	c->cut_us = now;
 	c->recover = c->tx_nxt;
 	if (!(c->flags & CF_SACK))
 		c->reno_out = DUP_THRESH;
-	c->ssthresh = tcp_cc_halve(c);
-	c->cwnd = c->ssthresh;
-	c->cwnd_acc = 0;
+	tcp_cc_cut(c, c->tx_nxt - c->snd_una);
 	c->tx_head->flags |= TX_LOST;
 }
 
@@ -106,9 +111,17 @@ static void leave(struct tcp_conn *c)
 	c->dupacks = 0;
 	c->reno_out = 0;
 	clear_marks(c, TX_LOST | TX_AGAIN);
+	tcp_rack_recovered(c);
 }
 
-static void open_ack(struct tcp_conn *c, const struct tcp_acked *a)
+/* With SACK: by bytes and segments reported above (RFC 6675), unless the network reorders. */
+static bool counted_lost(const struct tcp_conn *c)
+{
+	return !(c->flags & CF_REORDERED) &&
+	       (c->dupacks >= DUP_THRESH || (c->tx_head->flags & TX_LOST));
+}
+
+static void open_ack(struct tcp_conn *c, const struct tcp_acked *a, uint64_t now)
 {
 	/* It marks the past; far behind it would look like the future. */
 	if (c->snd_una - c->recover > 1U << 30)
@@ -126,9 +139,10 @@ static void open_ack(struct tcp_conn *c, const struct tcp_acked *a)
 			c->reno_out++; /* limited transmit: one for one, twice (RFC 3042) */
 		/* Without SACK, duplicates of what a timeout sent twice look the same (RFC 6582).
 		 */
-		if ((c->dupacks >= DUP_THRESH || (c->tx_head->flags & TX_LOST)) &&
-			((c->flags & CF_SACK) || seq_gt(c->snd_una, c->recover))) {
-			enter_recovery(c);
+		if (c->flags & CF_SACK
+				? counted_lost(c)
+				: c->dupacks >= DUP_THRESH && seq_gt(c->snd_una, c->recover)) {
+			enter_recovery(c, now);
 			return;
 		}
 	}
@@ -149,16 +163,48 @@ static void partial_ack(struct tcp_conn *c, const struct tcp_acked *a)
 	c->flags |= CF_FORCE;
 }
 
-void tcp_recovery_ack(struct tcp_conn *c, const struct tcp_acked *a)
+/* What the network has left to say by time; only where something is out of order can it be. */
+static bool lost_by_time(struct tcp_conn *c, uint64_t now)
 {
-	if (!(c->flags & (CF_RECOVERY | CF_LOSS))) {
-		open_ack(c, a);
-	} else if (seq_geq(c->snd_una, c->recover)) {
+	return (c->flags & CF_SACK) && (c->flags & (CF_RECOVERY | CF_LOSS | CF_SACKED)) &&
+	       tcp_rack_detect(c, now);
+}
+
+static bool any_sacked(const struct tcp_conn *c)
+{
+	const struct tcp_txseg *t = c->tx_head;
+
+	while (t && !(t->flags & TX_SACKED))
+		t = t->next;
+	return t;
+}
+
+void tcp_recovery_by_time(struct tcp_conn *c, uint64_t now)
+{
+	if (lost_by_time(c, now) && !(c->flags & (CF_RECOVERY | CF_LOSS)))
+		enter_recovery(c, now);
+}
+
+void tcp_recovery_ack(struct tcp_conn *c, const struct tcp_acked *a, uint64_t now)
+{
+	bool recovering = c->flags & (CF_RECOVERY | CF_LOSS);
+	bool over = recovering && seq_geq(c->snd_una, c->recover);
+
+	if (over) {
 		bool loss = c->flags & CF_LOSS;
 
 		leave(c);
 		if (loss)
 			tcp_cc_acked(c, a->bytes);
+	}
+	if ((c->flags & CF_SACKED) && a->bytes && !any_sacked(c))
+		c->flags &= ~(uint32_t)CF_SACKED;
+	if (lost_by_time(c, now) && (over || !recovering)) {
+		enter_recovery(c, now);
+	} else if (over) {
+		return;
+	} else if (!recovering) {
+		open_ack(c, a, now);
 	} else if (c->flags & CF_LOSS) {
 		tcp_cc_acked(c, a->bytes);
 	} else if (c->flags & CF_SACK) {
@@ -168,13 +214,11 @@ void tcp_recovery_ack(struct tcp_conn *c, const struct tcp_acked *a)
 	} else if (a->dup && c->reno_out < UINT16_MAX) {
 		c->reno_out++;
 	}
-	if (!c->tx_head)
-		c->flags &= ~(uint32_t)CF_SACKED;
 }
 
 void tcp_recovery_resend_all(struct tcp_conn *c)
 {
-	c->flags &= ~(uint32_t)(CF_RECOVERY | CF_SACKED);
+	c->flags &= ~(uint32_t)(CF_RECOVERY | CF_SACKED | CF_TLP);
 	c->flags |= CF_LOSS;
 	c->recover = c->tx_nxt;
 	c->dupacks = 0;
@@ -185,14 +229,21 @@ void tcp_recovery_resend_all(struct tcp_conn *c)
 		t->flags |= TX_LOST;
 }
 
-void tcp_recovery_timeout(struct tcp_conn *c)
+void tcp_recovery_timeout(struct tcp_conn *c, uint64_t now)
 {
+	uint64_t patience = c->flags & CF_SACK ? tcp_rack_patience(c) : 0;
+
 	/* RFC 5681 section 3.1: once for a flight, however often its timer fires. */
 	if (!(c->flags & CF_LOSS) || !(c->tx_head->flags & TX_AGAIN))
-		c->ssthresh = tcp_cc_halve(c);
+		tcp_cc_cut(c, c->tx_nxt - c->snd_una);
 	c->cwnd = c->mss;
-	c->cwnd_acc = 0;
+	c->cut_us = now;
 	tcp_recovery_resend_all(c);
+	/* RFC 8985 section 6.3: what was sent a moment ago has not had its time. */
+	for (struct tcp_txseg *t = c->tx_head->next; t; t = t->next)
+		if (t->sent_us + patience > now)
+			t->flags &= ~(uint32_t)TX_LOST;
+	c->flags |= CF_FORCE;
 }
 
 static bool within_window(const struct tcp_conn *c, const struct tcp_txseg *t)
@@ -233,7 +284,10 @@ static uint32_t highest_sacked(const struct tcp_conn *c)
 	return t ? t->seq : c->snd_una;
 }
 
-/* Rules 3 and 4: nothing is known to be lost and nothing new may be sent. */
+/*
+ * Rules 3 and 4: nothing is known to be lost and nothing new may be sent. Not rule 3 where the
+ * network reorders: what is missing there is given its time.
+ */
 struct tcp_txseg *tcp_recovery_extra(struct tcp_conn *c, uint32_t pipe)
 {
 	uint32_t high;
@@ -243,13 +297,15 @@ struct tcp_txseg *tcp_recovery_extra(struct tcp_conn *c, uint32_t pipe)
 		return NULL;
 	high = highest_sacked(c);
 	for (t = c->tx_head; t && seq_lt(t->seq, high); t = t->next)
-		if (!(t->flags & (TX_SACKED | TX_AGAIN)))
+		if (!(c->flags & CF_REORDERED) && !(t->flags & (TX_SACKED | TX_AGAIN)))
 			return within_window(c, t) && fits(c, t, pipe) ? t : NULL;
 	if (c->flags & CF_RESCUED)
 		return NULL;
 	for (t = c->tx_tail; t && (t->flags & TX_SACKED); t = t->prev)
 		;
-	if (!t || (t->flags & TX_AGAIN) || !within_window(c, t) || !fits(c, t, pipe))
+	/* What was sent since is not missed yet. */
+	if (!t || (t->flags & TX_AGAIN) || seq_gt(t->end, c->recover) || !within_window(c, t) ||
+		!fits(c, t, pipe))
 		return NULL;
 	c->flags |= CF_RESCUED;
 	return t;

@@ -23,6 +23,7 @@ void tcp_rtt_sample(struct tcp_conn *c, uint64_t rtt_us)
 	if (rto < cfg->rto_min_us)
 		rto = cfg->rto_min_us;
 	c->rto = rto > cfg->rto_max_us ? cfg->rto_max_us : rto;
+	c->flags |= CF_RTT_NEW;
 	c->backoff = 0; /* section 5: an unambiguous sample ends the backing off */
 }
 

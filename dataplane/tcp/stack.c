@@ -10,6 +10,7 @@ void tcp_config_defaults(struct tcp_config *cfg)
 		.max_conns = 20000,
 		.max_half_open = 16384,
 		.max_time_wait = 16384,
+		.max_spent_cookies = 65536,
 		.rcv_buf = 256U << 10,
 		.rcv_buf_total = 256ULL << 20,
 		.snd_buf = 64U << 10,
@@ -50,6 +51,8 @@ static int slabs_init(struct tcp_stack *s)
 		slab_init(&s->tws, sizeof(struct tcp_tw), cfg->max_time_wait) != 0)
 		return -1;
 	s->scratch = malloc(UINT16_MAX + 1);
+	if (tcp_spent_init(&s->spent, cfg->max_spent_cookies) != 0)
+		return -1;
 	return s->scratch ? tcp_table_init(&s->table, flows) : -1;
 }
 
@@ -104,6 +107,7 @@ void tcp_stack_free(struct tcp_stack *s)
 	slab_destroy(&s->syns);
 	slab_destroy(&s->tws);
 	tcp_table_destroy(&s->table);
+	tcp_spent_destroy(&s->spent);
 	free(s->scratch);
 	free(s);
 }

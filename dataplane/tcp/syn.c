@@ -122,13 +122,15 @@ static void answer(struct tcp_stack *s, struct tcp_syn *e, bool synack, uint64_t
 }
 
 static enum tcp_verdict promote(
-	struct tcp_stack *s, const struct tcp_syn *e, struct tcp_seg *g, uint64_t now)
+	struct tcp_stack *s, const struct tcp_syn *e, bool cookie, struct tcp_seg *g, uint64_t now)
 {
 	struct tcp_conn *c = tcp_conn_new(s, e, now);
 	enum tcp_verdict v = TCP_OK;
 
 	if (!c)
 		return TCP_OK; /* unanswered, the peer tries again, and there may be room by then */
+	if (cookie)
+		tcp_cookie_use(s, e, now);
 	tcp_hold(c);
 	if (tcp_event(c, TCP_EV_ACCEPTED))
 		v = tcp_segment(c, g, now);
@@ -159,6 +161,7 @@ enum tcp_verdict tcp_syn_segment(
 {
 	uint32_t off = g->seq - (e->irs + 1);
 	bool in_window = off < e->rcv_wnd;
+	bool cookie = g->ack != e->iss + 1;
 	struct tcp_syn copy;
 
 	if (g->flags & TCP_RST) {
@@ -200,7 +203,7 @@ enum tcp_verdict tcp_syn_segment(
 	if (!(g->flags & TCP_ACK))
 		return TCP_OK;
 	/* Or it answers a cookie that the same SYN was given a moment before there was room. */
-	if (g->ack != e->iss + 1 && !cookie_back(s, &copy, g, e->irs, now)) {
+	if (cookie && !cookie_back(s, &copy, g, e->irs, now)) {
 		s->n.bad_ack++;
 		tcp_reply_rst(s, g, now);
 		return TCP_REJECT_RESET;
@@ -209,10 +212,10 @@ enum tcp_verdict tcp_syn_segment(
 		s->n.conn_limit++;
 		return TCP_OK;
 	}
-	if (g->ack == e->iss + 1)
+	if (!cookie)
 		copy = *e;
 	entry_remove(s, e);
-	return promote(s, &copy, g, now);
+	return promote(s, &copy, cookie, g, now);
 }
 
 bool tcp_syn_cookie_ack(struct tcp_stack *s, struct tcp_seg *g, enum tcp_verdict *v, uint64_t now)
@@ -237,7 +240,7 @@ bool tcp_syn_cookie_ack(struct tcp_stack *s, struct tcp_seg *g, enum tcp_verdict
 		s->n.conn_limit++;
 		return true;
 	}
-	*v = promote(s, &e, g, now);
+	*v = promote(s, &e, true, g, now);
 	return true;
 }
 

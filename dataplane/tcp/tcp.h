@@ -97,9 +97,10 @@ struct tcp_ops {
 };
 
 struct tcp_config {
-	uint32_t max_conns;	 /* established and closing */
-	uint32_t max_half_open;	 /* SYN table; past it SYN cookies */
-	uint32_t max_time_wait;	 /* past it the oldest goes */
+	uint32_t max_conns;	    /* established and closing */
+	uint32_t max_half_open;	    /* SYN table; past it SYN cookies */
+	uint32_t max_time_wait;	    /* past it the oldest goes */
+	uint32_t max_spent_cookies; /* in 67 s, that are sure to make no second connection */
 	uint32_t rcv_buf;	 /* per connection, by true size; half of it is offered as window */
 	uint64_t rcv_buf_total;	 /* all connections, by true size */
 	uint32_t snd_buf;	 /* per connection, e.g. 64 KiB */
@@ -126,11 +127,13 @@ struct tcp_counters {
 	uint64_t segs_in, segs_out, bytes_in, bytes_out, retransmits, fast_retransmits, rto_fired;
 	uint64_t ooo_queued, ooo_dropped, dup_segments, out_of_window, bad_header, bad_ack;
 	uint64_t syn_received, syn_cookies_sent, syn_cookies_ok, syn_cookies_bad, syn_dropped;
+	uint64_t syn_cookies_spent, syn_cookies_forgotten;
 	uint64_t accepted, closed, reset_in, reset_out, challenge_acks, challenge_limited;
 	uint64_t no_listener, conn_limit, pressure_drops, coalesced, zero_windows;
 	uint64_t probes, keepalives;
 	uint64_t paws_rejected, time_wait_reused, delayed_acks;
 	uint64_t time_wait_evicted, replies_limited, snd_pool_limited, ooo_pruned;
+	uint64_t rack_lost, tlp_probes, tlp_repairs;
 	uint64_t pmtu_reduced, pmtu_doubted, icmp_ignored;
 	uint64_t conns, half_open, time_wait; /* gauges */
 	uint64_t rcv_bytes_held;	      /* gauge, by true size */

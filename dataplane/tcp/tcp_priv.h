@@ -138,16 +138,24 @@ enum tcp_conn_flag {
 	CF_RECOVERY = 0x0400,	/* fast recovery until snd_una reaches `recover` */
 	CF_LOSS = 0x0800,	/* after a timeout, until the same */
 	CF_DSACK = 0x1000,
-	CF_PERSIST = 0x2000,	  /* the retransmission timer runs to probe a closed window */
-	CF_CWND_LIMITED = 0x4000, /* the congestion window stopped us: it may grow */
-	CF_RESCUED = 0x8000,	  /* rule 4 of RFC 6675 was used in this recovery */
-	CF_ZERO_FIRED = 0x10000,  /* a timer resent into a closed window */
-	CF_SACKED = 0x20000,	  /* something in flight is acknowledged selectively */
-	CF_FORCE = 0x40000,	  /* the next retransmission goes out, window or not */
+	CF_PERSIST = 0x2000,	    /* the retransmission timer runs to probe a closed window */
+	CF_CWND_LIMITED = 0x4000,   /* the congestion window stopped us: it may grow */
+	CF_RESCUED = 0x8000,	    /* rule 4 of RFC 6675 was used in this recovery */
+	CF_ZERO_FIRED = 0x10000,    /* a timer resent into a closed window */
+	CF_SACKED = 0x20000,	    /* something in flight is acknowledged selectively */
+	CF_FORCE = 0x40000,	    /* the next retransmission goes out, window or not */
+	CF_REO = 0x80000,	    /* the retransmission timer runs to detect losses by time */
+	CF_PTO = 0x100000,	    /* it runs to probe the tail */
+	CF_WANT_PTO = 0x200000,	    /* new data was sent or acknowledged: probe the tail */
+	CF_TLP = 0x400000,	    /* a tail loss probe is out, up to tlp_end */
+	CF_TLP_AGAIN = 0x800000,    /* and was a retransmission */
+	CF_RTT_NEW = 0x1000000,	    /* a round trip was measured since the last probe */
+	CF_REORDERED = 0x2000000,   /* the network has been seen to reorder */
+	CF_DSACK_ROUND = 0x4000000, /* duplicates were reported in this round, up to dsack_round */
 };
 
 enum tcp_timer {
-	TMR_RTX, /* retransmission or window probe */
+	TMR_RTX, /* retransmission, loss by time, probe of the tail or of a window */
 	TMR_DELACK,
 	TMR_KEEP, /* keepalive; FIN-WAIT-2; the end of TCPS_UNREAD */
 	TCP_TIMERS,
@@ -237,6 +245,21 @@ struct tcp_conn {
 	uint16_t big_timeouts; /* of a full-sized segment in a row: a black hole? */
 	uint64_t last_sent_us; /* data */
 	uint16_t adv_mss; /* what we announced: no segment that came is larger, only merged ones */
+
+	/* Line 7: loss by time and tail loss probes (RFC 8985). */
+	uint64_t rack_sent_us; /* of what was sent last among what has arrived */
+	uint64_t rto_at;       /* when the retransmission timer would ring, were it not for these */
+	uint64_t cut_us;       /* the congestion window was cut in this recovery */
+	uint32_t rack_end;
+	uint32_t rack_rtt;
+	uint32_t rack_fack; /* the highest number acknowledged in any way, before this segment */
+	uint32_t rack_high; /* and with it */
+	uint32_t min_rtt[2];
+	uint32_t min_rtt_s;
+	uint32_t dsack_round;
+	uint32_t tlp_end;
+	uint8_t reo_mult; /* reordering window, in quarters of the least round trip */
+	uint8_t reo_persist;
 };
 
 #define TCP_LINE(n, member)                                                                        \
@@ -248,6 +271,7 @@ TCP_LINE(3, flush);
 TCP_LINE(4, tx_nxt);
 TCP_LINE(5, ooo_head);
 TCP_LINE(6, sack);
+TCP_LINE(7, rack_sent_us);
 _Static_assert(sizeof(struct tcp_conn) <= 512, "an idle connection holds this and nothing more");
 
 /* A half-open connection. */
@@ -279,6 +303,13 @@ struct tcp_tw {
 	uint8_t flags;
 };
 
+/* Fingerprints of cookies that have made a connection (spent.c), of even periods and of odd. */
+struct tcp_spent {
+	uint32_t *tag[2];
+	uint32_t period[2];
+	uint32_t mask;
+};
+
 /* Tokens that come at a rate up to a burst of one second's worth. */
 struct tcp_bucket {
 	uint32_t tokens;
@@ -304,7 +335,8 @@ struct tcp_stack {
 	struct tcp_link syn_stage[TCP_MAX_SYN_STAGES];
 	struct tcp_link tw_queue;
 
-	struct siphash_key key_table, key_isn, key_ts, key_cookie;
+	struct siphash_key key_table, key_isn, key_ts, key_cookie, key_spent;
+	struct tcp_spent spent;
 	uint64_t cookie_sent_us; /* TCP_NEVER: none yet */
 	struct tcp_bucket replies;
 	uint8_t *scratch; /* gathers a segment that spans blocks of a send buffer */
@@ -361,9 +393,23 @@ static inline uint32_t tcp_ts_now(uint32_t offset, uint64_t now)
 uint32_t tcp_cookie_make(struct tcp_stack *s, struct tcp_syn *e, uint64_t now);
 /* Might it belong to a connection that begins with a cookie of ours? (By the period alone.) */
 bool tcp_cookie_plausible(const struct tcp_stack *s, const struct tcp_seg *g, uint64_t now);
-/* Fills `e` from an acknowledgement of a cookie of ours for this `irs`; false where it is none. */
+/*
+ * Fills `e` from an acknowledgement of a cookie of ours for this `irs`; false where it is none, or
+ * has made a connection before (counted).
+ */
 bool tcp_cookie_open(struct tcp_stack *s, struct tcp_syn *e, const struct tcp_seg *g, uint32_t irs,
 	uint64_t now);
+/* It has made its connection: not again. */
+void tcp_cookie_use(struct tcp_stack *s, const struct tcp_syn *e, uint64_t now);
+
+/* spent.c; the period is that of the cookie */
+
+/* Room for so many of a period; 0, or -1 when out of memory. */
+int tcp_spent_init(struct tcp_spent *t, uint32_t entries);
+void tcp_spent_destroy(struct tcp_spent *t);
+/* Has the cookie that is `e->iss` made a connection? */
+bool tcp_spent_before(const struct tcp_stack *s, const struct tcp_syn *e, uint32_t period);
+void tcp_spend(struct tcp_stack *s, const struct tcp_syn *e, uint32_t period);
 
 /* syn.c */
 
@@ -436,9 +482,11 @@ struct tcp_acked {
 	uint32_t sacked; /* newly acknowledged, selectively */
 	bool dup;	 /* a duplicate acknowledgement (RFC 5681, or RFC 6675 with SACK) */
 };
-uint32_t tcp_sack_input(struct tcp_conn *c, const struct tcp_seg *g);
-void tcp_recovery_ack(struct tcp_conn *c, const struct tcp_acked *a);
-void tcp_recovery_timeout(struct tcp_conn *c);
+uint32_t tcp_sack_input(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now);
+void tcp_recovery_ack(struct tcp_conn *c, const struct tcp_acked *a, uint64_t now);
+void tcp_recovery_timeout(struct tcp_conn *c, uint64_t now);
+/* The timer of RACK rang: what is lost by now is sent again by the next tcp_output(). */
+void tcp_recovery_by_time(struct tcp_conn *c, uint64_t now);
 /* All that is out counts as lost, without blame on the network (window or MTU had changed). */
 void tcp_recovery_resend_all(struct tcp_conn *c);
 /* Bytes in the network, as far as one can tell. */
@@ -448,10 +496,34 @@ struct tcp_txseg *tcp_recovery_next(struct tcp_conn *c, uint32_t pipe);
 /* One to send again although it is not known to be lost, when nothing new can be sent, or NULL. */
 struct tcp_txseg *tcp_recovery_extra(struct tcp_conn *c, uint32_t pipe);
 
+/* rack.c (RFC 8985 section 6) */
+void tcp_rack_init(struct tcp_conn *c, uint64_t now);
+/* Called once for each record, when `g` has acknowledged it in either way. */
+void tcp_rack_delivered(
+	struct tcp_conn *c, const struct tcp_txseg *t, const struct tcp_seg *g, uint64_t now);
+/* Does it report a duplicate (RFC 2883)? Then `r` is its range. */
+bool tcp_rack_dsack(const struct tcp_seg *g, struct tcp_range *r);
+/* The acknowledgement has been taken as a whole; did it report a duplicate? */
+void tcp_rack_adapt(struct tcp_conn *c, bool dsack);
+void tcp_rack_recovered(struct tcp_conn *c);
+/* How long after its sending a segment is missed. */
+uint64_t tcp_rack_patience(const struct tcp_conn *c);
+/* Marks what is lost, true where something was; sets the timer for what may be lost by then. */
+bool tcp_rack_detect(struct tcp_conn *c, uint64_t now);
+
+/* tlp.c (RFC 8985 section 7) */
+bool tcp_tlp_may(const struct tcp_conn *c);
+uint64_t tcp_tlp_at(const struct tcp_conn *c, uint64_t now);
+void tcp_tlp_probe(struct tcp_conn *c, uint64_t now);
+void tcp_tlp_ack(struct tcp_conn *c, const struct tcp_seg *g, const struct tcp_acked *a);
+
 /* cc.c (RFC 5681) */
 void tcp_cc_init(struct tcp_conn *c, bool syn_lost);
 void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes);
-uint32_t tcp_cc_halve(const struct tcp_conn *c);
+/* A sign of congestion while `flight` bytes were out. */
+void tcp_cc_cut(struct tcp_conn *c, uint32_t flight);
+/* One more, within a recovery. */
+void tcp_cc_cut_again(struct tcp_conn *c, uint64_t now);
 void tcp_cc_restart_if_idle(struct tcp_conn *c, uint64_t now);
 
 /* rtt.c (RFC 6298) */
@@ -496,6 +568,8 @@ void tcp_snd_free(struct tcp_conn *c);
 void tcp_output(struct tcp_conn *c, uint64_t now);
 /* The same, but no segment that a little more data would still fill. */
 void tcp_output_full(struct tcp_conn *c, uint64_t now);
+/* One new segment, whatever the congestion window says; false where there is none to send. */
+bool tcp_output_one(struct tcp_conn *c, uint64_t now);
 void tcp_send_ack(struct tcp_conn *c, uint64_t now);
 void tcp_send_rst(struct tcp_conn *c);
 void tcp_send_keepalive(struct tcp_conn *c, uint64_t now);

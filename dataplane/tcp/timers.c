@@ -33,7 +33,7 @@ static void back_off(struct tcp_conn *c)
 }
 
 /* Retransmission (RFC 6298 section 5) and window probes (RFC 9293 section 3.8.6.1). */
-static void on_rtx(struct tcp_conn *c, uint64_t now)
+static void on_rto(struct tcp_conn *c, uint64_t now)
 {
 	struct tcp_stack *s = c->stack;
 
@@ -52,14 +52,37 @@ static void on_rtx(struct tcp_conn *c, uint64_t now)
 	} else {
 		s->n.rto_fired++;
 		tcp_pmtu_timeout(c);
-		tcp_recovery_timeout(c);
+		tcp_recovery_timeout(c, now);
 		back_off(c);
 		tcp_output(c, now);
-		tcp_timer_set(c, TMR_RTX, now + tcp_rto(c));
+		c->flags &= ~(uint32_t)CF_REO;
+		c->rto_at = now + tcp_rto(c);
+		tcp_timer_set(c, TMR_RTX, c->rto_at);
 		return;
 	}
 	back_off(c);
 	tcp_timer_set(c, TMR_RTX, now + tcp_rto(c));
+}
+
+/* The same timer rings earlier for what RFC 8985 knows better than the timeout. */
+static void on_rtx(struct tcp_conn *c, uint64_t now)
+{
+	bool by_time = c->flags & CF_REO;
+	bool probe = c->flags & CF_PTO;
+
+	c->flags &= ~(uint32_t)(CF_REO | CF_PTO);
+	if (by_time && c->snd_wnd > 0) {
+		tcp_recovery_by_time(c, now);
+		tcp_output(c, now);
+	} else if (probe && tcp_tlp_may(c)) {
+		tcp_tlp_probe(c, now);
+		c->rto_at = now + tcp_rto(c);
+		tcp_timer_set(c, TMR_RTX, c->rto_at);
+	} else if ((probe || by_time) && c->rto_at > now) {
+		tcp_timer_set(c, TMR_RTX, c->rto_at);
+	} else {
+		on_rto(c, now);
+	}
 }
 
 static void on_keepalive(struct tcp_conn *c, uint64_t now)

@@ -60,14 +60,15 @@ class Appliance:
 
     # ---- life
 
-    def spawn(self):
+    def spawn(self, *before):
+        """`before`: the command line that runs it."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                self.ns.command(str(SLUICED), "--config", str(self.file)),
+                self.ns.command(*before, str(SLUICED), "--config", str(self.file)),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
-    def start(self, timeout=60):
-        self.spawn()
+    def start(self, *before, timeout=60):
+        self.spawn(*before)
         end = time.monotonic() + timeout
         while "LOWER_UP" not in self.ns.ip("link", "show", "sluice0"):
             self._still_there(end, "its port did not come up")

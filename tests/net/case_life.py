@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import subprocess
 
 import appliance as lib
@@ -183,3 +184,44 @@ def no_hugepages(appliance):
             appliance.config["eal"]["memory"] = f"{(int(f.read()) * 2 + 2048) // 64 * 64}MiB"
     appliance.config["eal"]["huge"] = "on"
     refused(appliance, "hugepages")
+
+
+def without_users(appliance, *names):
+    """The command line that runs sluiced where there are no such users, as it is for no one else."""
+    with open("/etc/passwd", encoding="utf-8") as f:
+        kept = [line for line in f if line.split(":")[0] not in names]
+    passwd, switch = appliance.dir / "passwd", appliance.dir / "nsswitch.conf"
+    passwd.write_text("".join(kept), encoding="utf-8")
+    switch.write_text("passwd: files\ngroup: files\n", encoding="utf-8")  # systemd would invent `nobody`
+    for path in (passwd, switch):
+        path.chmod(0o644)
+    return ["unshare", "--mount", "sh", "-c",
+            'mount --bind "$0" /etc/passwd && mount --bind "$1" /etc/nsswitch.conf && shift && exec "$@"',
+            str(passwd), str(switch)]
+
+
+@cold()
+def no_user(appliance):
+    """Without a user `sluice` it runs as `nobody` and says so: never as root"""
+    appliance.start(*without_users(appliance, "sluice"))
+    with open(f"/proc/{appliance.process.pid}/status", encoding="utf-8") as f:
+        uids = next(line for line in f if line.startswith("Uid:")).split()[1:]
+    equal("user ids", set(uids), {str(pwd.getpwnam("nobody").pw_uid)})
+    alarms = [a["name"] for a in appliance.ctl("status")["alarms"]]
+    expect("no_user" in alarms, f"alarms: {alarms}")
+    send(appliance, [b"<13>as nobody"])
+    appliance.wait_total("stored", 1)
+    equal("exit status", appliance.stop(), 0)
+
+
+@cold()
+def nobody_to_become(appliance):
+    """With no user at all to become it does not start"""
+    appliance.spawn(*without_users(appliance, "sluice", "nobody"))
+    try:
+        code = appliance.process.wait(30)
+    finally:
+        appliance.close()
+    text = appliance.log.read_text(errors="replace")
+    expect(code and code > 0, f"status {code}")
+    expect("there is no user sluice, nor nobody" in text, text)

@@ -785,9 +785,11 @@ bool client_accepted(struct client *c, uint32_t number)
 	if (c->state == WAITING || number - (c->isn + 1) > 250000)
 		return true;
 
+	/* One handshake, one connection: late copies of its last ACK find the cookie spent. */
+	CHECK(c->w, !before);
 	c->accepted = true;
-	c->haunted = before;
-	return before;
+	c->haunted = false;
+	return false;
 }
 
 void client_describe(const struct client *c)

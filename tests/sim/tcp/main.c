@@ -1,8 +1,8 @@
 /*
- * sim-tcp [--seeds COUNT] [--first SEED] [--seed SEED] [--verbose] [--trace PORT]
+ * sim-tcp [--seeds COUNT] [--first SEED] [--seed SEED] [--kept FILE] [--verbose] [--trace PORT]
  *
- * Runs worlds from consecutive seeds, or the one of --seed. A failure prints its seed; the same
- * seed always fails in the same way.
+ * Runs worlds from consecutive seeds, or the one of --seed, or those that FILE lists (a number a
+ * line, # begins a comment). A failure prints its seed; the same seed always fails in the same way.
  */
 #include <stddef.h>
 #include <string.h>
@@ -214,6 +214,7 @@ static const struct {
 	MUST(syn_cookies_sent),
 	MUST(syn_cookies_ok),
 	MUST(syn_cookies_bad),
+	MUST(syn_cookies_spent),
 	MUST(syn_dropped),
 	MUST(reset_in),
 	MUST(reset_out),
@@ -222,7 +223,9 @@ static const struct {
 	MUST(coalesced),
 	MUST(zero_windows),
 	MUST(probes),
-
+	MUST(rack_lost),
+	MUST(tlp_probes),
+	MUST(tlp_repairs),
 	MUST(paws_rejected),
 	MUST(time_wait_reused),
 	MUST(delayed_acks),
@@ -233,7 +236,7 @@ static const struct {
 };
 
 #define KINDS	 (sizeof(must_happen) / sizeof(must_happen[0]))
-#define LONG_RUN 500
+#define LONG_RUN 2000
 
 static void add_up(uint64_t sum[KINDS], const struct tcp_counters *n)
 {
@@ -267,47 +270,82 @@ static uint64_t number(const char *text)
 	return v;
 }
 
+struct run {
+	uint64_t met[KINDS];
+	uint16_t trace;
+	bool verbose;
+};
+
+static void run_seed(struct run *r, uint64_t seed)
+{
+	struct world w;
+
+	world_init(&w, seed);
+	w.trace = r->trace;
+	world_run(&w);
+	if (r->verbose) {
+		printf("seed %llu\n", (unsigned long long)seed);
+		describe(&w);
+	}
+	add_up(r->met, server_counters(w.server));
+	world_free(&w);
+}
+
+static int run_kept(struct run *r, const char *path)
+{
+	FILE *f = fopen(path, "r");
+	unsigned count = 0;
+	char line[200];
+
+	if (!f) {
+		fprintf(stderr, "sim-tcp: cannot read %s\n", path);
+		return 2;
+	}
+	while (fgets(line, sizeof(line), f)) {
+		line[strcspn(line, " \t#\n")] = '\0';
+		if (*line == '\0')
+			continue;
+		run_seed(r, number(line));
+		count++;
+	}
+	fclose(f);
+	printf("%u kept seeds passed\n", count);
+	return count ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t first = 1, count = 500;
-	uint64_t met[KINDS] = {0};
-	uint16_t trace = 0;
-	bool verbose = false;
+	const char *kept = NULL;
+	struct run r = {0};
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--verbose") == 0) {
-			verbose = true;
+			r.verbose = true;
+		} else if (i + 1 < argc && strcmp(argv[i], "--kept") == 0) {
+			kept = argv[++i];
 		} else if (i + 1 < argc && strcmp(argv[i], "--seeds") == 0) {
 			count = number(argv[++i]);
 		} else if (i + 1 < argc && strcmp(argv[i], "--first") == 0) {
 			first = number(argv[++i]);
 		} else if (i + 1 < argc && strcmp(argv[i], "--trace") == 0) {
-			trace = (uint16_t)number(argv[++i]);
+			r.trace = (uint16_t)number(argv[++i]);
 		} else if (i + 1 < argc && strcmp(argv[i], "--seed") == 0) {
 			first = number(argv[++i]);
 			count = 1;
-			verbose = true;
+			r.verbose = true;
 		} else {
 			fprintf(stderr,
 				"usage: sim-tcp [--seeds COUNT] [--first SEED] [--seed SEED] "
-				"[--verbose] [--trace PORT]\n");
+				"[--kept FILE] [--verbose] [--trace PORT]\n");
 			return 2;
 		}
 	}
-	for (uint64_t seed = first; seed < first + count; seed++) {
-		struct world w;
-
-		world_init(&w, seed);
-		w.trace = trace;
-		world_run(&w);
-		if (verbose) {
-			printf("seed %llu\n", (unsigned long long)seed);
-			describe(&w);
-		}
-		add_up(met, server_counters(w.server));
-		world_free(&w);
-	}
+	if (kept)
+		return run_kept(&r, kept);
+	for (uint64_t seed = first; seed < first + count; seed++)
+		run_seed(&r, seed);
 	printf("%llu seeds passed (%llu..%llu)\n", (unsigned long long)count,
 		(unsigned long long)first, (unsigned long long)(first + count - 1));
-	return report(met, count);
+	return report(r.met, count);
 }

@@ -138,8 +138,8 @@ void client_after(struct client *c);
 /* No event is left in the world: the client is done, or gave up before it was accepted. */
 void client_quiet(struct client *c);
 /*
- * A connection was made by the segment of this sequence number. True: not with us, or not for the
- * first time (a late duplicate was taken for a new connection).
+ * A connection was made by the segment of this sequence number. True: of an earlier life, whose end
+ * overtook this segment. It never makes a second one of the same.
  */
 bool client_accepted(struct client *c, uint32_t number);
 void client_describe(const struct client *c);

@@ -329,7 +329,7 @@ static unsigned number_of(const struct journal_log *log)
 
 static void all_is_read_back_byte_for_byte_after_the_stop(void **state)
 {
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	struct journal_fault fault = {0};
 	struct journal_reader *reader;
 	unsigned next_line = 0, next_counted = 0;

@@ -263,6 +263,10 @@ static int strike(struct memfs *m, enum kind kind, bool *half)
 		if (here && !m->picture)
 			m->picture = disk_copy(&m->disk);
 		return on ? -EIO : 0;
+	case MEMFS_EIO_DEATH:
+		if (on && !here && !m->picture)
+			m->picture = disk_copy(&m->disk);
+		return on ? -EIO : 0;
 	default:
 		return 0;
 	}
@@ -317,7 +321,7 @@ static int m_open(void *ctx, const char *path, int flags, unsigned mode)
 {
 	struct memfs *m = ctx;
 	int inode = lookup(&m->disk.now, path);
-	int rc = strike(m, flags & O_CREAT ? TAKES_SPACE : READS, NULL);
+	int rc = strike(m, (flags & O_CREAT) && inode < 0 ? TAKES_SPACE : READS, NULL);
 	int fd;
 
 	(void)mode;
@@ -381,11 +385,17 @@ static int64_t write_now(
 	return (int64_t)c.len;
 }
 
+/* Overwriting takes no more space. */
+static enum kind kind_of_write(struct memfs *m, int fd, uint64_t end)
+{
+	return end > inode_of(m, fd)->now.len ? TAKES_SPACE : CHANGES;
+}
+
 static int64_t m_pwrite(void *ctx, int fd, const void *buf, size_t len, uint64_t off)
 {
 	struct memfs *m = ctx;
 	bool half = false;
-	int rc = strike(m, TAKES_SPACE, &half);
+	int rc = strike(m, kind_of_write(m, fd, off + len), &half);
 
 	return rc < 0 ? rc : write_now(m, fd, buf, len, off, half);
 }
@@ -480,6 +490,14 @@ static int m_size(void *ctx, int fd, uint64_t *size)
 	if (rc == 0)
 		*size = inode_of(ctx, fd)->now.len;
 	return rc;
+}
+
+static int m_is_same(void *ctx, int fd, const char *path)
+{
+	struct memfs *m = ctx;
+	int rc = strike(m, READS, NULL);
+
+	return rc < 0 ? rc : lookup(&m->disk.now, path) == m->fd[fd].inode;
 }
 
 static int m_rename(void *ctx, const char *from, const char *to)
@@ -682,6 +700,7 @@ struct memfs *memfs_new(void)
 		.allocate = m_allocate,
 		.info = m_info,
 		.size = m_size,
+		.is_same = m_is_same,
 		.rename = m_rename,
 		.unlink = m_unlink,
 		.mkdir = m_mkdir,
@@ -810,10 +829,28 @@ static void crash_file(struct inode *f, uint64_t *rnd)
 	f->locked = false;
 }
 
+/* A machine that goes on with this disk. */
+static struct memfs *go_on(const struct memfs *m, struct disk *d, uint64_t rnd)
+{
+	struct memfs *c = memfs_new();
+
+	disk_free(&c->disk);
+	c->disk = *d;
+	free(d);
+	c->random = rnd | 1;
+	c->mono_us = m->mono_us;
+	c->wall_ns = m->wall_ns;
+	return c;
+}
+
+struct memfs *memfs_kill(const struct memfs *m)
+{
+	return go_on(m, disk_copy(m->picture ? m->picture : &m->disk), m->random);
+}
+
 struct memfs *memfs_crash(const struct memfs *m, uint64_t seed)
 {
 	const struct disk *from = m->picture ? m->picture : &m->disk;
-	struct memfs *c = memfs_new();
 	struct disk *d = disk_copy(from);
 	uint64_t rnd = seed * 0x9e3779b97f4a7c15ull + 88172645463325252ull;
 
@@ -825,13 +862,7 @@ struct memfs *memfs_crash(const struct memfs *m, uint64_t seed)
 	d->op_count = 0;
 	free(d->now.v);
 	names_copy(&d->now, &d->durable);
-	disk_free(&c->disk);
-	c->disk = *d;
-	free(d);
-	c->random = rnd | 1;
-	c->mono_us = m->mono_us;
-	c->wall_ns = m->wall_ns;
-	return c;
+	return go_on(m, d, rnd);
 }
 
 uint8_t *memfs_data(struct memfs *m, const char *path, uint64_t *size)

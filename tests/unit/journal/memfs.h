@@ -21,6 +21,7 @@ enum memfs_fault {
 	MEMFS_ENOSPC_ON,    /* from here on everything that takes space fails */
 	MEMFS_READ_ONLY_ON, /* from here on nothing can be changed */
 	MEMFS_POWER_CUT,    /* the picture is taken before this call; nothing works any more */
+	MEMFS_EIO_DEATH,    /* this call fails; the picture is taken before the one behind it */
 };
 
 struct memfs;
@@ -41,6 +42,12 @@ void memfs_repair(struct memfs *m);
 
 /* The disk as a power cut leaves it, by `seed`: at the moment of MEMFS_POWER_CUT, else now. */
 struct memfs *memfs_crash(const struct memfs *m, uint64_t seed);
+
+/*
+ * The disk as the death of the process alone leaves it, at the moment of the picture, else now: all
+ * that was written can be read, and what was not synced is still not.
+ */
+struct memfs *memfs_kill(const struct memfs *m);
 
 void memfs_set_time(struct memfs *m, uint64_t mono_us, uint64_t wall_ns);
 void memfs_advance(struct memfs *m, uint64_t us); /* both clocks */

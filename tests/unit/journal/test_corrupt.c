@@ -92,7 +92,8 @@ static struct found verify(struct memfs *fs)
 	struct journal_verify_totals totals;
 	struct journal_fault fault;
 	struct found s = {0};
-	int rc = journal_verify_fs(memfs_table(fs), "/j", 0, on_finding, &s, &totals, &fault);
+	int rc = journal_verify_fs(
+		memfs_table(fs), "/j", JOURNAL_UNBOUNDED, on_finding, &s, &totals, &fault);
 
 	assert_int_equal(rc, JOURNAL_OK);
 	assert_int_equal(totals.torn, s.torn);
@@ -103,7 +104,7 @@ static struct found verify(struct memfs *fs)
 /* Which blocks can be read, as bits; each that can is whole and right. */
 static unsigned readable(struct memfs *fs)
 {
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	struct journal_fault fault;
 	struct journal_reader *r;
 	struct journal_log log;
@@ -229,7 +230,7 @@ static void recover(struct memfs *fs, unsigned corrupt_least, uint64_t number_le
 
 static uint64_t logs_in(struct memfs *fs)
 {
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	struct journal_reader *r;
 	struct journal_log log;
 	uint64_t n = 0;

@@ -211,7 +211,7 @@ static void newer_segment(void **state)
 	struct place *p = *state;
 	struct journal_verify_totals totals;
 	struct journal_reader *r;
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	struct journal_log log;
 	uint8_t bytes[4096];
 	size_t n;
@@ -223,8 +223,8 @@ static void newer_segment(void **state)
 	write_file(p, "0000000000000002.zst", bytes, n);
 	assert_int_equal(open_it(p), JOURNAL_E_NEWER);
 	says(p, "/0000000000000002.zst: of a newer format version");
-	assert_int_equal(
-		journal_verify(p->dir, 0, NULL, NULL, &totals, &p->fault), JOURNAL_E_NEWER);
+	assert_int_equal(journal_verify(p->dir, JOURNAL_UNBOUNDED, NULL, NULL, &totals, &p->fault),
+		JOURNAL_E_NEWER);
 	says(p, "/0000000000000002.zst: of a newer format version");
 	assert_int_equal(journal_reader_open(p->dir, &q, &r, &p->fault), JOURNAL_OK);
 	assert_int_equal(journal_reader_next(r, &log), 1);
@@ -267,7 +267,7 @@ static void read_only_file_system(void **state)
 static void readers_name_what_is_wrong(void **state)
 {
 	struct place *p = *state;
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	struct journal_reader *r;
 	char dir[300];
 

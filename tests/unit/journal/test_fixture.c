@@ -16,7 +16,7 @@ static const char *const names[] = {"ID", "0000000000000001.zst", "0000000000000
 
 static void all_logs_read(const struct journal_fs *fs, const char *dir, unsigned blocks)
 {
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	struct journal_verify_totals totals;
 	struct journal_fault fault;
 	struct journal_reader *r;
@@ -32,7 +32,8 @@ static void all_logs_read(const struct journal_fs *fs, const char *dir, unsigned
 	}
 	assert_int_equal(journal_reader_next(r, &log), 0);
 	journal_reader_close(r);
-	assert_int_equal(journal_verify_fs(fs, dir, 0, NULL, NULL, &totals, &fault), JOURNAL_OK);
+	assert_int_equal(journal_verify_fs(fs, dir, JOURNAL_UNBOUNDED, NULL, NULL, &totals, &fault),
+		JOURNAL_OK);
 	assert_int_equal(totals.blocks, blocks);
 	assert_int_equal(totals.logs, blocks * TEST_RICH_LOGS);
 	assert_int_equal(totals.torn + totals.corrupt, 0);

@@ -86,7 +86,7 @@ static void *produce(void *arg)
 
 static void check_all(const char *dir, unsigned producers, unsigned logs)
 {
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	struct journal_verify_totals totals;
 	struct journal_fault fault;
 	struct journal_reader *r;
@@ -113,7 +113,8 @@ static void check_all(const char *dir, unsigned producers, unsigned logs)
 	}
 	journal_reader_close(r);
 	assert_int_equal(n, producers * logs);
-	assert_int_equal(journal_verify(dir, 0, NULL, NULL, &totals, &fault), JOURNAL_OK);
+	assert_int_equal(
+		journal_verify(dir, JOURNAL_UNBOUNDED, NULL, NULL, &totals, &fault), JOURNAL_OK);
 	assert_int_equal(totals.logs, n);
 	assert_int_equal(totals.torn, 0);
 	assert_int_equal(totals.corrupt, 0);
@@ -329,7 +330,8 @@ static void without_io_uring(void **state)
 		_exit(commit_without_io_uring(dir));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	assert_int_equal(journal_verify(dir, 0, NULL, NULL, &totals, NULL), JOURNAL_OK);
+	assert_int_equal(
+		journal_verify(dir, JOURNAL_UNBOUNDED, NULL, NULL, &totals, NULL), JOURNAL_OK);
 	assert_int_equal(totals.logs, 20);
 	assert_int_equal(totals.corrupt + totals.torn, 0);
 	test_dir_remove(dir);

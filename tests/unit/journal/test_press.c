@@ -182,7 +182,7 @@ static void without_compressors_the_committer_compresses_when_calm(void **state)
 static void raw_blocks_are_read(void **state)
 {
 	struct place *p = *state;
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	struct journal_verify_totals totals;
 	struct journal_reader *r;
 	struct journal_log log;
@@ -200,7 +200,8 @@ static void raw_blocks_are_read(void **state)
 		assert_memory_equal(log.log, line, log.len);
 	}
 	journal_reader_close(r);
-	assert_int_equal(journal_verify_fs(memfs_table(p->fs), "/j", 0, NULL, NULL, &totals, NULL),
+	assert_int_equal(journal_verify_fs(memfs_table(p->fs), "/j", JOURNAL_UNBOUNDED, NULL, NULL,
+				 &totals, NULL),
 		JOURNAL_OK);
 	assert_int_equal(totals.logs, 20);
 	assert_int_equal(totals.corrupt + totals.torn, 0);

@@ -110,7 +110,7 @@ static void many(struct place *p, bool closed)
 
 static void filters(struct place *p)
 {
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	uint64_t first;
 	uint64_t last;
 
@@ -132,7 +132,8 @@ static void filters(struct place *p)
 	q = (struct journal_query){.until_ns = UINT64_MAX, .after_block = 10, .max_block = 12};
 	assert_int_equal(run(p, &q, &first, &last, NULL), 200);
 	assert_int_equal(first, 1000);
-	q = (struct journal_query){.until_ns = UINT64_MAX, .grep = "on 77"};
+	q = (struct journal_query){
+		.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED, .grep = "on 77"};
 	assert_int_equal(run(p, &q, &first, &last, NULL), 1 + 10 + 0);
 	q.grep = "^rare 3+$";
 	assert_int_equal(run(p, &q, &first, &last, NULL), 2); /* 333 and 3333 */
@@ -155,7 +156,8 @@ static void filters_on_an_open_segment(void **state)
 static void index_saves_reading(void **state)
 {
 	struct place *p = *state;
-	struct journal_query q = {.until_ns = UINT64_MAX, .device = "rare"};
+	struct journal_query q = {
+		.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED, .device = "rare"};
 	struct journal_reader_stats st;
 	uint64_t first;
 	uint64_t last;
@@ -210,7 +212,7 @@ static void follows_a_live_writer(void **state)
 static void follows_without_a_bound(void **state)
 {
 	struct place *p = *state;
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	struct journal_reader *r = reader(p, &q);
 	struct journal_log log;
 	uint64_t n = 0;
@@ -233,7 +235,7 @@ static void follows_without_a_bound(void **state)
 static void half_a_block_is_waited_for(void **state)
 {
 	struct place *p = *state;
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	struct journal_reader *r;
 	struct journal_log log;
 	struct memfs *copy;
@@ -349,7 +351,8 @@ static void frames_inside_of_logs_are_text(void **state)
 	data = memfs_data(copy, "/j/0000000000000001.zst", &size);
 	assert(data && begin + 50 < size);
 	data[begin + 50] ^= 1;
-	assert_int_equal(journal_verify_fs(memfs_table(copy), "/j", 0, NULL, NULL, &totals, NULL),
+	assert_int_equal(journal_verify_fs(memfs_table(copy), "/j", JOURNAL_UNBOUNDED, NULL, NULL,
+				 &totals, NULL),
 		JOURNAL_OK);
 	assert_int_equal(totals.corrupt, 1);
 	assert_int_equal(totals.torn, 0);
@@ -360,7 +363,7 @@ static void frames_inside_of_logs_are_text(void **state)
 static void segments_may_go_while_they_are_read(void **state)
 {
 	struct place *p = *state;
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	const struct journal_fs *fs = memfs_table(p->fs);
 	struct journal_reader_stats st;
 	struct journal_reader *r;
@@ -424,6 +427,79 @@ static void lists_segments(void **state)
 	assert_int_equal(s.v[1].logs, 5);
 	assert_int_equal(s.v[1].raw_bytes, 5 * 5);
 	assert_int_equal(s.v[1].bytes, p->j->w.end);
+}
+
+/* A commit that came to nothing, or a recovery, puts a new file in the place of the newest. */
+static void follows_into_a_file_that_replaced_it(void **state)
+{
+	struct place *p = *state;
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = 1};
+	const struct journal_fs *fs = memfs_table(p->fs);
+	struct journal_reader *r;
+	struct journal_log log;
+	uint64_t size;
+	uint64_t one;
+	uint8_t *whole;
+
+	send(p, "x", 1);
+	r = reader(p, &q);
+	assert_int_equal(journal_reader_next(r, &log), 1);
+	assert_int_equal(journal_reader_next(r, &log), 0);
+	one = p->j->w.end;
+	send(p, "x", 1);
+	/* The reader's file ends behind block 1 for ever; another of the same name goes on. */
+	memfs_data(p->fs, "/j/0000000000000001.zst", &size);
+	whole = malloc(size);
+	memcpy(whole, memfs_data(p->fs, "/j/0000000000000001.zst", &size), size);
+	assert_int_equal(
+		fs->rename(fs->ctx, "/j/0000000000000001.zst", "/j/0000000000000001.zst.tmp"), 0);
+	memfs_put(p->fs, "/j/0000000000000001.zst", whole, size);
+	memfs_put(p->fs, "/j/0000000000000001.zst.tmp", whole, one);
+	free(whole);
+	journal_reader_extend(r, 2);
+	assert_int_equal(journal_reader_next(r, &log), 1);
+	assert_int_equal(log.block, 2);
+	assert_int_equal(journal_reader_next(r, &log), 0);
+	journal_reader_close(r);
+}
+
+/* A bound that nobody set reads nothing: not what may never become durable. */
+static void a_bound_of_zero_reads_nothing(void **state)
+{
+	struct place *p = *state;
+	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_reader *r;
+	struct journal_log log;
+
+	send(p, "x", 10);
+	r = reader(p, &q);
+	assert_int_equal(journal_reader_next(r, &log), 0);
+	journal_reader_extend(r, 1);
+	assert_int_equal(journal_reader_next(r, &log), 1);
+	journal_reader_close(r);
+}
+
+/* Literals over the end of a log are none; expressions need their text in the log itself. */
+static void grep_minds_where_logs_end(void **state)
+{
+	struct place *p = *state;
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
+	uint64_t first;
+	uint64_t last;
+
+	send(p, "ab", 30); /* "ab 0\nab 1\n..." */
+	q.grep = "0\nab";
+	assert_int_equal(run(p, &q, &first, &last, NULL), 0);
+	q.grep = "0.ab";
+	assert_int_equal(run(p, &q, &first, &last, NULL), 0);
+	q.grep = "ab 1";
+	assert_int_equal(run(p, &q, &first, &last, NULL), 11);
+	q.grep = "b 1[0-9]$";
+	assert_int_equal(run(p, &q, &first, &last, NULL), 10);
+	assert_int_equal(first, 10);
+	assert_int_equal(last, 19);
+	q.since_ns = T0 + 15 * 1000000000ull;
+	assert_int_equal(run(p, &q, &first, &last, NULL), 5);
 }
 
 /* ---- ranges ------------------------------------------------------------------------------- */
@@ -503,7 +579,9 @@ static void rewrite(struct place *p, uint64_t segment, const uint64_t (*ranges)[
 static void check_blocks(
 	struct place *p, uint64_t after, uint64_t max, uint64_t first, uint64_t last)
 {
-	struct journal_query q = {.until_ns = UINT64_MAX, .after_block = after, .max_block = max};
+	struct journal_query q = {.until_ns = UINT64_MAX,
+		.after_block = after,
+		.max_block = max ? max : JOURNAL_UNBOUNDED};
 	struct journal_reader *r = reader(p, &q);
 	struct journal_reader_stats st;
 	struct journal_log log;
@@ -528,7 +606,8 @@ static void verify_clean(struct place *p)
 {
 	struct journal_verify_totals totals;
 
-	assert_int_equal(journal_verify_fs(memfs_table(p->fs), "/j", 0, NULL, NULL, &totals, NULL),
+	assert_int_equal(journal_verify_fs(memfs_table(p->fs), "/j", JOURNAL_UNBOUNDED, NULL, NULL,
+				 &totals, NULL),
 		JOURNAL_OK);
 	assert_int_equal(totals.corrupt + totals.torn, 0);
 }
@@ -580,6 +659,9 @@ int main(void)
 		CASE(extended_over_what_was_half_written),
 		CASE(frames_inside_of_logs_are_text),
 		CASE(segments_may_go_while_they_are_read),
+		CASE(follows_into_a_file_that_replaced_it),
+		CASE(a_bound_of_zero_reads_nothing),
+		CASE(grep_minds_where_logs_end),
 		CASE(lists_segments),
 		CASE(ranges_are_read_block_by_block),
 		CASE(overlapping_segments_are_read_once),

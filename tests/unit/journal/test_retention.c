@@ -316,8 +316,8 @@ static void removals_come_back_in_no_order_but_theirs(void **state)
 		for (uint64_t seed = 0; seed < 10; seed++) {
 			struct memfs *disk = memfs_crash(p->fs, seed);
 
-			assert_int_equal(journal_verify_fs(memfs_table(disk), "/j", 0, NULL, NULL,
-						 &totals, NULL),
+			assert_int_equal(journal_verify_fs(memfs_table(disk), "/j",
+						 JOURNAL_UNBOUNDED, NULL, NULL, &totals, NULL),
 				JOURNAL_OK);
 			assert_int_equal(totals.corrupt, 0);
 			memfs_free(disk);
@@ -350,7 +350,7 @@ static void segment_that_somebody_removed_is_no_error(void **state)
 static void clock_going_back_harms_nothing(void **state)
 {
 	struct place *p = *state;
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	struct journal_reader *r;
 	struct journal_log log;
 	unsigned n = 0;
@@ -406,6 +406,39 @@ static void streams_unseen_for_long_are_forgotten(void **state)
 	assert_int_equal(status(p).durable_logs, 38);
 }
 
+/* Nothing of the oldest two can be read: they are as old as the first behind them that has a date.
+ */
+static void segments_without_a_date_age_too(void **state)
+{
+	struct place *p = *state;
+
+	p->cfg.segment_age_s = 86400;
+	p->cfg.retention_age_s = 10 * 86400;
+	open_it(p);
+	for (unsigned day = 0; day < 3; day++) {
+		send(p, 1);
+		pass(p, DAY, HOUR);
+	}
+	journal_close(p->j);
+	for (unsigned i = 1; i <= 2; i++) {
+		char name[64];
+		uint64_t size;
+		uint8_t *data;
+
+		snprintf(name, sizeof(name), "/j/%016x.zst", i);
+		data = memfs_data(p->fs, name, &size);
+		memset(data + 20, 0xff, size - 20);
+	}
+	open_it(p);
+	assert_int_equal(status(p).segments, 3);
+	assert_int_equal(p->j->segs[0].last_ns, 0);
+	assert_int_equal(p->j->segs[1].first_ns, 0);
+	pass(p, 7 * DAY, HOUR);
+	assert_int_equal(status(p).segments, 3);
+	pass(p, 4 * DAY, HOUR);
+	assert_int_equal(status(p).segments, 1); /* the newest stays */
+}
+
 static void reconfigured_live(void **state)
 {
 	struct place *p = *state;
@@ -445,6 +478,7 @@ int main(void)
 		CASE(segment_that_somebody_removed_is_no_error),
 		CASE(clock_going_back_harms_nothing),
 		CASE(streams_unseen_for_long_are_forgotten),
+		CASE(segments_without_a_date_age_too),
 		CASE(reconfigured_live),
 	};
 

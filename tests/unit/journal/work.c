@@ -146,7 +146,7 @@ void work_close(struct work *w)
 
 uint64_t work_check(const struct work *w, struct memfs *fs)
 {
-	struct journal_query q = {.until_ns = UINT64_MAX};
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
 	uint64_t got[WORK_SENDERS] = {0};
 	struct journal_fault fault;
 	struct journal_reader *r;
@@ -230,7 +230,8 @@ uint64_t work_verify(struct memfs *fs, bool torn_allowed)
 	struct journal_verify_totals totals;
 	struct verdicts v = {0, 0};
 	struct journal_fault fault;
-	int rc = journal_verify_fs(memfs_table(fs), "/j", 0, on_finding, &v, &totals, &fault);
+	int rc = journal_verify_fs(
+		memfs_table(fs), "/j", JOURNAL_UNBOUNDED, on_finding, &v, &totals, &fault);
 
 	if (torn_allowed && (rc == JOURNAL_E_FOREIGN || rc == JOURNAL_E_MISSING))
 		return 0;

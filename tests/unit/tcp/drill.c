@@ -552,6 +552,7 @@ static void aim_isn(struct drill *d)
 	isn = load_be32(d->seg[d->seg_next].tx.hdr + 4);
 	forget(d);
 	in(d, "R 1:1(0)");
+	none(d);
 	d->now += (uint64_t)(drill_our_isn - isn) * 4;
 	/* The timestamp clock must not go back for the connections to come. */
 	d->start = d->now;
@@ -571,10 +572,37 @@ void drill_accept(struct drill *d, const char *opts)
 	else
 		out(d, "S. 0:0(0) ack 1 <mss 1460%s>", strstr(opts, "sackOK") ? ",sackOK" : "");
 	assert_int_equal(d->our_isn, drill_our_isn);
+	pass(d, d->rtt);
+	d->start = d->now;
 	in(d, ". 1:1(0) ack 1 win 65535%s", strstr(opts, "TS") ? " <TS val 1000 ecr 0>" : "");
 	none(d);
 	events(d, "A");
 	assert_non_null(d->conn);
+}
+
+struct drill *accepted(void (*tweak)(struct tcp_config *), const char *opts)
+{
+	struct drill *d = drill_new(tweak);
+
+	drill_accept(d, opts);
+	return d;
+}
+
+struct drill *accepted_after(uint64_t rtt, const char *opts)
+{
+	struct drill *d = drill_new(NULL);
+
+	d->rtt = rtt;
+	drill_accept(d, opts);
+	return d;
+}
+
+struct tcp_info info_of(const struct drill *d)
+{
+	struct tcp_info info;
+
+	tcp_info(d->conn, &info);
+	return info;
 }
 
 const struct tcp_counters *counters(const struct drill *d)

@@ -59,6 +59,7 @@ struct drill {
 	void (*on_event)(struct drill *d, struct tcp_conn *c, enum tcp_event ev);
 
 	/* The world. */
+	uint64_t rtt; /* in drill_accept() */
 	uint32_t mtu, buf_size;
 	bool refuse, refuse_silently, no_buffers, drop_output;
 	uint64_t bufs_out; /* handed to the stack and not given back */
@@ -104,6 +105,11 @@ void drill_accept(struct drill *d, const char *opts);
 #define OPTS_ALL  "sackOK,TS val 1000 ecr 0,wscale 7"
 #define OPTS_SACK "sackOK,wscale 7"
 #define OPTS_NONE ""
+/* The same, made by a stack with the defaults that `tweak` (or NULL) has changed. */
+struct drill *accepted(void (*tweak)(struct tcp_config *cfg), const char *opts);
+/* A round trip of that length in the handshake; `start` is after it. */
+struct drill *accepted_after(uint64_t rtt, const char *opts);
+struct tcp_info info_of(const struct drill *d);
 
 const struct tcp_counters *counters(const struct drill *d);
 /* Drops what we sent and was not expected yet. */

@@ -1,14 +1,6 @@
 /* Every order in which a connection can end (RFC 9293 sections 3.6 and 3.10). */
 #include "drill.h"
 
-static struct drill *accepted(const char *opts)
-{
-	struct drill *d = drill_new(NULL);
-
-	drill_accept(d, opts);
-	return d;
-}
-
 static void close_now(struct drill *d)
 {
 	tcp_close(d->conn, d->now);
@@ -27,7 +19,7 @@ static const char *state_of(struct drill *d)
 
 static void the_peer_closes_first(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	in(d, "F. 1:1(0) ack 1");
@@ -54,7 +46,7 @@ static void close_on_fin(struct drill *d, struct tcp_conn *c, enum tcp_event ev)
 
 static void closing_from_inside_of_peer_fin_takes_one_segment(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	d->on_event = close_on_fin;
@@ -67,7 +59,7 @@ static void closing_from_inside_of_peer_fin_takes_one_segment(void **state)
 
 static void we_close_first(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	close_now(d);
@@ -89,7 +81,7 @@ static void we_close_first(void **state)
 
 static void fin_and_its_ack_in_one_segment(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	close_now(d);
@@ -103,7 +95,7 @@ static void fin_and_its_ack_in_one_segment(void **state)
 
 static void both_close_at_the_same_time(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	close_now(d);
@@ -120,7 +112,7 @@ static void both_close_at_the_same_time(void **state)
 
 static void after_half_close_the_peer_may_send(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	wr(d, 10);
@@ -144,7 +136,7 @@ static void after_half_close_the_peer_may_send(void **state)
 
 static void after_the_peers_half_close_we_may_send(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	in(d, "F. 1:1(0) ack 1");
@@ -163,7 +155,7 @@ static void after_the_peers_half_close_we_may_send(void **state)
 
 static void the_fin_goes_after_what_was_written(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	in(d, ". 1:1(0) ack 1 win 1460");
@@ -182,7 +174,7 @@ static void the_fin_goes_after_what_was_written(void **state)
 
 static void data_and_fin_share_a_segment(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 	uint8_t bytes[10];
 
 	(void)state;
@@ -203,7 +195,7 @@ static void data_and_fin_share_a_segment(void **state)
 
 static void after_close_nothing_can_be_written(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	close_now(d);
@@ -218,7 +210,7 @@ static void after_close_nothing_can_be_written(void **state)
 
 static void a_lost_fin_is_sent_again_in_each_state(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	close_now(d);
@@ -233,7 +225,7 @@ static void a_lost_fin_is_sent_again_in_each_state(void **state)
 	events(d, "FC");
 	drill_free(d);
 
-	d = accepted(OPTS_NONE);
+	d = accepted(NULL, OPTS_NONE);
 	in(d, "F. 1:1(0) ack 1");
 	close_now(d);
 	forget(d);
@@ -248,7 +240,7 @@ static void a_lost_fin_is_sent_again_in_each_state(void **state)
 
 static void a_fin_sent_again_is_acknowledged_again(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	in(d, "F. 1:1(0) ack 1");
@@ -261,7 +253,7 @@ static void a_fin_sent_again_is_acknowledged_again(void **state)
 
 static void a_fin_beyond_a_gap_waits(void **state)
 {
-	struct drill *d = accepted(OPTS_SACK);
+	struct drill *d = accepted(NULL, OPTS_SACK);
 
 	(void)state;
 	in(d, "F. 2001:3001(1000) ack 1");
@@ -278,7 +270,7 @@ static void a_fin_beyond_a_gap_waits(void **state)
 
 static void a_bare_fin_beyond_a_gap_waits(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	in(d, "F. 101:101(0) ack 1");
@@ -291,7 +283,7 @@ static void a_bare_fin_beyond_a_gap_waits(void **state)
 
 static void bytes_beyond_a_fin_do_not_exist(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	in(d, "F. 101:101(0) ack 1");
@@ -310,7 +302,7 @@ static void bytes_beyond_a_fin_do_not_exist(void **state)
 
 static void a_fin_before_bytes_that_are_held_is_not_believed(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	in(d, "P. 101:201(100) ack 1");
@@ -324,7 +316,7 @@ static void a_fin_before_bytes_that_are_held_is_not_believed(void **state)
 
 static void a_second_fin_elsewhere_is_not_believed(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	in(d, "F. 101:101(0) ack 1");
@@ -337,7 +329,7 @@ static void a_second_fin_elsewhere_is_not_believed(void **state)
 
 static void fin_wait_2_has_an_end(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	close_now(d);
@@ -354,7 +346,7 @@ static void fin_wait_2_has_an_end(void **state)
 
 static void unread_bytes_outlive_both_fins(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	d->hold = true;
@@ -377,7 +369,7 @@ static void unread_bytes_outlive_both_fins(void **state)
 
 static void unread_bytes_outlive_time_wait_too(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	d->hold = true;
@@ -397,7 +389,7 @@ static void unread_bytes_outlive_time_wait_too(void **state)
 
 static void who_never_reads_is_closed_all_the_same(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	d->hold = true;
@@ -414,7 +406,7 @@ static void who_never_reads_is_closed_all_the_same(void **state)
 
 static void unread_can_be_aborted(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	d->hold = true;
@@ -446,7 +438,7 @@ static void read_in_closed(struct drill *d, struct tcp_conn *c, enum tcp_event e
 
 static void after_a_reset_bytes_can_be_read_inside_of_closed(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	d->on_event = read_in_closed;
@@ -463,7 +455,7 @@ static void after_a_reset_bytes_can_be_read_inside_of_closed(void **state)
 
 static void an_abort_resets_where_there_is_somebody_to_tell(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	wr(d, 10);
@@ -475,14 +467,14 @@ static void an_abort_resets_where_there_is_somebody_to_tell(void **state)
 	assert_int_equal(counters(d)->conns, 0);
 	drill_free(d);
 
-	d = accepted(OPTS_NONE);
+	d = accepted(NULL, OPTS_NONE);
 	in(d, "F. 1:1(0) ack 1");
 	forget(d);
 	tcp_abort(d->conn, d->now);
 	out(d, "R. 1:1(0) ack 2"); /* CLOSE-WAIT */
 	drill_free(d);
 
-	d = accepted(OPTS_NONE);
+	d = accepted(NULL, OPTS_NONE);
 	in(d, "F. 1:1(0) ack 1");
 	close_now(d);
 	forget(d);
@@ -552,7 +544,7 @@ static void abort_the_other(struct drill *d, struct tcp_conn *c, enum tcp_event 
 
 static void a_callback_may_abort_another_connection(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	other = d->conn;
@@ -607,7 +599,7 @@ static void every_accepted_has_one_closed(void **state)
 
 static void freeing_the_stack_gives_all_buffers_back(void **state)
 {
-	struct drill *d = accepted(OPTS_NONE);
+	struct drill *d = accepted(NULL, OPTS_NONE);
 
 	(void)state;
 	d->hold = true;

@@ -332,6 +332,81 @@ static void cookies_are_not_to_be_guessed(void **state)
 	drill_free(d);
 }
 
+static void a_late_copy_of_the_last_ack_makes_no_second_connection(void **state)
+{
+	struct drill *d = drill_new(always);
+
+	(void)state;
+	in(d, "S 0:0(0) <mss 1460>");
+	out(d, "S. 0:0(0) ack 1 <mss 1460>");
+	in(d, ". 1:1(0) ack 1");
+	in(d, "P. 1:11(10) ack 1");
+	in(d, "R 11:11(0)");
+	events(d, "ARC");
+	forget(d);
+	d->read = 0;
+	in(d, ". 1:1(0) ack 1");
+	in(d, "P. 1:11(10) ack 1"); /* the first data looks the same */
+	pass(d, SEC(60));
+	in(d, "P. 1:11(10) ack 1");
+	none(d);
+	events(d, "");
+	assert_int_equal(counters(d)->syn_cookies_spent, 3);
+	assert_int_equal(counters(d)->syn_cookies_ok, 1);
+	drill_free(d);
+}
+
+static void the_same_flow_may_come_again_by_another_syn(void **state)
+{
+	struct drill *d = drill_new(always);
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		in(d, "S 0:0(0) <mss 1460>");
+		out(d, "S. 0:0(0) ack 1 <mss 1460>");
+		in(d, ". 1:1(0) ack 1");
+		in(d, "R 1:1(0)");
+		events(d, "AC");
+		d->peer_isn += 100000;
+	}
+	assert_int_equal(counters(d)->syn_cookies_spent, 0);
+	drill_free(d);
+}
+
+static void eight_cookies(struct tcp_config *cfg)
+{
+	cfg->cookies_always = true;
+	cfg->max_spent_cookies = 8;
+}
+
+static void past_its_bound_the_oldest_cookie_is_forgotten(void **state)
+{
+	struct drill *d = drill_new(eight_cookies);
+	uint32_t isn[2] = {0, 0};
+
+	(void)state;
+	for (unsigned i = 0; i < 9; i++) {
+		d->flow.src_port = (uint16_t)(40000 + i);
+		in(d, "S 0:0(0) <mss 1460>");
+		out(d, "S. 0:0(0) ack 1 <mss 1460>");
+		in(d, ". 1:1(0) ack 1");
+		in(d, "R 1:1(0)");
+		events(d, "AC");
+		if (i < 2)
+			isn[i] = d->our_isn;
+	}
+	assert_int_equal(counters(d)->syn_cookies_forgotten, 1);
+	d->flow.src_port = 40001;
+	d->our_isn = isn[1];
+	in(d, ". 1:1(0) ack 1");
+	events(d, "");
+	d->flow.src_port = 40000;
+	d->our_isn = isn[0];
+	in(d, ". 1:1(0) ack 1");
+	events(d, "A");
+	drill_free(d);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_cookie_keeps_mss_wscale_and_sack),
 	cmocka_unit_test(every_window_scale_survives),
@@ -349,6 +424,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_flow_from_time_wait_gets_no_cookie),
 	cmocka_unit_test(a_listener_that_went_away_takes_no_cookie),
 	cmocka_unit_test(cookies_are_not_to_be_guessed),
+	cmocka_unit_test(a_late_copy_of_the_last_ack_makes_no_second_connection),
+	cmocka_unit_test(the_same_flow_may_come_again_by_another_syn),
+	cmocka_unit_test(past_its_bound_the_oldest_cookie_is_forgotten),
 };
 
 DRILL_MAIN(tests)

@@ -1,0 +1,239 @@
+/* The memory that received bytes hold: by true size, per connection and in total. */
+#include "drill.h"
+
+static void a_dribbler_does_not_hold_a_buffer_a_byte(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+	struct tcp_info info;
+
+	(void)state;
+	d->hold = true;
+	for (int i = 1; i <= 5000; i++) {
+		put(d, "P. %d:%d(1) ack 1", i, i + 1);
+	}
+	flush(d);
+	forget(d);
+	tcp_info(d->conn, &info);
+	assert_int_equal(info.unread, 5000);
+	assert_int_equal(d->bufs_out, 1 + 3); /* the first as it came, then 2,048 to a buffer */
+	assert_int_equal(info.rcv_held, 4 * 2304);
+	rd(d, 5000);
+	assert_int_equal(d->bufs_out, 0);
+	drill_free(d);
+}
+
+static void out_of_order_bytes_are_copied_together_too(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_SACK);
+
+	(void)state;
+	for (int i = 2; i <= 1001; i++) {
+		put(d, "P. %d:%d(1) ack 1", i, i + 1);
+	}
+	assert_int_equal(d->bufs_out, 2);
+	in(d, "P. 1:2(1) ack 1");
+	assert_int_equal(d->read, 1001);
+	forget(d);
+	drill_free(d);
+}
+
+static void bytes_in_any_order_are_copied_together(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+	struct tcp_info info;
+
+	(void)state;
+	d->hold = true;
+	for (uint32_t i = 3; i <= 99; i += 2) /* every other byte, then those between */
+		put(d, "P. %u:%u(1) ack 1", i, i + 1);
+	for (uint32_t i = 2; i <= 98; i += 2)
+		put(d, "P. %u:%u(1) ack 1", i, i + 1);
+	assert_int_equal(d->bufs_out, 3); /* two as they came, the rest in one */
+	put(d, "P. 1:2(1) ack 1");
+	forget(d);
+	tcp_info(d->conn, &info);
+	assert_int_equal(info.unread, 99);
+	assert_int_equal(info.rcv_held, 4 * 2304);
+	rd(d, 99);
+	forget(d);
+	drill_free(d);
+}
+
+static void full_segments_are_not_copied(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	(void)state;
+	d->hold = true;
+	put(d, ". 1:1461(1460) ack 1");
+	put(d, ". 1461:2921(1460) ack 1");
+	flush(d);
+	forget(d);
+	assert_int_equal(counters(d)->coalesced, 0);
+	assert_int_equal(d->bufs_out, 2);
+	drill_free(d);
+}
+
+static void without_buffers_to_copy_to_the_true_size_is_the_bound(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+	struct tcp_info info;
+
+	(void)state;
+	d->hold = true;
+	d->no_buffers = true;
+	for (int i = 1; i <= 1000; i++) {
+		in(d, "P. %d:%d(1) ack 1", i, i + 1);
+	}
+	tcp_info(d->conn, &info);
+	assert_true(info.rcv_held <= 256 << 10);
+	assert_int_equal(info.unread, (256 << 10) / 2304);
+	assert_true(counters(d)->pressure_drops > 0);
+	forget(d);
+	rd(d, info.unread); /* what was acknowledged is there */
+	forget(d);
+	drill_free(d);
+}
+
+static void out_of_order_data_leaves_room_for_what_is_missing(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_SACK);
+	struct tcp_info info;
+
+	(void)state;
+	d->hold = true;
+	for (int i = 0; i < 1000; i++) {
+		int seq = 3 + 2 * i; /* every other byte: nothing to copy together */
+
+		in(d, "P. %d:%d(1) ack 1", seq, seq + 1);
+	}
+	tcp_info(d->conn, &info);
+	assert_true(info.rcv_held <= (256 << 10) * 7 / 8);
+	assert_true(counters(d)->ooo_dropped > 0);
+	forget(d);
+	in(d, "P. 1:1461(1460) ack 1");
+	forget(d);
+	assert_true(tcp_unread(d->conn) >= 1460);
+	drill_free(d);
+}
+
+static void tight(struct tcp_config *cfg)
+{
+	cfg->rcv_buf_total = 64 << 10;
+	cfg->rcv_buf = 64 << 10;
+}
+
+static void under_total_pressure_out_of_order_data_goes_first(void **state)
+{
+	struct drill *d = accepted(tight, OPTS_SACK);
+	struct tcp_conn *first = d->conn;
+	struct tcp_info info;
+
+	(void)state;
+	d->hold = true;
+	for (int i = 1; i < 20; i++) {
+		in(d, ". %d:%d(1300) ack 1", 1 + 1300 * i, 1301 + 1300 * i);
+	}
+	tcp_info(first, &info);
+	assert_int_equal(info.rcv_held, 19 * 2304);
+	d->flow.src_port++;
+	d->our_isn = 0;
+	in(d, "S 0:0(0) <mss 1460>");
+	d->seg_next = d->seg_count - 1;
+	out(d, "S. 0:0(0) ack 1 <mss 1460>");
+	in(d, ". 1:1(0) ack 1");
+	for (int i = 0; i < 8; i++) {
+		in(d, ". %d:%d(1460) ack 1", 1 + 1460 * i, 1461 + 1460 * i);
+	}
+	tcp_info(first, &info);
+	assert_int_equal(info.rcv_held, 0);
+	assert_int_equal(counters(d)->ooo_pruned, 1);
+	assert_int_equal(tcp_unread(d->conn), 8 * 1460);
+	assert_true(counters(d)->rcv_bytes_held <= 64 << 10);
+	forget(d);
+	drill_free(d);
+}
+
+static void under_total_pressure_windows_stop_opening_and_open_again(void **state)
+{
+	struct drill *d = accepted(tight, OPTS_NONE);
+	struct tcp_conn *hog = d->conn;
+	int i;
+
+	(void)state;
+	d->hold = true;
+	for (i = 0; i < 25; i++) { /* 25 * 2304 is 7/8 of all */
+		in(d, ". %d:%d(1300) ack 1", 1 + 1300 * i, 1301 + 1300 * i);
+	}
+	forget(d);
+	d->flow.src_port++;
+	in(d, "S 0:0(0) <mss 1460>");
+	out(d, "S. 0:0(0) ack 1 win 4096 <mss 1460>"); /* all that newcomers get now */
+	in(d, ". 1:1(0) ack 1");
+	in(d, ". 1:1461(1460) ack 1");
+	in(d, ". 1461:2921(1460) ack 1");
+	out(d, ". 1:1(0) ack 2921 win 1176");
+	none(d);
+	tcp_consume(hog, 25 * 1300, d->now);
+	forget(d);
+	flush(d);
+	/* Those who were held short hear of it, unasked. */
+	assert_int_equal(sent_count(d), 2);
+	forget(d);
+	drill_free(d);
+}
+
+static void at_the_total_bound_data_is_dropped_but_never_what_was_acknowledged(void **state)
+{
+	struct drill *d = accepted(tight, OPTS_NONE);
+	uint32_t had;
+
+	(void)state;
+	d->hold = true;
+	d->buf_size = 9000; /* a jumbo buffer for each */
+	for (int i = 0; i < 20; i++) {
+		d->no_buffers = true;
+		in(d, ". %d:%d(1460) ack 1", 1 + 1460 * i, 1461 + 1460 * i);
+		assert_true(counters(d)->rcv_bytes_held <= 64 << 10);
+	}
+	had = tcp_unread(d->conn);
+	assert_int_equal(had, 7 * 1460);
+	assert_true(counters(d)->pressure_drops > 0);
+	forget(d);
+	rd(d, had);
+	forget(d);
+	drill_free(d);
+}
+
+static void less_than_one_buffer(struct tcp_config *cfg)
+{
+	cfg->rcv_buf = 20000;
+}
+
+static void a_single_buffer_above_the_bound_is_taken_when_nothing_is_held(void **state)
+{
+	struct drill *d = accepted(less_than_one_buffer, OPTS_NONE);
+
+	(void)state;
+	d->buf_size = 30000;
+	in(d, "P. 1:1001(1000) ack 1");
+	assert_int_equal(d->read, 1000);
+	pass(d, MS(40));
+	forget(d);
+	drill_free(d);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_dribbler_does_not_hold_a_buffer_a_byte),
+	cmocka_unit_test(out_of_order_bytes_are_copied_together_too),
+	cmocka_unit_test(bytes_in_any_order_are_copied_together),
+	cmocka_unit_test(full_segments_are_not_copied),
+	cmocka_unit_test(without_buffers_to_copy_to_the_true_size_is_the_bound),
+	cmocka_unit_test(out_of_order_data_leaves_room_for_what_is_missing),
+	cmocka_unit_test(under_total_pressure_out_of_order_data_goes_first),
+	cmocka_unit_test(under_total_pressure_windows_stop_opening_and_open_again),
+	cmocka_unit_test(at_the_total_bound_data_is_dropped_but_never_what_was_acknowledged),
+	cmocka_unit_test(a_single_buffer_above_the_bound_is_taken_when_nothing_is_held),
+};
+
+DRILL_MAIN(tests)
