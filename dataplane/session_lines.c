@@ -100,7 +100,7 @@ static enum session_result lines_read(struct session *s, struct worker *w, struc
 		case FRAME_SKIP:
 			break;
 		case FRAME_BROKEN:
-			l->refusals[REFUSAL_protocol_error]++;
+			session_refused(s, REFUSAL_protocol_error, "a broken octet count");
 			return SESSION_ABORT;
 		case FRAME_MORE:
 			return in->eof ? SESSION_DONE : SESSION_WAIT;
@@ -114,9 +114,9 @@ static enum session_result lines_read(struct session *s, struct worker *w, struc
 static bool lines_permitted(
 	const struct session *s, const struct lcore *l, enum refusal_reason *why)
 {
-	(void)s;
 	*why = REFUSAL_cleartext_forbidden;
-	return l->policy->cleartext & DP_CLEAR_TCP_SYSLOG;
+	/* One that shows no certificate over TLS is as one in the clear. */
+	return s->serial[0] || (l->policy->cleartext & DP_CLEAR_TCP_SYSLOG);
 }
 
 static void lines_begin(struct session *s, struct worker *w)

@@ -215,6 +215,11 @@ bool tls_conn_resumed(const struct tls_conn *c)
 	return c->established && SSL_session_reused(c->ssl);
 }
 
+bool tls_conn_notified(const struct tls_conn *c)
+{
+	return SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN;
+}
+
 unsigned tls_conn_context(const struct tls_conn *c)
 {
 	return c->context;

@@ -56,8 +56,9 @@ struct device {
 	uint64_t duplicate;
 	uint64_t late;
 
-	uint32_t holds;	 /* who refers to it by its index: blocks in flight, sessions */
-	uint32_t window; /* scarcity (intake.h): the window in which window_bytes were counted */
+	uint32_t sessions; /* of this device, by certificate or login */
+	uint32_t holds;	   /* who refers to it by its index: blocks in flight, sessions */
+	uint32_t window;   /* scarcity (intake.h): the window in which window_bytes were counted */
 	uint32_t window_bytes;
 	uint64_t conflict, client_dropped;
 	uint64_t dropped[DROP_REASON_COUNT];

@@ -21,7 +21,7 @@
 #include "dataplane/tcp/tcp.h"
 
 #define WIRE_RING     4096u
-#define MAX_CLIENTS   64u
+#define MAX_CLIENTS   2048u
 #define RX_QUEUES_MAX 2u
 #define TX_QUEUES_MAX 4u
 #define WAIT_S	      60
@@ -32,6 +32,7 @@ static struct rte_ring *to_port[RX_QUEUES_MAX], *from_port;
 static unsigned queues; /* rx */
 static struct rte_mempool *pool;
 static struct rig_tcp *clients[MAX_CLIENTS];
+static unsigned clients_used; /* slots that ever were */
 static uint8_t port_mac[6];
 
 static void die(const char *what)
@@ -141,7 +142,7 @@ void rig_start(struct rig *r, const struct rig_options *o)
 	cfg.eal.memory_mib = o->memory_mib ? o->memory_mib : 128;
 	cfg.cores.poll = o->busy ? DP_POLL_BUSY : DP_POLL_ADAPTIVE;
 	cfg.cores.compressors = 1;
-	cfg.limits.sessions = 256;
+	cfg.limits.sessions = o->sessions ? o->sessions : 256;
 	cfg.limits.devices = 1000;
 	cfg.ports_count = 1;
 	snprintf(cfg.ports[0].name, sizeof(cfg.ports[0].name), "data0");
@@ -284,7 +285,7 @@ static void take_tcp(struct rig *r, uint8_t host, const uint8_t *t, uint32_t len
 	uint32_t hdr = (uint32_t)(t[12] >> 4) * 4, data = len - hdr;
 	uint32_t seq = load_be32(t + 4), ack = load_be32(t + 8);
 
-	for (unsigned i = 0; i < MAX_CLIENTS; i++) {
+	for (unsigned i = 0; i < clients_used; i++) {
 		struct rig_tcp *c = clients[i];
 
 		if (!c || c->host != host || c->port != load_be16(t + 2))
@@ -305,6 +306,8 @@ static void take_tcp(struct rig *r, uint8_t host, const uint8_t *t, uint32_t len
 		if (seq != c->rcv_nxt)
 			return;
 		c->rcv_nxt += data;
+		if (data && c->data)
+			c->data(c->data_ctx, t + hdr, data);
 		if (t[13] & TCP_FIN) {
 			c->rcv_nxt++;
 			c->peer_fin = true;
@@ -359,6 +362,8 @@ void rig_tcp_open(struct rig *r, struct rig_tcp *c, uint8_t host, uint16_t port,
 	for (unsigned i = 0; i < MAX_CLIENTS; i++)
 		if (!clients[i]) {
 			clients[i] = c;
+			if (i >= clients_used)
+				clients_used = i + 1;
 			break;
 		}
 	tcp_segment(r, c, dport, TCP_SYN, NULL, 0);

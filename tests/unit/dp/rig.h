@@ -31,6 +31,7 @@ struct rig_options {
 	enum rig_lcores lcores;
 	bool busy;
 	uint32_t memory_mib; /* whose half becomes packet buffers; 0: 128 */
+	uint32_t sessions;   /* limits.sessions; 0: 256 */
 };
 
 /*
@@ -58,6 +59,9 @@ struct rig_tcp {
 	uint32_t snd_nxt, snd_una, rcv_nxt, wnd;
 	bool established, peer_fin, reset, fin_sent;
 	bool used;
+	/* What comes in order; NULL: it is not looked at. Set after the connection was opened. */
+	void (*data)(void *ctx, const uint8_t *data, uint32_t len);
+	void *data_ctx;
 };
 /* Connects (SYN, waits for the answer). The rig keeps a pointer until rig_tcp_end(). */
 void rig_tcp_open(struct rig *r, struct rig_tcp *c, uint8_t host, uint16_t port, uint16_t dport);
