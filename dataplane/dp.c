@@ -160,6 +160,7 @@ static int make_policy(struct dp *d)
 	if (!d->qsbr || !d->policy_owned || rte_rcu_qsbr_init(d->qsbr, d->lcores_count) != 0)
 		return -1;
 	*d->policy_owned = d->cfg.policy;
+	d->policy_owned->number = 1;
 	policy_ref(d->policy_owned);
 	atomic_init(&d->policy, d->policy_owned);
 	return 0;

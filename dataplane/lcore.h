@@ -104,6 +104,12 @@ struct lcore_call {
 	_Atomic bool done;
 };
 
+/* A name that control was told of lately (admit.c). */
+struct told {
+	uint64_t hash, when_ns;
+};
+#define TOLD_SLOTS 256u
+
 struct lcore {
 	struct dp *dp;
 	unsigned index; /* 0..dp->lcores_count-1; also its journal port */
@@ -124,8 +130,9 @@ struct lcore {
 	uint64_t refusals[REFUSAL_REASON_COUNT];
 	uint64_t crossed, ring_full, udp_logs, eccf_records, eccf_errors;
 	struct rte_ring *events, *lines; /* tell.h */
-	uint64_t lines_lost;		 /* since the last line that found room */
-	uint8_t *scratch; /* 64 KiB: a frame that lies in several mbufs, an inflated record */
+	struct told told[TOLD_SLOTS];
+	uint64_t lines_lost; /* since the last line that found room */
+	uint8_t *scratch;    /* 64 KiB: a frame that lies in several mbufs, an inflated record */
 
 	/* From other lcores, by their index; NULL for itself. */
 	struct rte_ring *in_ring[DP_MAX_LCORES];

@@ -63,7 +63,8 @@ void session_init(struct session *s, struct worker *w, struct tcp_conn *conn, ui
 	s->src.addr = info.flow.src;
 	s->src.port = info.flow.src_port;
 	s->src.transport = TRANSPORT_TCP;
-	s->src.device = device_by_addr(l->in.devices, &info.flow.src, l->now_ns);
+	/* An account of its address, if it has one already: it may turn out to be somebody else. */
+	s->src.device = device_known_by_addr(l->in.devices, &info.flow.src);
 	device_hold(device_at(l->in.devices, s->src.device));
 	s->opened_ns = l->now_ns;
 	s->active_us = l->now_us;
@@ -101,6 +102,7 @@ const char *session_kind_name(const struct session *s)
 		return "handshake";
 	case SESSION_PENDING:
 		return "pending";
+	case SESSION_SLOWED:
 	case SESSION_OPEN:
 	case SESSION_STAGES:
 		break;
@@ -159,7 +161,7 @@ static enum session_result detect(
 	}
 	s->protocol = p;
 	p->begin(s, w);
-	return SESSION_AGAIN;
+	return s->proven ? SESSION_AGAIN : session_identify_address(s, w);
 }
 
 static enum session_result read_input(struct session *s, struct worker *w, struct session_input *in)
@@ -170,7 +172,7 @@ static enum session_result read_input(struct session *s, struct worker *w, struc
 		r = detect(s, w, in);
 		if (r == SESSION_WAIT && in->more)
 			r = SESSION_AGAIN;
-		if (!s->protocol)
+		if (!s->protocol || r != SESSION_AGAIN)
 			return r;
 	}
 	r = s->protocol->read(s, w, in);
@@ -186,6 +188,7 @@ static enum session_result read_input(struct session *s, struct worker *w, struc
 
 enum session_result session_read(struct session *s, struct worker *w)
 {
+	const struct session_transport *below = s->transport;
 	struct session_input in = {0};
 	enum session_result r;
 
@@ -200,7 +203,7 @@ enum session_result session_read(struct session *s, struct worker *w)
 		return r;
 	r = read_input(s, w, &in);
 	s->blocked = r == SESSION_NO_ROOM;
-	if (r == SESSION_HELD)
+	if (r == SESSION_HELD && s->transport != below)
 		return r; /* TLS begins: its bytes stay where they are */
 	if (!s->transport->consume(s, w, &in))
 		s->partial_us = 0;

@@ -26,6 +26,7 @@ enum session_stage {
 	SESSION_WAITING, /* its ClientHello has begun, and too many handshakes are under way */
 	SESSION_SHAKING,
 	SESSION_PENDING, /* an unknown serial: waits to be authorized */
+	SESSION_SLOWED,	 /* it has used its device's rate up: not read for a while */
 	SESSION_STAGES
 };
 
@@ -39,6 +40,7 @@ struct session {
 	bool queued, peer_closed, closing;
 	uint8_t stage;	  /* enum session_stage */
 	bool tls_ended;	  /* no more plaintext will come */
+	bool proven;	  /* `serial` is from a certificate that holds; else from its address */
 	bool by_dns;	  /* `serial` is a DNS name */
 	bool up;	  /* AUTH_EV_UP was told */
 	bool blocked;	  /* what it has found no block: it reads no more until it does */

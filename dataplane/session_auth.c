@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dataplane/admit.h"
 #include "dataplane/tell.h"
 
 static void event_of(const struct session *s, struct auth_event *ev, enum auth_event_kind kind)
@@ -81,12 +82,13 @@ static bool name_it(struct session *s, const struct dp_policy *pol, const struct
 			if (auth_serial_legal(pol->auth, name)) {
 				snprintf(s->serial, sizeof(s->serial), "%.*s", AUTH_SERIAL - 1,
 					name);
+				s->proven = true;
 				s->by_dns = false;
 				return true;
 			}
 	if (pol->tls_name_dns && peer->dns[0] && strlen(peer->dns) < sizeof(s->serial)) {
 		snprintf(s->serial, sizeof(s->serial), "%.*s", AUTH_SERIAL - 1, peer->dns);
-		s->by_dns = true;
+		s->proven = s->by_dns = true;
 		return true;
 	}
 	return false;
@@ -95,7 +97,9 @@ static bool name_it(struct session *s, const struct dp_policy *pol, const struct
 static void open_as(struct session *s)
 {
 	struct lcore *l = s->worker->l;
-	uint32_t device = device_by_name(l->in.devices, s->serial, strlen(s->serial), l->now_ns);
+	uint32_t device =
+		s->proven ? device_by_name(l->in.devices, s->serial, strlen(s->serial), l->now_ns)
+			  : device_by_addr(l->in.devices, &s->src.addr, l->now_ns);
 	struct auth_event ev;
 
 	session_set_device(s, device);
@@ -164,6 +168,43 @@ enum session_result session_identify(struct session *s, struct worker *w)
 	return SESSION_HELD;
 }
 
+enum session_result session_identify_address(struct session *s, struct worker *w)
+{
+	struct lcore *l = w->l;
+	const struct dp_policy *pol = l->policy;
+	char name[IP_ADDR_TEXT];
+
+	/* A relay is nobody: each of its logs is somebody's. */
+	if (pol->trust_devid_count > 0 &&
+		prefixes_have(pol->trust_devid, pol->trust_devid_count, &s->src.addr)) {
+		session_set_device(s, device_by_addr(l->in.devices, &s->src.addr, l->now_ns));
+		return SESSION_AGAIN;
+	}
+	switch (admit_address(l, &s->src.addr)) {
+	case ADMIT_YES:
+		session_set_device(s, device_by_addr(l->in.devices, &s->src.addr, l->now_ns));
+		return SESSION_AGAIN;
+	case ADMIT_DENIED:
+		session_refused(s, REFUSAL_denied, NULL);
+		return SESSION_REFUSED;
+	case ADMIT_UNKNOWN:
+		break;
+	}
+	if (s->closed || pol->unknown_source == DP_UNKNOWN_DROP) {
+		session_refused(s, REFUSAL_not_authorized, NULL);
+		return SESSION_REFUSED;
+	}
+	ip_addr_format(&s->src.addr, name);
+	snprintf(s->serial, sizeof(s->serial), "%s", name);
+	return hold_back(s);
+}
+
+enum session_result session_slow_down(struct session *s)
+{
+	session_enter_line(s, SESSION_SLOWED);
+	return SESSION_HELD;
+}
+
 void session_reconsider(struct session *s, struct worker *w)
 {
 	switch (state_of(w->l->policy, s->serial)) {
@@ -181,19 +222,43 @@ void session_reconsider(struct session *s, struct worker *w)
 	}
 }
 
+/* In the clear, or over TLS without a certificate. */
+static bool address_permitted(
+	const struct session *s, const struct lcore *l, enum refusal_reason *why)
+{
+	const struct dp_policy *pol = l->policy;
+
+	if (!s->protocol || s->stage == SESSION_PENDING ||
+		prefixes_have(pol->trust_devid, pol->trust_devid_count, &s->src.addr))
+		return true;
+	switch (admit_address(l, &s->src.addr)) {
+	case ADMIT_YES:
+		return true;
+	case ADMIT_UNKNOWN:
+		*why = REFUSAL_not_authorized;
+		return false;
+	case ADMIT_DENIED:
+		break;
+	}
+	*why = REFUSAL_denied;
+	return false;
+}
+
 bool session_identity_permitted(
 	const struct session *s, const struct lcore *l, enum refusal_reason *why)
 {
 	const struct dp_policy *pol = l->policy;
 	enum auth_state state;
 
-	if (!s->tls || s->stage == SESSION_SHAKING || s->stage == SESSION_WAITING)
+	if (s->stage == SESSION_SHAKING || s->stage == SESSION_WAITING)
 		return true;
+	if (!s->tls)
+		return address_permitted(s, l, why);
 	if (pol->tls && !tls_conn_permitted(s->tls, pol->tls, why))
 		return false;
 	*why = REFUSAL_no_certificate;
 	if (!tls_conn_verified(s->tls))
-		return !pol->tls_require_certificate;
+		return !pol->tls_require_certificate && address_permitted(s, l, why);
 	if (!s->serial[0])
 		return true; /* about to be named */
 	*why = REFUSAL_no_legal_sn;

@@ -1,17 +1,15 @@
 /* Syslog on a stream: newline-framed lines and octet-counted frames, as the framer finds them. */
 #include "dataplane/session_protocol.h"
 
-#include "dataplane/framing/fields.h"
+#include "dataplane/admit.h"
 
 #include <string.h>
 
-/* The device of a log that came through a relay whose devid we trust. */
-static uint32_t relayed_device(
-	struct session *s, struct lcore *l, const struct framing_span *v, const struct frame *f)
+/* The devid in a log that came through a relay whose word we take. */
+static struct text relayed_devid(
+	struct lcore *l, const struct framing_span *v, const struct frame *f)
 {
 	const char *at = (const char *)v->data + f->skip;
-	struct text devid;
-
 	if (v->len < f->skip + f->len) {
 		/* The log lies in several buffers: the beginning, where devid stands, is enough. */
 		uint32_t n = f->len < 2048 ? f->len : 2048, done = 0, skip = f->skip;
@@ -28,31 +26,33 @@ static uint32_t relayed_device(
 			done += k;
 			skip = 0;
 		}
-		devid = fields_devid((const char *)l->scratch, n);
-	} else {
-		devid = fields_devid(at, f->len);
+		return fields_devid((const char *)l->scratch, n);
 	}
-	if (devid.at && devid.len)
-		return device_by_name(l->in.devices, devid.at, devid.len, l->now_ns);
-	return s->src.device;
+	return fields_devid(at, f->len);
 }
 
-static void take_log(struct session *s, struct lcore *l, const struct framing_span *v,
+/* false: its device may not have more now; nothing was done. */
+static bool take_log(struct session *s, struct lcore *l, const struct framing_span *v,
 	const struct frame *f, bool relay)
 {
 	struct intake_source src = s->src;
 	uint8_t flags = f->flags;
 
+	if (relay && !admit_clear(l, &s->src.addr, s->src.port, s->src.transport,
+			     relayed_devid(l, v, f), 1, &src.device))
+		return true;
+	if (!admit_rate(l, src.device) && !s->closed)
+		return false;
+
 	/* Without its end from a peer that had not finished: it is not known to be all. */
 	if (s->cut_off && !(flags & (LOG_FLAG_LF | LOG_FLAG_CRLF | LOG_FLAG_NUL | LOG_FLAG_CUT |
 					    LOG_FLAG_COUNTED)))
 		flags |= LOG_FLAG_PARTIAL;
-	if (relay)
-		src.device = relayed_device(s, l, v, f);
 	intake_append(&l->in, &src, v, f->skip, f->len, flags, NULL, 0);
 	s->logs++;
 	s->bytes += f->len;
 	s->last_log_ns = l->now_ns;
+	return true;
 }
 
 /* Takes `len` bytes off the front of what is to be read. */
@@ -74,7 +74,8 @@ static enum session_result lines_read(struct session *s, struct worker *w, struc
 {
 	struct lcore *l = w->l;
 	const struct dp_policy *pol = l->policy;
-	bool relay = pol->trust_devid_count > 0 &&
+	/* Who has proven to be somebody speaks for itself. */
+	bool relay = pol->trust_devid_count > 0 && !s->proven &&
 		     prefixes_have(pol->trust_devid, pol->trust_devid_count, &s->src.addr);
 
 	do {
@@ -86,8 +87,10 @@ static enum session_result lines_read(struct session *s, struct worker *w, struc
 		switch (framer_next(&s->framer, in->v, in->n, in->eof, &f)) {
 		case FRAME_LOG:
 			if (intake_room(&l->in, f.len, 1)) {
-				take_log(s, l, in->v, &f, relay);
-				break;
+				if (take_log(s, l, in->v, &f, relay))
+					break;
+				s->framer = before;
+				return session_slow_down(s);
 			}
 			if (!s->closed) {
 				/* Not consumed, so it must be found again. */
@@ -116,7 +119,7 @@ static bool lines_permitted(
 {
 	*why = REFUSAL_cleartext_forbidden;
 	/* One that shows no certificate over TLS is as one in the clear. */
-	return s->serial[0] || (l->policy->cleartext & DP_CLEAR_TCP_SYSLOG);
+	return s->proven || (l->policy->cleartext & DP_CLEAR_TCP_SYSLOG);
 }
 
 static void lines_begin(struct session *s, struct worker *w)

@@ -54,6 +54,11 @@ void session_enter_line(struct session *s, enum session_stage stage);
 void session_refused(struct session *s, enum refusal_reason why, const char *detail);
 /* After its handshake: who is it? Opens it, holds it back, or says SESSION_REFUSED. */
 enum session_result session_identify(struct session *s, struct worker *w);
+/* In the clear, or without a certificate: it is its address, of which unknown-source decides.
+ * SESSION_AGAIN: it may be read. */
+enum session_result session_identify_address(struct session *s, struct worker *w);
+/* It has used its device's rate up: it is read again after a while. */
+enum session_result session_slow_down(struct session *s);
 /* A pending one under the policy of this round: opens it if it may go on. */
 void session_reconsider(struct session *s, struct worker *w);
 /* May whoever the session is go on? */

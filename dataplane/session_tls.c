@@ -118,6 +118,7 @@ void session_leave_line(struct session *s)
 	worker_unqueue(w, s);
 	line_remove(&w->lines[s->stage], s);
 	s->stage = SESSION_OPEN;
+	s->stage_us = w->l->now_us;
 	next = w->lines[SESSION_WAITING].first;
 	if (!next || w->lines[SESSION_SHAKING].count >= share(w, w->l->policy->handshakes))
 		return;

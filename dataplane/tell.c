@@ -35,7 +35,9 @@ void tell_fini(struct lcore *l)
 
 bool tell_event(struct lcore *l, struct auth_event *ev)
 {
-	bool refusal = ev->kind == AUTH_EV_REFUSED;
+	/* Sources of datagrams can be made up as well. */
+	bool refusal = ev->kind == AUTH_EV_REFUSED || ev->transport == TRANSPORT_UDP ||
+		       ev->transport == TRANSPORT_ECCF;
 
 	ev->lcore = l->lcore_id;
 	ev->time_ns = l->now_ns;

@@ -84,6 +84,8 @@ static void ended(struct worker *w, struct session *s)
 {
 	/* What the peer had sent before the end is still a log. */
 	s->closed = true;
+	if (s->stage == SESSION_SLOWED)
+		session_leave_line(s);
 	s->cut_off = !s->peer_closed;
 	s->peer_closed = true;
 	while (!s->closing && session_read(s, w) == SESSION_AGAIN)

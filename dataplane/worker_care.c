@@ -9,6 +9,7 @@
 /* While others wait for their turn, a handshake must get on within this time. */
 #define STALLED_US   1000000u
 #define STALLED_LOOK 64u
+#define SLOWED_US    10000u
 
 static void refuse(struct worker *w, struct session *s, enum refusal_reason why, const char *detail)
 {
@@ -37,7 +38,8 @@ static void sweep(struct worker *w)
 				tcp_abort(s->conn, l->now_us);
 			continue;
 		}
-		if (s->stage == SESSION_PENDING || s->stage == SESSION_SHAKING)
+		if (s->stage == SESSION_PENDING || s->stage == SESSION_SHAKING ||
+			s->stage == SESSION_SLOWED)
 			continue; /* they have times of their own */
 		/* While we cannot store, windows are closed: no peer is to blame for not going on.
 		 */
@@ -102,6 +104,17 @@ static bool check_policy(struct worker *w)
 	return true;
 }
 
+/* Who was slowed down tries again: its device's rate has been paid for in part. */
+static void release_slowed(struct worker *w)
+{
+	struct session *s;
+
+	while ((s = w->lines[SESSION_SLOWED].first) && w->l->now_us - s->stage_us >= SLOWED_US) {
+		session_leave_line(s);
+		worker_queue(w, s);
+	}
+}
+
 /* Handshakes that take too long, and serials that nobody authorized in time. */
 static void check_lines(struct worker *w)
 {
@@ -114,6 +127,7 @@ static void check_lines(struct worker *w)
 		refuse(w, s, REFUSAL_handshake_timeout, NULL);
 	while ((s = w->lines[SESSION_PENDING].first) && now - s->stage_us >= pol->pending_hold_us)
 		refuse(w, s, REFUSAL_not_authorized, "nobody authorized it in time");
+	release_slowed(w);
 	if (!w->lines[SESSION_WAITING].first)
 		return;
 	s = w->lines[SESSION_SHAKING].first;
@@ -134,6 +148,9 @@ uint64_t worker_care_deadline(const struct worker *w)
 	if (s && pol->handshake_timeout_us && (t = s->stage_us + pol->handshake_timeout_us) < at)
 		at = t;
 	if (s && w->lines[SESSION_WAITING].first && (t = s->progress_us + STALLED_US) < at)
+		at = t;
+	s = w->lines[SESSION_SLOWED].first;
+	if (s && (t = s->stage_us + SLOWED_US) < at)
 		at = t;
 	s = w->lines[SESSION_PENDING].first;
 	if (s && (t = s->stage_us + pol->pending_hold_us) < at)
