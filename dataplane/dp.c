@@ -36,7 +36,12 @@ void dp_config_defaults(struct dp_config *cfg)
 	cfg->listen_ports[2] = 2514;
 	cfg->limits.sessions = 20000;
 	cfg->limits.devices = 100000;
-	cfg->limits.half_open = 16384;
+	cfg->limits.half_open = cfg->limits.time_wait = 16384;
+	cfg->limits.tcp_receive = 4 * DP_MESSAGE_SIZE_MAX;
+	cfg->limits.neighbours = 4096;
+	cfg->limits.reassembly = 8 << 20;
+	cfg->limits.reassembly_per_source = 64;
+	cfg->limits.icmp_rate = 1000;
 	cfg->policy.cleartext = DP_CLEAR_UDP_SYSLOG | DP_CLEAR_TCP_SYSLOG;
 	cfg->policy.allow_count = 2;
 	ip_addr_parse(&cfg->policy.allow[0].addr, "0.0.0.0");

@@ -96,7 +96,13 @@ struct dp_config {
 	unsigned listen_count;
 	uint16_t listen_ports[DP_MAX_LISTEN];
 	struct {
-		uint32_t sessions, devices, half_open;
+		uint32_t sessions, devices, half_open, time_wait;
+		/* Bytes of a connection, by true size. Not less than four times the longest log
+		 * that a policy may allow: a log is taken out of this buffer in one piece. */
+		uint32_t tcp_receive;
+		/* Of each port; see struct net_config. */
+		uint32_t neighbours, reassembly_per_source, icmp_rate;
+		uint64_t reassembly; /* bytes */
 	} limits;
 	struct dp_policy policy;
 	struct journal_config journal;

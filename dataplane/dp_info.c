@@ -199,7 +199,7 @@ struct lcore_counts {
 	struct net_counters net[DP_MAX_PORTS];
 	bool owns[DP_MAX_PORTS];
 	uint64_t refusals[REFUSAL_REASON_COUNT];
-	uint64_t crossed, ring_full, udp_logs, eccf_records, eccf_errors, devices_full;
+	uint64_t crossed, ring_full, udp_logs, eccf_records, eccf_errors, acks_full, devices_full;
 	uint64_t devices_recycled;
 	struct tcp_counters tcp;
 	struct worker_tls tls;
@@ -216,6 +216,7 @@ static void counts_fn(struct lcore *l, void *arg)
 	c->udp_logs = l->udp_logs;
 	c->eccf_records = l->eccf_records;
 	c->eccf_errors = l->eccf_errors;
+	c->acks_full = l->acks_full;
 	c->devices_full = device_table_full(l->in.devices);
 	c->devices_recycled = device_table_recycled(l->in.devices);
 	if (l->worker) {
@@ -455,6 +456,7 @@ void dp_counters(struct dp *d, dp_counter_fn fn, void *ctx)
 		sum->udp_logs += one.udp_logs;
 		sum->eccf_records += one.eccf_records;
 		sum->eccf_errors += one.eccf_errors;
+		sum->acks_full += one.acks_full;
 		sum->devices_full += one.devices_full;
 		sum->devices_recycled += one.devices_recycled;
 #define ADD(member, help, gauge) sum->tcp.member += one.tcp.member;
@@ -475,6 +477,8 @@ void dp_counters(struct dp *d, dp_counter_fn fn, void *ctx)
 	fn(ctx, "udp_datagrams", "datagrams for a port of ours", false, sum->udp_logs);
 	fn(ctx, "eccf_records", "EC CF records received", false, sum->eccf_records);
 	fn(ctx, "eccf_errors", "EC CF records that could not be decoded", false, sum->eccf_errors);
+	fn(ctx, "acks_full", "times a session waited for room to note whom to answer", false,
+		sum->acks_full);
 	fn(ctx, "devices_full", "new devices that found the device table full", false,
 		sum->devices_full);
 	fn(ctx, "devices_recycled", "silent source addresses that gave their place to new devices",

@@ -3,6 +3,8 @@
 #include <assert.h>
 
 #define COMPLETIONS_A_ROUND 16
+#define CACHE_LINE	    64u
+#define AHEAD_BYTES	    2048u
 /* Scarcity begins when a quarter of the pool is left. */
 #define RESERVE_SHARE	  4u
 #define WINDOW_US	  50000u
@@ -214,6 +216,7 @@ void intake_append(struct intake *in, const struct intake_source *src, const str
 {
 	struct device *d = device_at(in->devices, src->device);
 	struct block *b = in->block;
+	uint8_t *at;
 	struct block_row row = {
 		.time_ns = in->now_ns,
 		.len = len,
@@ -240,7 +243,11 @@ void intake_append(struct intake *in, const struct intake_source *src, const str
 		b->first_us = in->now_us;
 	if (src->acked)
 		b->acked = true;
-	copy_spans(block_append(b, &row), v, skip, len);
+	at = block_append(b, &row);
+	/* Where logs will lie in a few frames' time; blocks are long out of the cache. */
+	for (uint32_t k = 0; k < len; k += CACHE_LINE)
+		__builtin_prefetch(at + AHEAD_BYTES + k, 1);
+	copy_spans(at, v, skip, len);
 
 	d->received++;
 	d->appended++;

@@ -74,6 +74,7 @@ struct port {
 	struct lcore *owner;  /* first rx lcore that polls it */
 	uint16_t rx_queues, tx_queues;
 	bool rx_csum, rx_intr, intr_is_file, missed_known, started;
+	bool partial_csum; /* see NET_CSUM_PARTIAL */
 	char driver[DP_NAME];
 	uint8_t mac[6];
 	struct ip_addr link_local;
@@ -93,7 +94,8 @@ struct rx_queue {
 
 struct tx_buffer {
 	uint16_t count;
-	int queue; /* -1: this lcore has none of this port, frames go to the owner */
+	int queue;   /* -1: this lcore has none of this port, frames go to the owner */
+	bool worked; /* the queue has taken a frame */
 	struct rte_mbuf *m[TX_BURST];
 };
 
@@ -128,7 +130,7 @@ struct lcore {
 	struct tx_buffer tx[DP_MAX_PORTS];
 	struct wire_count wire[DP_MAX_PORTS];
 	uint64_t refusals[REFUSAL_REASON_COUNT];
-	uint64_t crossed, ring_full, udp_logs, eccf_records, eccf_errors;
+	uint64_t crossed, ring_full, udp_logs, eccf_records, eccf_errors, acks_full;
 	struct rte_ring *events, *lines; /* tell.h */
 	struct told told[TOLD_SLOTS];
 	uint64_t lines_lost; /* since the last line that found room */
@@ -276,7 +278,7 @@ void worker_icmp(struct worker *w, const struct pkt_meta *meta);
 /* Timers, sessions with unread data, acknowledgements; true: something was done. */
 bool worker_round(struct worker *w);
 uint64_t worker_deadline(const struct worker *w);
-/* Shutdown: reads what is readable, then resets what is left; true when no session is left. */
+/* Shutdown: reads what is readable; true when nothing more is. */
 bool worker_drain(struct worker *w);
 struct worker_tls {
 	uint64_t handshakes, resumed, failed;
@@ -285,6 +287,8 @@ struct worker_tls {
 	uint64_t carry_buffers;		    /* gauge: 2 KiB each, that hold it */
 };
 void worker_tls_get(const struct worker *w, struct worker_tls *t);
+/* Says what there is to say of what became durable, then resets all connections. */
+void worker_farewell(struct worker *w);
 const struct tcp_counters *worker_tcp_counters(const struct worker *w);
 /* Copies up to `n` sessions beginning with slot *at, which moves on; returns how many. */
 unsigned worker_sessions(

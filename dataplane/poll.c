@@ -242,6 +242,7 @@ static bool round_run(struct lcore *l)
 static bool round_drain(struct lcore *l)
 {
 	bool sessions_done = true;
+	bool settled;
 
 	drain_rings(l);
 	if (l->worker)
@@ -250,7 +251,13 @@ static bool round_drain(struct lcore *l)
 	intake_round(&l->in);
 	if (sessions_done && rings_empty(l))
 		intake_flush(&l->in);
-	if (!(sessions_done && rings_empty(l) && intake_settled(&l->in)))
+	/* Those who wait for their logs are told of them; where that can be never, they go now. */
+	settled = sessions_done && rings_empty(l) && intake_settled(&l->in);
+	if (l->worker && (settled || journal_state(l->in.journal) != JOURNAL_RUNNING)) {
+		worker_farewell(l->worker);
+		tx_flush(l);
+	}
+	if (!settled)
 		return true;
 	atomic_store_explicit(&l->drained, true, memory_order_release);
 	return false;

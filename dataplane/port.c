@@ -9,6 +9,8 @@
 
 #include "dataplane/lcore.h"
 
+#define BYTES_A_DATAGRAM 8192u /* in reassembly, on average: what has come of it so far */
+
 /* "net_tap0" of "net_tap0,iface=x"; a PCI address as it is. */
 static void device_name(const char *devargs, char *name, size_t size)
 {
@@ -157,6 +159,11 @@ static int make_net(struct dp *d, struct port *p, struct dp_error *err)
 	memcpy(nc.addresses, p->cfg.addresses, sizeof(nc.addresses));
 	memcpy(nc.gateways, p->cfg.gateways, sizeof(nc.gateways));
 	nc.key = d->shard_key;
+	nc.max_neighbours = d->cfg.limits.neighbours;
+	nc.max_reassembly_bytes = d->cfg.limits.reassembly;
+	nc.max_datagrams = (unsigned)(d->cfg.limits.reassembly / BYTES_A_DATAGRAM);
+	nc.max_datagrams_source = d->cfg.limits.reassembly_per_source;
+	nc.icmp_per_second = d->cfg.limits.icmp_rate;
 	p->net = net_port_new(&nc);
 	if (!p->net) {
 		snprintf(err->text, sizeof(err->text), "port %s: out of memory", p->cfg.name);
@@ -230,6 +237,8 @@ int port_start(struct dp *d, struct port *p, const struct dp_port_config *cfg, s
 			  strncmp(p->driver, "net_virtio", 10) != 0 &&
 			  strncmp(p->driver, "net_ring", 8) != 0 &&
 			  strncmp(p->driver, "net_pcap", 8) != 0;
+	p->partial_csum =
+		strcmp(p->driver, "net_af_packet") == 0 || strcmp(p->driver, "net_af_xdp") == 0;
 	if (configure(d, p, &info, d->cfg.cores.poll == DP_POLL_ADAPTIVE, err) != 0 ||
 		setup_queues(d, p, &info, err) != 0 || assign(d, p, err) != 0)
 		return -1;

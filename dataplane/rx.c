@@ -11,6 +11,10 @@
 #include "dataplane/lcore.h"
 
 #define SCRATCH_SIZE 65600u
+/* Frames of a burst that are fetched before their turn: first what describes them, then they. */
+#define AHEAD_HEADER 8u
+#define AHEAD_FRAME  4u
+#define AHEAD_BYTES  2048u
 
 /*
  * "None" means: the checksum in the packet is not filled in, but the data is known to be intact (a
@@ -29,7 +33,7 @@ static enum net_csum ip_csum(const struct rte_mbuf *m)
 	}
 }
 
-static enum net_csum l4_csum(const struct rte_mbuf *m)
+static enum net_csum l4_csum(const struct port *p, const struct rte_mbuf *m)
 {
 	switch (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) {
 	case RTE_MBUF_F_RX_L4_CKSUM_GOOD:
@@ -38,7 +42,7 @@ static enum net_csum l4_csum(const struct rte_mbuf *m)
 	case RTE_MBUF_F_RX_L4_CKSUM_BAD:
 		return NET_CSUM_BAD;
 	default:
-		return NET_CSUM_UNKNOWN;
+		return p->partial_csum ? NET_CSUM_PARTIAL : NET_CSUM_UNKNOWN;
 	}
 }
 
@@ -316,7 +320,7 @@ static void take_frame(struct lcore *l, struct port *p, struct rte_mbuf *m)
 		frame = rte_pktmbuf_mtod(m, const uint8_t *);
 		len = rte_pktmbuf_data_len(m);
 	}
-	net_parse(p->net, frame, len, ip_csum(m), l4_csum(m), &pkt);
+	net_parse(p->net, frame, len, ip_csum(m), l4_csum(p, m), &pkt);
 	switch (pkt.verdict) {
 	case NET_UDP:
 		if (!dp_listens(l->dp, pkt.flow.dst_port)) {
@@ -353,6 +357,16 @@ static void take_frame(struct lcore *l, struct port *p, struct rte_mbuf *m)
 	rte_pktmbuf_free(m);
 }
 
+/* All of it: each byte is summed and copied. */
+static inline void prefetch_frame(const struct rte_mbuf *m)
+{
+	const char *p = rte_pktmbuf_mtod(m, const char *);
+	uint32_t len = m->data_len < AHEAD_BYTES ? m->data_len : AHEAD_BYTES;
+
+	for (uint32_t k = 0; k < len; k += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0(p + k);
+}
+
 bool rx_round(struct lcore *l)
 {
 	struct rte_mbuf *m[RX_BURST];
@@ -363,12 +377,10 @@ bool rx_round(struct lcore *l)
 		uint16_t n = rte_eth_rx_burst(p->eth, l->rx[q].queue, m, RX_BURST);
 
 		for (uint16_t i = 0; i < n; i++) {
-			if (i + 8 < n)
-				rte_prefetch0(m[i + 8]);
-			if (i + 4 < n) {
-				rte_prefetch0(rte_pktmbuf_mtod(m[i + 4], char *));
-				rte_prefetch0(rte_pktmbuf_mtod(m[i + 4], char *) + 64);
-			}
+			if (i + AHEAD_HEADER < n)
+				rte_prefetch0(m[i + AHEAD_HEADER]);
+			if (i + AHEAD_FRAME < n)
+				prefetch_frame(m[i + AHEAD_FRAME]);
 			take_frame(l, p, m[i]);
 		}
 		any |= n > 0;

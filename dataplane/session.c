@@ -153,7 +153,8 @@ static enum session_result detect(
 			return session_tls_begin(s, w);
 		break;
 	case STREAM_RELP:
-		break; /* not served by this version */
+		p = &session_relp;
+		break;
 	}
 	if (!p || !p->permitted(s, w->l, &why)) {
 		session_refused(s, why, "by its first bytes");

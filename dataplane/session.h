@@ -8,9 +8,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "dataplane/carry.h"
 #include "dataplane/framing/framing.h"
+#include "dataplane/framing/relp.h"
 #include "dataplane/lcore.h"
 
 #define SESSION_SPANS	1024u
@@ -35,17 +37,26 @@ struct session {
 	struct session *next, *prev; /* on the worker's list of those with something to read */
 	const struct session_transport *transport;
 	const struct session_protocol *protocol; /* NULL: not known yet */
-	struct framer framer;			 /* lines and counted frames */
-	uint8_t kind;				 /* enum stream_kind */
+	union {
+		struct framer framer; /* lines and counted frames */
+		struct relp relp;
+	};
+	uint8_t kind; /* enum stream_kind */
 	bool queued, peer_closed, closing;
-	uint8_t stage;	  /* enum session_stage */
-	bool tls_ended;	  /* no more plaintext will come */
-	bool proven;	  /* `serial` is from a certificate that holds; else from its address */
-	bool by_dns;	  /* `serial` is a DNS name */
-	bool up;	  /* AUTH_EV_UP was told */
-	bool blocked;	  /* what it has found no block: it reads no more until it does */
-	bool cut_off;	  /* it ended without a FIN: an unfinished log is part of one */
-	bool closed;	  /* the stack has let go of it: this is the last read */
+	uint8_t stage;	      /* enum session_stage */
+	bool tls_ended;	      /* no more plaintext will come */
+	bool proven;	      /* `serial` is from a certificate that holds; else from its address */
+	bool by_dns;	      /* `serial` is a DNS name */
+	bool up;	      /* AUTH_EV_UP was told */
+	bool blocked;	      /* what it has found no block: it reads no more until it does */
+	bool cut_off;	      /* it ended without a FIN: an unfinished log is part of one */
+	bool closed;	      /* the stack has let go of it: this is the last read */
+	bool paused;	      /* it reads on when its answers are out */
+	bool finished;	      /* the peer will say no more: it ends when its answers are out */
+	bool lost;	      /* logs that the peer waits for could not be stored */
+	bool answering;	      /* on the worker's list of those with something to answer */
+	uint32_t newest_mark; /* acks.h */
+	LIST_ENTRY(session) answers;
 	uint32_t quantum; /* deficit round robin: bytes left of this turn */
 	uint32_t slot;
 	struct intake_source src;
@@ -72,6 +83,7 @@ enum session_result {
 	SESSION_AGAIN,	 /* its turn is over, there is more */
 	SESSION_HELD,	 /* not read now; who holds it has arranged what comes next */
 	SESSION_NO_ROOM, /* backpressure: no block */
+	SESSION_PAUSE,	 /* it reads on when it has answered */
 	SESSION_ABORT,	 /* to be reset; the reason was counted */
 	SESSION_REFUSED, /* the same, but the peer is to get what was written: an alert */
 	SESSION_DONE,	 /* the peer has closed and all was read: close our side */

@@ -108,7 +108,7 @@ static void open_as(struct session *s)
 	event_of(s, &ev, AUTH_EV_UP);
 	add_certificate(s, &ev);
 	tell_event(l, &ev);
-	worker_queue(s->worker, s); /* what came with the handshake's end is still unread */
+	worker_ready(s->worker, s); /* what came with the handshake's end is still unread */
 }
 
 static enum session_result hold_back(struct session *s)
@@ -146,7 +146,7 @@ enum session_result session_identify(struct session *s, struct worker *w)
 		return SESSION_REFUSED;
 	}
 	if (!tls_conn_verified(s->tls)) {
-		worker_queue(w, s);
+		worker_ready(w, s);
 		return SESSION_HELD;
 	}
 	tls_conn_peer(s->tls, &w->peer);
@@ -175,8 +175,7 @@ enum session_result session_identify_address(struct session *s, struct worker *w
 	char name[IP_ADDR_TEXT];
 
 	/* A relay is nobody: each of its logs is somebody's. */
-	if (pol->trust_devid_count > 0 &&
-		prefixes_have(pol->trust_devid, pol->trust_devid_count, &s->src.addr)) {
+	if (session_is_relay(s, l)) {
 		session_set_device(s, device_by_addr(l->in.devices, &s->src.addr, l->now_ns));
 		return SESSION_AGAIN;
 	}
@@ -226,10 +225,7 @@ void session_reconsider(struct session *s, struct worker *w)
 static bool address_permitted(
 	const struct session *s, const struct lcore *l, enum refusal_reason *why)
 {
-	const struct dp_policy *pol = l->policy;
-
-	if (!s->protocol || s->stage == SESSION_PENDING ||
-		prefixes_have(pol->trust_devid, pol->trust_devid_count, &s->src.addr))
+	if (!s->protocol || s->stage == SESSION_PENDING || session_is_relay(s, l))
 		return true;
 	switch (admit_address(l, &s->src.addr)) {
 	case ADMIT_YES:

@@ -79,8 +79,31 @@ struct session_protocol {
 	enum session_result (*read)(struct session *s, struct worker *w, struct session_input *in);
 	/* May it be spoken by this session under the policy of this round? Else the reason. */
 	bool (*permitted)(const struct session *s, const struct lcore *l, enum refusal_reason *why);
+
+	/* The rest is for protocols that answer; NULL: it never does. */
+
+	/* The logs up to `upto`, as it has marked them (acks.h), are durable. */
+	void (*durable)(struct session *s, uint64_t upto);
+	/* Sends what is due, as far as there is room. SESSION_WAIT; SESSION_AGAIN: it may read
+	 * again; SESSION_DONE: all is said, close our side. */
+	enum session_result (*answer)(struct session *s, struct worker *w);
+	/* Does the peer wait for us, its logs not being durable? Then it is not idle. */
+	bool (*waits)(const struct session *s);
+	/* We are about to close: sends what is due and what there is to say. */
+	void (*farewell)(struct session *s, struct worker *w);
 };
 
-extern const struct session_protocol session_lines, session_counted;
+extern const struct session_protocol session_lines, session_counted, session_relp;
+
+/* session_take.c: is it a relay, whose devid names the device? Who has proven to be somebody speaks
+ * for itself alone. */
+bool session_is_relay(const struct session *s, const struct lcore *l);
+/* Puts the log at `f` of the spans into the block; intake_room() has just confirmed its room. A
+ * relay's log of a device that may not log is counted as dropped instead. false: the device may not
+ * have more now, and nothing was done: see session_slow_down(). */
+bool session_take_log(struct session *s, struct lcore *l, const struct framing_span *v,
+	const struct frame *f, bool relay);
+/* Takes `len` bytes off the front of what is to be read. */
+void session_advance(struct session_input *in, uint32_t len);
 
 #endif

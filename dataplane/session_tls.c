@@ -105,7 +105,7 @@ static uint32_t share(const struct worker *w, uint32_t limit)
 static void shake(struct session *s)
 {
 	session_enter_line(s, SESSION_SHAKING);
-	worker_queue(s->worker, s);
+	worker_ready(s->worker, s);
 }
 
 void session_leave_line(struct session *s)

@@ -15,6 +15,37 @@ struct rte_mbuf *tx_alloc(struct lcore *l, uint32_t len)
 	return m;
 }
 
+/* By the port's owner, over its ring. */
+static void by_owner(struct lcore *l, struct port *p, struct rte_mbuf *m)
+{
+	struct pkt_meta *meta = pkt_meta(m);
+
+	meta->kind = PKT_FRAME;
+	meta->port = p->index;
+	if (!lcore_pass(l, p->owner, m)) {
+		l->wire[p->index].tx_dropped++;
+		rte_pktmbuf_free(m);
+	}
+}
+
+/*
+ * A driver may grant a queue that leads nowhere: memif has as many as the other side has asked for.
+ * One that does not even take its first frame is given up for the owner's, without a loss.
+ */
+static bool given_up(struct lcore *l, struct port *p, struct tx_buffer *t, uint16_t sent)
+{
+	t->worked |= sent > 0;
+	if (t->worked || p->owner == l)
+		return false;
+	t->queue = -1;
+	for (uint16_t i = 0; i < t->count; i++) {
+		l->wire[p->index].tx_bytes -= rte_pktmbuf_pkt_len(t->m[i]);
+		by_owner(l, p, t->m[i]);
+	}
+	t->count = 0;
+	return true;
+}
+
 static void burst(struct lcore *l, struct port *p, struct tx_buffer *t)
 {
 	struct wire_count *w = &l->wire[p->index];
@@ -24,6 +55,8 @@ static void burst(struct lcore *l, struct port *p, struct tx_buffer *t)
 	if (sent < t->count)
 		sent += rte_eth_tx_burst(
 			p->eth, (uint16_t)t->queue, t->m + sent, (uint16_t)(t->count - sent));
+	if (!t->worked && given_up(l, p, t, sent))
+		return;
 	w->tx_packets += sent;
 	w->tx_dropped += (uint16_t)(t->count - sent);
 	if (sent < t->count)
@@ -36,14 +69,7 @@ void tx_frame(struct lcore *l, struct port *p, struct rte_mbuf *m)
 	struct tx_buffer *t = &l->tx[p->index];
 
 	if (t->queue < 0) {
-		struct pkt_meta *meta = pkt_meta(m);
-
-		meta->kind = PKT_FRAME;
-		meta->port = p->index;
-		if (!lcore_pass(l, p->owner, m)) {
-			l->wire[p->index].tx_dropped++;
-			rte_pktmbuf_free(m);
-		}
+		by_owner(l, p, m);
 		return;
 	}
 	l->wire[p->index].tx_bytes += rte_pktmbuf_pkt_len(m);

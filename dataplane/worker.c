@@ -11,7 +11,8 @@
 
 #define SESSIONS_A_ROUND 256u
 #define TIMERS_A_ROUND	 256u
-#define CARRY_BUFFERS	 8192u /* besides one for each session */
+#define CARRY_BUFFERS	 8192u	/* besides one for each session */
+#define ACK_MARKS	 65536u /* 2 MiB; a block leaves one a session */
 
 /* ---- sessions ---- */
 
@@ -23,7 +24,7 @@ static struct session **circle(struct worker *w, const struct session *s)
 	return s->stage == SESSION_SHAKING ? &w->shaking : NULL;
 }
 
-void worker_queue(struct worker *w, struct session *s)
+void worker_ready(struct worker *w, struct session *s)
 {
 	struct session **head = circle(w, s);
 
@@ -91,6 +92,7 @@ static void ended(struct worker *w, struct session *s)
 	while (!s->closing && session_read(s, w) == SESSION_AGAIN)
 		;
 	worker_unqueue(w, s);
+	worker_answer_never(s);
 	session_fini(s);
 	tcp_set_user(s->conn, NULL);
 	s->conn = NULL;
@@ -113,18 +115,19 @@ void worker_event(void *ctx, struct tcp_conn *conn, enum tcp_event ev)
 		return; /* refused when it came */
 	switch (ev) {
 	case TCP_EV_READABLE:
-		worker_queue(w, s);
+		worker_ready(w, s);
 		break;
 	case TCP_EV_PEER_FIN:
 		s->peer_closed = true;
-		worker_queue(w, s);
+		worker_ready(w, s);
 		break;
 	case TCP_EV_CLOSED:
 		ended(w, s);
 		break;
 	case TCP_EV_WRITABLE:
-		if (s->tls)
-			worker_queue(w, s); /* a handshake's flight may have been cut short */
+		worker_answer_soon(w, s);
+		if (s->stage == SESSION_SHAKING)
+			worker_ready(w, s); /* its flight may have been cut short */
 		break;
 	case TCP_EV_ACCEPTED:
 		break;
@@ -149,6 +152,7 @@ static bool serve(struct worker *w, struct session *s)
 
 	switch (session_read(s, w)) {
 	case SESSION_WAIT:
+	case SESSION_PAUSE:
 		worker_unqueue(w, s);
 		s->quantum = SESSION_QUANTUM;
 		return true;
@@ -218,12 +222,16 @@ struct worker *worker_new(struct lcore *l)
 	w->sources = calloc(SOURCE_SLOTS, sizeof(*w->sources));
 	w->source_key = (struct siphash_key){rte_rand(), rte_rand()};
 	if (!w->tcp || !w->sessions || !w->free_slots || !w->plain || !w->sources ||
-		carry_pool_init(&w->carry, CARRY_BUFFERS + w->slots) != 0) {
+		carry_pool_init(&w->carry, CARRY_BUFFERS + w->slots) != 0 ||
+		acks_init(&w->acks, ACK_MARKS) != 0) {
 		worker_free(w);
 		return NULL;
 	}
 	for (uint32_t i = 0; i < w->slots; i++)
 		w->free_slots[w->free_count++] = w->slots - 1 - i;
+	LIST_INIT(&w->answering);
+	l->in.completed = worker_block_completed;
+	l->in.completed_ctx = w;
 	return w;
 }
 
@@ -236,6 +244,7 @@ void worker_free(struct worker *w)
 	for (uint32_t i = 0; w->sessions && i < w->slots; i++)
 		tls_conn_free(w->sessions[i].tls);
 	carry_pool_fini(&w->carry);
+	acks_fini(&w->acks);
 	free(w->sessions);
 	free(w->free_slots);
 	free(w->sources);
@@ -292,6 +301,7 @@ bool worker_round(struct worker *w)
 	if (w->shaking)
 		any |= shake_hands(w);
 	any |= worker_care(w);
+	worker_answer(w);
 	tcp_flush(w->tcp, now);
 	return any;
 }
@@ -300,7 +310,7 @@ uint64_t worker_deadline(const struct worker *w)
 {
 	uint64_t at = tcp_next_deadline(w->tcp), care = worker_care_deadline(w);
 
-	if ((w->ready && !w->no_room) || w->shaking)
+	if ((w->ready && !w->no_room) || w->shaking || !LIST_EMPTY(&w->answering))
 		return 0;
 	return at < care ? at : care;
 }
@@ -309,13 +319,24 @@ bool worker_drain(struct worker *w)
 {
 	if (w->ready && serve_ready(w, SESSIONS_A_ROUND))
 		return false;
-	if (worker_held_up(w) && journal_state(w->l->in.journal) == JOURNAL_RUNNING)
-		return false; /* a block will come back */
+	/* Held up, and yet not for ever: a block will come back. */
+	return !worker_held_up(w) || journal_state(w->l->in.journal) != JOURNAL_RUNNING;
+}
+
+void worker_farewell(struct worker *w)
+{
+	worker_answer(w);
+	for (uint32_t i = 0; i < w->slots; i++) {
+		struct session *s = &w->sessions[i];
+
+		if (s->conn && !s->closing && s->protocol && s->protocol->farewell)
+			s->protocol->farewell(s, w);
+	}
+	tcp_flush(w->tcp, w->l->now_us);
 	for (uint32_t i = 0; i < w->slots && w->count > 0; i++)
 		if (w->sessions[i].conn)
 			tcp_abort(w->sessions[i].conn, w->l->now_us);
 	tcp_flush(w->tcp, w->l->now_us);
-	return true;
 }
 
 const struct tcp_counters *worker_tcp_counters(const struct worker *w)

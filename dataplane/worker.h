@@ -5,6 +5,7 @@
 #ifndef SLUICE_WORKER_H
 #define SLUICE_WORKER_H
 
+#include "dataplane/acks.h"
 #include "dataplane/session.h"
 #include "tls/tls.h"
 
@@ -44,6 +45,8 @@ struct worker {
 	struct tls_peer peer; /* scratch */
 	uint64_t handshakes, resumed, handshakes_failed;
 	bool no_room; /* the last read of a ready session found no block */
+	struct acks acks;
+	LIST_HEAD(, session) answering;
 	uint64_t next_id;
 	uint32_t swept; /* next slot that is looked at for idleness */
 	uint64_t swept_us, evicted_us;
@@ -60,7 +63,7 @@ static inline bool worker_held_up(const struct worker *w)
 }
 
 /* worker.c: it has something to read (or a step of its handshake to make); it has nothing now. */
-void worker_queue(struct worker *w, struct session *s);
+void worker_ready(struct worker *w, struct session *s);
 void worker_unqueue(struct worker *w, struct session *s);
 
 /* worker.c: says the last word and closes; what the peer still sends is not read. */
@@ -68,6 +71,16 @@ void worker_close(struct worker *w, struct session *s);
 
 /* worker.c: an event of a connection (tcp.h); `ctx` is the worker. */
 void worker_event(void *ctx, struct tcp_conn *conn, enum tcp_event ev);
+
+/* worker_answer.c: the session has something to say, or to hear of its logs; before the round ends.
+ */
+void worker_answer_soon(struct worker *w, struct session *s);
+/* Not any more: it is gone. */
+void worker_answer_never(struct session *s);
+/* Lets them speak, some of them to the end. */
+void worker_answer(struct worker *w);
+/* intake.h: a block came back, durable or not. `ctx` is the worker. */
+void worker_block_completed(void *ctx, const struct block *b);
 
 /* worker_tcp.c: a stack of `w`'s own, its bounds from the configuration; NULL when out of memory.
  */

@@ -45,6 +45,10 @@ static void sweep(struct worker *w)
 		 */
 		if (worker_held_up(w) && s->partial_us)
 			s->partial_us = l->now_us;
+		if (s->protocol && s->protocol->waits && s->protocol->waits(s)) {
+			s->active_us = l->now_us;
+			continue;
+		}
 		if ((pol->idle_timeout_us && l->now_us - s->active_us >= pol->idle_timeout_us) ||
 			(s->partial_us && pol->unfinished_timeout_us &&
 				l->now_us - s->partial_us >= pol->unfinished_timeout_us))
@@ -111,7 +115,7 @@ static void release_slowed(struct worker *w)
 
 	while ((s = w->lines[SESSION_SLOWED].first) && w->l->now_us - s->stage_us >= SLOWED_US) {
 		session_leave_line(s);
-		worker_queue(w, s);
+		worker_ready(w, s);
 	}
 }
 

@@ -140,9 +140,8 @@ struct tcp_stack *worker_tcp_new(struct worker *w)
 	tcp_config_defaults(&cfg);
 	cfg.max_conns = w->slots;
 	cfg.max_half_open = d->cfg.limits.half_open;
-	/* The longest log that any policy allows, with room for more behind it: a log is taken out
-	 * of this buffer in one piece. */
-	cfg.rcv_buf = DP_MESSAGE_SIZE_MAX * 4;
+	cfg.max_time_wait = d->cfg.limits.time_wait;
+	cfg.rcv_buf = d->cfg.limits.tcp_receive;
 	cfg.rcv_buf_total = w->rcv_total;
 	cfg.key = (struct siphash_key){rte_rand(), rte_rand()};
 	return tcp_stack_new(&cfg, &ops, w);

@@ -124,7 +124,11 @@ struct config {
 	} auth;
 
 	struct {
-		uint32_t sessions, devices, half_open, handshakes;
+		uint32_t sessions, devices, half_open, time_wait, handshakes;
+		uint32_t neighbours, reassembly_per_source; /* of each port */
+		uint32_t icmp_rate;			    /* messages a second, of each port */
+		uint64_t reassembly;			    /* bytes, of each port */
+		uint64_t tcp_receive; /* bytes by true size, of each connection */
 		uint32_t device_rate; /* logs a second; 0: none */
 		uint64_t message_size;
 		uint64_t idle_timeout;	     /* CONFIG_NEVER: an idle session stays */

@@ -147,7 +147,7 @@ static const struct config_key cores_keys[] = {
 };
 
 static const struct config_word cleartext_words[] = {WORD("udp-syslog", DP_CLEAR_UDP_SYSLOG),
-	WORD("tcp-syslog", DP_CLEAR_TCP_SYSLOG), LATER("relp", DP_CLEAR_RELP), {0}};
+	WORD("tcp-syslog", DP_CLEAR_TCP_SYSLOG), WORD("relp", DP_CLEAR_RELP), {0}};
 static const struct config_word unknown_words[] = {WORD("accept", DP_UNKNOWN_ACCEPT),
 	LATER("pending", DP_UNKNOWN_PENDING), LATER("drop", DP_UNKNOWN_DROP), {0}};
 static const struct config_word client_words[] = {WORD("require", CONFIG_CLIENT_CERT_REQUIRE),
@@ -255,6 +255,18 @@ static const struct config_key limits_keys[] = {
 		.flags = KEY_LATER, .min = 1, .max = 100000000, .word = "none"},
 	{"half-open", &config_number, CFG(limits.half_open), .fallback = "16384", .min = 16,
 		.max = 1 << 20},
+	{"time-wait", &config_number, CFG(limits.time_wait), .fallback = "16384", .min = 16,
+		.max = 1 << 20},
+	{"tcp-receive", &config_size, CFG(limits.tcp_receive), .fallback = "1MiB",
+		.min = 4 * DP_MESSAGE_SIZE_MAX, .max = 16 * MIB},
+	{"neighbours", &config_number, CFG(limits.neighbours), .fallback = "4096", .min = 16,
+		.max = 65536},
+	{"reassembly", &config_size, CFG(limits.reassembly), .fallback = "8MiB", .min = MIB,
+		.max = 256 * MIB},
+	{"reassembly-per-source", &config_number, CFG(limits.reassembly_per_source),
+		.fallback = "64", .min = 1, .max = 1024},
+	{"icmp-rate", &config_rate, CFG(limits.icmp_rate), .fallback = "1000/s", .min = 1,
+		.max = 100000},
 	{"handshakes", &config_number, CFG(limits.handshakes), .fallback = "1024",
 		.flags = KEY_LATER, .min = 1, .max = 1 << 20},
 	{"idle-timeout", &config_duration, CFG(limits.idle_timeout), .fallback = "1d",

@@ -104,6 +104,12 @@ void config_to_dp(const struct config *cfg, struct dp_config *dp)
 	dp->limits.sessions = cfg->limits.sessions;
 	dp->limits.devices = cfg->limits.devices;
 	dp->limits.half_open = cfg->limits.half_open;
+	dp->limits.time_wait = cfg->limits.time_wait;
+	dp->limits.tcp_receive = (uint32_t)cfg->limits.tcp_receive;
+	dp->limits.neighbours = cfg->limits.neighbours;
+	dp->limits.reassembly = cfg->limits.reassembly;
+	dp->limits.reassembly_per_source = cfg->limits.reassembly_per_source;
+	dp->limits.icmp_rate = cfg->limits.icmp_rate;
 
 	config_to_policy(cfg, &dp->policy);
 	to_journal(cfg, &dp->journal);

@@ -1,4 +1,4 @@
-#include "dataplane/framing/framing.h"
+#include "dataplane/framing/view.h"
 
 #include <assert.h>
 #include <string.h>
@@ -17,19 +17,6 @@ enum framer_state {
 	COUNT_BROKEN,
 };
 
-/* The unconsumed stream from `base` on. */
-struct view {
-	const struct framing_span *v;
-	unsigned n;
-	uint32_t base;
-	bool eof;
-};
-
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
 void framer_init(struct framer *f, enum stream_kind kind, uint32_t max_len)
 {
 	assert(kind == STREAM_LINES || kind == STREAM_COUNTED);
@@ -39,28 +26,6 @@ void framer_init(struct framer *f, enum stream_kind kind, uint32_t max_len)
 		.kind = (uint8_t)kind,
 		.state = kind == STREAM_LINES ? LINE_BEGIN : COUNT_BEGIN,
 	};
-}
-
-/* The byte at `off`, or -1 where it is not there yet. */
-static int byte_at(const struct view *s, uint32_t off)
-{
-	off -= s->base;
-	for (unsigned i = 0; i < s->n; i++) {
-		if (off < s->v[i].len)
-			return s->v[i].data[off];
-		off -= s->v[i].len;
-	}
-	return -1;
-}
-
-/* How many bytes there are, but at most `want`. */
-static uint32_t bytes_up_to(const struct view *s, uint32_t want)
-{
-	uint32_t have = s->base;
-
-	for (unsigned i = 0; i < s->n && have < want; i++)
-		have += min_u32(s->v[i].len, want - have);
-	return min_u32(have, want);
 }
 
 static enum frame_result emit(
@@ -147,7 +112,7 @@ static enum frame_result next_line(struct framer *f, const struct view *s, struc
 static enum frame_result count_header(struct framer *f, const struct view *s, struct frame *out)
 {
 	while (f->state != COUNT_PAYLOAD) {
-		int c = byte_at(s, f->scanned);
+		int c = view_byte(s, f->scanned);
 
 		if (c < 0)
 			return s->eof ? skip(f, COUNT_BEGIN, out, f->scanned) : FRAME_MORE;
@@ -175,27 +140,12 @@ static enum frame_result count_header(struct framer *f, const struct view *s, st
 	return FRAME_LOG;
 }
 
-/* All counted octets are there: what ends them and is framing. */
-static void take_trailer(const struct framer *f, const struct view *s, struct frame *out)
-{
-	uint32_t end = f->header + f->count;
-	int c = byte_at(s, end - 1);
-
-	if (c == '\n' && f->count >= 2 && byte_at(s, end - 2) == '\r') {
-		out->len -= 2;
-		out->flags |= LOG_FLAG_CRLF;
-	} else if (c == '\n' || c == '\0') {
-		out->len--;
-		out->flags |= c ? LOG_FLAG_LF : LOG_FLAG_NUL;
-	}
-}
-
 static enum frame_result count_payload(struct framer *f, const struct view *s, struct frame *out)
 {
 	/* Up to two bytes too many may turn out to be a trailer. */
 	bool too_long = f->count > f->max_len + 2;
 	uint32_t want = f->header + (too_long ? f->max_len : f->count);
-	uint32_t have = bytes_up_to(s, want);
+	uint32_t have = view_up_to(s, want);
 	uint32_t len = have - f->header;
 
 	assert(have >= f->header);
@@ -213,7 +163,7 @@ static enum frame_result count_payload(struct framer *f, const struct view *s, s
 	if (have < want)
 		out->flags |= LOG_FLAG_PARTIAL;
 	else if (!too_long)
-		take_trailer(f, s, out);
+		out->flags |= view_trailer(s, have, &out->len);
 	if (out->len > f->max_len || (too_long && have == want)) {
 		out->len = f->max_len;
 		out->flags &= (uint8_t) ~(LOG_FLAG_LF | LOG_FLAG_CRLF | LOG_FLAG_NUL);
@@ -235,7 +185,7 @@ static enum frame_result next_counted(struct framer *f, const struct view *s, st
 	case COUNT_BROKEN:
 		return FRAME_BROKEN;
 	case COUNT_REST:
-		gone = bytes_up_to(s, f->discard);
+		gone = view_up_to(s, f->discard);
 		f->discard -= gone;
 		return skip(f, f->discard ? COUNT_REST : COUNT_BEGIN, out, gone);
 	default:

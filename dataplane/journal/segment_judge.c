@@ -81,7 +81,7 @@ static void judge_region(
 			cut_here(g, it, g->c->next_segment ? VERDICT_SUPERSEDED : VERDICT_TORN);
 		return;
 	}
-	if (!behind && g->c->next_segment && g->expected >= g->c->next_segment && !g->m->closed) {
+	if (g->c->next_segment && g->expected >= g->c->next_segment && !g->m->closed) {
 		cut_here(g, it, VERDICT_SUPERSEDED);
 		return;
 	}

@@ -84,7 +84,18 @@ void net_port_free(struct net_port *p);
  * Checksums that hardware has verified. "none" is not "bad": DPDK's RX_L4_CKSUM_NONE says that the
  * data is sound though its checksum field is not (virtio between guests), which is GOOD here.
  */
-enum net_csum { NET_CSUM_UNKNOWN, NET_CSUM_GOOD, NET_CSUM_BAD };
+enum net_csum {
+	NET_CSUM_UNKNOWN,
+	NET_CSUM_GOOD,
+	NET_CSUM_BAD,
+	/*
+	 * Unknown, from a port that takes frames out of this machine's kernel before they reach a
+	 * NIC (af_packet, af_xdp): TCP and UDP of a sender on this machine may hold nothing but the
+	 * sum of the pseudo header, for the NIC to go on from (Linux's CHECKSUM_PARTIAL). That is
+	 * good, too.
+	 */
+	NET_CSUM_PARTIAL,
+};
 
 enum net_verdict {
 	NET_UDP,     /* a whole datagram for one of our addresses; payload is the UDP payload */

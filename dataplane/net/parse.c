@@ -4,13 +4,22 @@
 #include "dataplane/net/port.h"
 #include "dataplane/net/wire.h"
 
-static bool checksum_good(const uint8_t *frame, const struct net_ip *ip, uint32_t len)
+/* `len` bytes of upper layer with their checksum at `at` in it, and what the port knows of it. */
+static bool checksum_good(const uint8_t *frame, const struct net_ip *ip, uint32_t len, uint32_t at,
+	enum net_csum known)
 {
-	const uint8_t *h = frame + ip->l3_off;
-	uint64_t sum = ip->v6 ? net_sum_pseudo6(h + 8, ip->proto, len)
-			      : net_sum_pseudo4(h + 12, ip->proto, len);
+	const uint8_t *h = frame + ip->l3_off, *l4 = frame + ip->l4_off;
+	uint64_t sum;
+	uint16_t field;
 
-	return net_sum_fold(net_sum(sum, frame + ip->l4_off, len)) == 0xffff;
+	if (known == NET_CSUM_GOOD || known == NET_CSUM_BAD)
+		return known == NET_CSUM_GOOD;
+	sum = ip->v6 ? net_sum_pseudo6(h + 8, ip->proto, len)
+		     : net_sum_pseudo4(h + 12, ip->proto, len);
+	memcpy(&field, l4 + at, sizeof(field));
+	if (known == NET_CSUM_PARTIAL && field == net_sum_fold(sum))
+		return true;
+	return net_sum_fold(net_sum(sum, l4, len)) == 0xffff;
 }
 
 static bool decode_udp(
@@ -30,8 +39,7 @@ static bool decode_udp(
 		/* None was taken: legal in IPv4 only (RFC 8200 section 8.1). */
 		if (ip->v6)
 			return false;
-	} else if (csum == NET_CSUM_BAD ||
-		   (csum == NET_CSUM_UNKNOWN && !checksum_good(frame, ip, len))) {
+	} else if (!checksum_good(frame, ip, len, 6, csum)) {
 		return false;
 	}
 	pkt->verdict = NET_UDP;
@@ -53,8 +61,7 @@ static bool decode_tcp(
 	if (hdr_len < TCP_LEN || hdr_len > ip->l4_len)
 		return false;
 	ip->reason = WIRE_bad_checksum;
-	if (csum == NET_CSUM_BAD ||
-		(csum == NET_CSUM_UNKNOWN && !checksum_good(frame, ip, ip->l4_len)))
+	if (!checksum_good(frame, ip, ip->l4_len, 16, csum))
 		return false;
 	pkt->verdict = NET_TCP;
 	pkt->payload = tcp;

@@ -128,7 +128,7 @@ static bool tell_writable(struct tcp_conn *c)
 
 bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
 {
-	struct tcp_acked a = {0, 0, false};
+	struct tcp_acked a = {0};
 	uint32_t wnd = (uint32_t)g->wnd << c->snd_wscale;
 	bool quiet = g->len == 0 && !(g->flags & TCP_FIN) && wnd == c->snd_wnd;
 	struct tcp_range r;
@@ -142,6 +142,8 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
 	if (seq_lt(g->ack, c->snd_una))
 		return true;
 	a.bytes = g->ack - c->snd_una;
+	a.of_first =
+		(c->flags & CF_TS) && g->o.has_ts && seq_lt(g->o.tsecr, c->cut_ms + c->ts_offset);
 	a.dup = a.bytes == 0 && quiet && c->tx_head && wnd > 0;
 	/* It answers, so it lives; but once we closed, only progress counts. */
 	if (a.bytes || !(c->flags & CF_FIN_QUEUED))
@@ -153,7 +155,7 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
 			a.sacked = tcp_sack_input(c, g, now);
 		a.dup = a.sacked > 0;
 		tcp_rack_adapt(c, tcp_rack_dsack(g, &r));
-		tcp_tlp_ack(c, g, &a);
+		tcp_tlp_ack(c, g, &a, now);
 	}
 	update_window(c, g, a.bytes > 0);
 	if (c->tx_head || a.bytes)

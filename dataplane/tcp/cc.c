@@ -22,11 +22,21 @@ static uint32_t half_of(const struct tcp_conn *c, uint32_t bytes)
 	return bytes / 2 > 2U * c->mss ? bytes / 2 : 2U * c->mss;
 }
 
-void tcp_cc_cut(struct tcp_conn *c, uint32_t flight)
+void tcp_cc_cut(struct tcp_conn *c, uint32_t flight, uint64_t now)
 {
+	c->undo_cwnd = c->cwnd;
+	c->undo_ssthresh = c->ssthresh;
+	c->cut_ms = (uint32_t)(now / 1000);
 	c->ssthresh = half_of(c, flight);
 	c->cwnd = c->ssthresh;
 	c->cwnd_acc = 0;
+}
+
+void tcp_cc_undo(struct tcp_conn *c)
+{
+	c->cwnd = c->cwnd > c->undo_cwnd ? c->cwnd : c->undo_cwnd;
+	c->ssthresh = c->undo_ssthresh;
+	c->undo_cwnd = 0;
 }
 
 void tcp_cc_cut_again(struct tcp_conn *c, uint64_t now)
@@ -34,7 +44,8 @@ void tcp_cc_cut_again(struct tcp_conn *c, uint64_t now)
 	c->ssthresh = half_of(c, c->cwnd);
 	c->cwnd = tcp_min(c->cwnd, c->ssthresh);
 	c->cwnd_acc = 0;
-	c->cut_us = now;
+	c->cut_ms = (uint32_t)(now / 1000);
+	c->undo_cwnd = 0;
 }
 
 void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes)

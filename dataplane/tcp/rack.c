@@ -13,7 +13,7 @@ void tcp_rack_init(struct tcp_conn *c, uint64_t now)
 {
 	c->rack_end = c->rack_fack = c->rack_high = c->snd_una;
 	c->min_rtt[0] = c->min_rtt[1] = UINT32_MAX;
-	c->min_rtt_s = (uint32_t)(now / 1000000);
+	c->min_rtt_s = (uint16_t)(now / 1000000);
 	c->reo_mult = 1;
 	c->flags |= CF_RTT_NEW;
 }
@@ -26,10 +26,11 @@ static uint32_t min_rtt(const struct tcp_conn *c)
 /* Ways change: the minimum is over this period and the one before it. */
 static void note_rtt(struct tcp_conn *c, uint32_t rtt, uint64_t now)
 {
-	uint32_t s = (uint32_t)(now / 1000000);
+	uint16_t s = (uint16_t)(now / 1000000);
+	uint16_t since = (uint16_t)(s - c->min_rtt_s);
 
-	if (s - c->min_rtt_s >= MIN_RTT_KEPT_S) {
-		c->min_rtt[1] = s - c->min_rtt_s < 2 * MIN_RTT_KEPT_S ? c->min_rtt[0] : UINT32_MAX;
+	if (since >= MIN_RTT_KEPT_S) {
+		c->min_rtt[1] = since < 2 * MIN_RTT_KEPT_S ? c->min_rtt[0] : UINT32_MAX;
 		c->min_rtt[0] = UINT32_MAX;
 		c->min_rtt_s = s;
 	}
@@ -143,7 +144,7 @@ bool tcp_rack_detect(struct tcp_conn *c, uint64_t now)
 		}
 		/* RFC 5681 section 4.3: the loss of a retransmission is a second sign. */
 		if ((t->flags & TX_AGAIN) && (c->flags & (CF_RECOVERY | CF_LOSS)) &&
-			t->sent_us >= c->cut_us)
+			seq_geq((uint32_t)(t->sent_us / 1000), c->cut_ms))
 			tcp_cc_cut_again(c, now);
 		t->flags = (t->flags & ~(uint32_t)TX_AGAIN) | TX_LOST;
 		c->stack->n.rack_lost++;

@@ -95,11 +95,10 @@ static void enter_recovery(struct tcp_conn *c, uint64_t now)
 	c->stack->n.fast_retransmits++;
 	c->flags |= CF_RECOVERY | CF_FORCE;
 	c->flags &= ~(uint32_t)(CF_RESCUED | CF_TLP);
-	c->cut_us = now;
 	c->recover = c->tx_nxt;
 	if (!(c->flags & CF_SACK))
 		c->reno_out = DUP_THRESH;
-	tcp_cc_cut(c, c->tx_nxt - c->snd_una);
+	tcp_cc_cut(c, c->tx_nxt - c->snd_una, now);
 	c->tx_head->flags |= TX_LOST;
 }
 
@@ -185,18 +184,36 @@ void tcp_recovery_by_time(struct tcp_conn *c, uint64_t now)
 		enter_recovery(c, now);
 }
 
+/*
+ * The first copy of what was sent again has arrived: the network was late and lost nothing (Eifel,
+ * RFC 3522 and 4015).
+ */
+static void undo(struct tcp_conn *c)
+{
+	c->stack->n.undone++;
+	if (c->flags & CF_RECOVERY)
+		c->flags |= CF_REORDERED;
+	leave(c);
+	tcp_cc_undo(c);
+}
+
 void tcp_recovery_ack(struct tcp_conn *c, const struct tcp_acked *a, uint64_t now)
 {
 	bool recovering = c->flags & (CF_RECOVERY | CF_LOSS);
 	bool over = recovering && seq_geq(c->snd_una, c->recover);
 
-	if (over) {
+	if (recovering && a->bytes && c->undo_cwnd && a->of_first) {
+		undo(c);
+		over = true;
+	} else if (over) {
 		bool loss = c->flags & CF_LOSS;
 
 		leave(c);
 		if (loss)
 			tcp_cc_acked(c, a->bytes);
 	}
+	if (a->bytes)
+		c->undo_cwnd = 0; /* later ones answer what was sent again */
 	if ((c->flags & CF_SACKED) && a->bytes && !any_sacked(c))
 		c->flags &= ~(uint32_t)CF_SACKED;
 	if (lost_by_time(c, now) && (over || !recovering)) {
@@ -232,12 +249,14 @@ void tcp_recovery_resend_all(struct tcp_conn *c)
 void tcp_recovery_timeout(struct tcp_conn *c, uint64_t now)
 {
 	uint64_t patience = c->flags & CF_SACK ? tcp_rack_patience(c) : 0;
+	bool recovering = c->flags & (CF_RECOVERY | CF_LOSS);
 
 	/* RFC 5681 section 3.1: once for a flight, however often its timer fires. */
 	if (!(c->flags & CF_LOSS) || !(c->tx_head->flags & TX_AGAIN))
-		tcp_cc_cut(c, c->tx_nxt - c->snd_una);
+		tcp_cc_cut(c, c->tx_nxt - c->snd_una, now);
+	if (recovering)
+		c->undo_cwnd = 0;
 	c->cwnd = c->mss;
-	c->cut_us = now;
 	tcp_recovery_resend_all(c);
 	/* RFC 8985 section 6.3: what was sent a moment ago has not had its time. */
 	for (struct tcp_txseg *t = c->tx_head->next; t; t = t->next)

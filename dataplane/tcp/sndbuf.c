@@ -70,12 +70,20 @@ uint32_t tcp_snd_put(struct tcp_conn *c, const uint8_t *data, uint32_t n)
 
 const uint8_t *tcp_snd_at(const struct tcp_conn *c, uint32_t seq, uint32_t len)
 {
+	struct tcp_stack *s = c->stack;
 	uint32_t off = c->sb_first + (seq - c->snd_una);
 	const struct tcp_sblock *b = c->sb_head;
 	uint32_t done = 0;
 
+	if (s->snd_hint.conn == c && seq_geq(seq, s->snd_hint.seq)) {
+		off = seq - s->snd_hint.seq;
+		b = s->snd_hint.block;
+	}
 	for (; off >= TCP_SBLOCK_DATA; off -= TCP_SBLOCK_DATA)
 		b = b->next;
+	s->snd_hint.conn = c;
+	s->snd_hint.block = b;
+	s->snd_hint.seq = seq - off;
 	if (off + len <= TCP_SBLOCK_DATA)
 		return b->data + off;
 	while (done < len) {
@@ -102,6 +110,8 @@ void tcp_snd_drop(struct tcp_conn *c, uint32_t n)
 		if (!b->next)
 			c->sb_tail = NULL;
 		off -= b->next ? TCP_SBLOCK_DATA : off;
+		if (c->stack->snd_hint.block == b)
+			c->stack->snd_hint.conn = NULL;
 		slab_put(&c->stack->sblocks, b);
 	}
 	c->sb_first = (uint16_t)off;
@@ -149,6 +159,8 @@ void tcp_snd_free(struct tcp_conn *c)
 {
 	while (c->tx_head)
 		tcp_tx_remove(c, c->tx_head);
+	if (c->stack->snd_hint.conn == c)
+		c->stack->snd_hint.conn = NULL;
 	while (c->sb_head) {
 		struct tcp_sblock *b = c->sb_head;
 

@@ -133,7 +133,7 @@ struct tcp_counters {
 	uint64_t probes, keepalives;
 	uint64_t paws_rejected, time_wait_reused, delayed_acks;
 	uint64_t time_wait_evicted, replies_limited, snd_pool_limited, ooo_pruned;
-	uint64_t rack_lost, tlp_probes, tlp_repairs;
+	uint64_t rack_lost, tlp_probes, tlp_repairs, undone;
 	uint64_t pmtu_reduced, pmtu_doubted, icmp_ignored;
 	uint64_t conns, half_open, time_wait; /* gauges */
 	uint64_t rcv_bytes_held;	      /* gauge, by true size */

@@ -249,15 +249,16 @@ struct tcp_conn {
 	/* Line 7: loss by time and tail loss probes (RFC 8985). */
 	uint64_t rack_sent_us; /* of what was sent last among what has arrived */
 	uint64_t rto_at;       /* when the retransmission timer would ring, were it not for these */
-	uint64_t cut_us;       /* the congestion window was cut in this recovery */
 	uint32_t rack_end;
 	uint32_t rack_rtt;
 	uint32_t rack_fack; /* the highest number acknowledged in any way, before this segment */
 	uint32_t rack_high; /* and with it */
 	uint32_t min_rtt[2];
-	uint32_t min_rtt_s;
+	uint32_t cut_ms; /* when the congestion window was last cut in this recovery */
+	uint32_t undo_cwnd, undo_ssthresh; /* what they were before; 0: not to be undone */
 	uint32_t dsack_round;
 	uint32_t tlp_end;
+	uint16_t min_rtt_s;
 	uint8_t reo_mult; /* reordering window, in quarters of the least round trip */
 	uint8_t reo_persist;
 };
@@ -328,6 +329,12 @@ struct tcp_stack {
 
 	struct tcp_link flush;
 	uint64_t flush_since;
+	/* Where tcp_snd_at() was last: the next is beside it. */
+	struct {
+		const struct tcp_conn *conn;
+		const struct tcp_sblock *block;
+		uint32_t seq; /* of the block's first byte */
+	} snd_hint;
 	struct tcp_link ooo_holders; /* oldest first */
 	struct tcp_link starved;     /* announced less than they would but for rcv_buf_total */
 
@@ -481,6 +488,7 @@ struct tcp_acked {
 	uint32_t bytes;	 /* newly acknowledged, cumulatively */
 	uint32_t sacked; /* newly acknowledged, selectively */
 	bool dup;	 /* a duplicate acknowledgement (RFC 5681, or RFC 6675 with SACK) */
+	bool of_first;	 /* it answers what was sent before the window was cut (RFC 3522) */
 };
 uint32_t tcp_sack_input(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now);
 void tcp_recovery_ack(struct tcp_conn *c, const struct tcp_acked *a, uint64_t now);
@@ -515,13 +523,16 @@ bool tcp_rack_detect(struct tcp_conn *c, uint64_t now);
 bool tcp_tlp_may(const struct tcp_conn *c);
 uint64_t tcp_tlp_at(const struct tcp_conn *c, uint64_t now);
 void tcp_tlp_probe(struct tcp_conn *c, uint64_t now);
-void tcp_tlp_ack(struct tcp_conn *c, const struct tcp_seg *g, const struct tcp_acked *a);
+void tcp_tlp_ack(
+	struct tcp_conn *c, const struct tcp_seg *g, const struct tcp_acked *a, uint64_t now);
 
 /* cc.c (RFC 5681) */
 void tcp_cc_init(struct tcp_conn *c, bool syn_lost);
 void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes);
 /* A sign of congestion while `flight` bytes were out. */
-void tcp_cc_cut(struct tcp_conn *c, uint32_t flight);
+void tcp_cc_cut(struct tcp_conn *c, uint32_t flight, uint64_t now);
+/* It was none (RFC 4015). */
+void tcp_cc_undo(struct tcp_conn *c);
 /* One more, within a recovery. */
 void tcp_cc_cut_again(struct tcp_conn *c, uint64_t now);
 void tcp_cc_restart_if_idle(struct tcp_conn *c, uint64_t now);

@@ -39,7 +39,8 @@ void tcp_tlp_probe(struct tcp_conn *c, uint64_t now)
 }
 
 /* Section 7.4.2: was it the probe that repaired a loss? That would be a sign of congestion. */
-void tcp_tlp_ack(struct tcp_conn *c, const struct tcp_seg *g, const struct tcp_acked *a)
+void tcp_tlp_ack(
+	struct tcp_conn *c, const struct tcp_seg *g, const struct tcp_acked *a, uint64_t now)
 {
 	struct tcp_range r;
 
@@ -50,7 +51,8 @@ void tcp_tlp_ack(struct tcp_conn *c, const struct tcp_seg *g, const struct tcp_a
 			return; /* not known yet */
 		if (g->ack != c->tlp_end) {
 			c->stack->n.tlp_repairs++;
-			tcp_cc_cut(c, c->tx_nxt - c->snd_una + a->bytes);
+			tcp_cc_cut(c, c->tx_nxt - c->snd_una + a->bytes, now);
+			c->undo_cwnd = 0;
 		}
 	}
 	c->flags &= ~(uint32_t)CF_TLP;

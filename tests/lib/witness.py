@@ -6,6 +6,8 @@ import socket
 import struct
 import threading
 
+from relp import frames
+
 ETH_P_ALL = 3
 SOL_PACKET, PACKET_STATISTICS = 263, 6
 SO_RCVBUFFORCE = 33
@@ -139,3 +141,11 @@ def counted(stream):
         out.append(without_end(log))
         at = space + 1 + size
     return out
+
+
+def relp(stream):
+    """The logs of a RELP stream, those of `syslog` commands."""
+    found, size = frames(stream.data)
+    if size != len(stream.data):
+        raise RuntimeError("the peer's last frame is cut")
+    return [without_end(log) for _, command, log in found if command == b"syslog"]

@@ -9,12 +9,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import case_control  # noqa: E402
 import case_frames  # noqa: E402
 import case_life  # noqa: E402
+import case_peer  # noqa: E402
+import case_ports  # noqa: E402
+import case_relp  # noqa: E402
 import case_tcp  # noqa: E402
 import case_wire  # noqa: E402
 from cases import Suite  # noqa: E402
 
 suite = Suite("net")
-for module in (case_wire, case_tcp, case_control, case_life, case_frames):
+for module in (case_wire, case_tcp, case_relp, case_control, case_life, case_peer, case_ports, case_frames):
     suite.cases += module.CASES
 
 

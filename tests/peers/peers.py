@@ -14,10 +14,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import kill9  # noqa: E402
+import relp_kill  # noqa: E402
 import witness  # noqa: E402
 from appliance import balanced, stage, wire_balanced  # noqa: E402
 from cases import Failed, Suite, equal, expect  # noqa: E402
@@ -213,6 +215,117 @@ def rsyslog_tcp_rfc5424(appliance):
 def rsyslog_octet_counted(appliance):
     """rsyslog omfwd over TCP, octet-counted"""
     rsyslog_case(appliance, 'protocol="tcp" tcp_framing="octet-counted"', witness.counted, "asis")
+
+
+# ---- rsyslog's omrelp
+
+CONNECTIONS = 64
+
+
+@contextlib.contextmanager
+def omrelp(appliance, root, each):
+    """rsyslogd that sends `each` lines over each of 64 RELP connections of its own."""
+    with chroot_directory(root) as (here, there):
+        conf = f'''
+            global(workDirectory="{there}" maxMessageSize="64k")
+            module(load="imfile")
+            module(load="omrelp")
+            main_queue(queue.size="20000" queue.timeoutShutdown="10")
+            template(name="asis" type="string" string="%rawmsg%")
+            '''
+        for c in range(CONNECTIONS):
+            (here / f"input{c}").write_text(
+                "".join(sample(n, f"c{c}") + "\n" for n in range(each)), encoding="utf-8")
+            conf += f'''
+                input(type="imfile" file="{there}/input{c}" tag="file:" freshStartTail="off"
+                      ruleset="r{c}")
+                ruleset(name="r{c}") {{
+                    action(type="omrelp" target="{HOST4}" port="514" template="asis"
+                           action.resumeRetryCount="-1" action.resumeInterval="1")
+                }}
+                '''
+        (here / "conf").write_text(conf, encoding="utf-8")
+        with open(here / "output", "wb") as output:
+            process = subprocess.Popen(
+                appliance.ns.command("chroot", root, "/usr/sbin/rsyslogd", "-n", "-i", f"{there}/pid",
+                                     "-f", f"{there}/conf"),
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        try:
+            yield collections.Counter(sample(n, f"c{c}").encode()
+                                      for c in range(CONNECTIONS) for n in range(each))
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        equal(f"exit status of rsyslogd ({(here / 'output').read_text()[-500:]})",
+              process.returncode, 0)
+
+
+def omrelp_plain(appliance, root):
+    allow_relp(appliance)
+    with witness.Witness(appliance.ns) as seen:
+        each = LINES // 20
+        with omrelp(appliance, root, each) as wanted:
+            appliance.wait_total("stored", CONNECTIONS * each, timeout=60)
+            sessions = appliance.ctl("session", "list")["sessions"]
+            equal("sessions", [s["kind"] for s in sessions], ["relp"] * CONNECTIONS)
+        stored = settle(appliance, seen, CONNECTIONS * each, witness.relp)
+        expect(collections.Counter(stored) == wanted, "stored is not what the files hold")
+
+
+def allow_relp(appliance):
+    appliance.config["listen"] = {"cleartext": ["udp-syslog", "tcp-syslog", "relp"]}
+    appliance.write_config()
+    appliance.ctl("config", "reload")
+
+
+@suite.case()
+def rsyslog_relp(appliance):
+    """rsyslog omrelp of Debian 12, 64 connections"""
+    omrelp_plain(appliance, os.environ["RSYSLOG"])
+
+
+@suite.case()
+def rsyslog_13_relp(appliance):
+    """rsyslog omrelp of Debian 13, 64 connections"""
+    omrelp_plain(appliance, os.environ["RSYSLOG_13"])
+
+
+@suite.case()
+def rsyslog_relp_kill_9(appliance):
+    """kill -9 of sluiced under rsyslog's 64 RELP connections: at least once, nothing lost"""
+    each, kills = (20000, 50) if os.environ.get("SLUICE_FULL") == "1" else (1000, 5)
+    allow_relp(appliance)
+    with omrelp(appliance, os.environ["RSYSLOG"], each) as wanted:
+        for _ in range(kills):
+            watcher = kill9.Watcher(str(appliance.socket))
+            expect(watcher.first.wait(10), f"announced nothing: {watcher.failure}")
+            more = watcher.logs + each * CONNECTIONS // kills // 4
+            with watcher.moved:
+                expect(watcher.moved.wait_for(lambda: watcher.logs > more, 30),
+                       "nothing gets durable")
+            appliance.kill()
+            watcher.close()
+            appliance.start()
+        end = time.monotonic() + 120
+        stored = collections.Counter()
+        while missing := set(wanted) - set(stored):
+            expect(time.monotonic() < end, f"{len(missing)} logs are missing: {list(missing)[:3]}")
+            stored = collections.Counter(appliance.logs("--device", PEER4))
+    expect(set(stored) == set(wanted), f"not sent: {list(set(stored) - set(wanted))[:3]}")
+    code, said = appliance.verify()
+    equal(f"journal verify ({said})", code, 0)
+    print(f"     {kills} times killed; {len(wanted)} logs all there, "
+          f"{sum(stored.values()) - len(stored)} there twice", flush=True)
+
+
+@suite.case()
+def relp_kill_9(appliance):
+    """kill -9 of sluiced under RELP clients: what was answered is there, at least once"""
+    allow_relp(appliance)
+    relp_kill.run(appliance, 100 if os.environ.get("SLUICE_FULL") == "1" else 10)
 
 
 # ---- syslog-ng's loggen

@@ -19,7 +19,8 @@ static void everything_arrives_in_the_data_planes_units(void **state)
 		   "2GiB, "
 		   "retention: {age: 2d, size: 70%}, stream-retention: 3d}\n"
 		   "limits: {sessions: 5, devices: 6, half-open: 17, message-size: 8KiB, "
-		   "idle-timeout: 1h}\n");
+		   "idle-timeout: 1h, time-wait: 18, tcp-receive: 2MiB, neighbours: 19, "
+		   "reassembly: 1MiB, reassembly-per-source: 20, icmp-rate: 21/s}\n");
 	memset(&dp, 0x5a, sizeof(dp));
 	config_to_dp(&cfg, &dp);
 
@@ -42,6 +43,12 @@ static void everything_arrives_in_the_data_planes_units(void **state)
 	assert_int_equal(dp.limits.sessions, 5);
 	assert_int_equal(dp.limits.devices, 6);
 	assert_int_equal(dp.limits.half_open, 17);
+	assert_int_equal(dp.limits.time_wait, 18);
+	assert_int_equal(dp.limits.tcp_receive, 2 << 20);
+	assert_int_equal(dp.limits.neighbours, 19);
+	assert_int_equal(dp.limits.reassembly, 1 << 20);
+	assert_int_equal(dp.limits.reassembly_per_source, 20);
+	assert_int_equal(dp.limits.icmp_rate, 21);
 	assert_int_equal(dp.policy.cleartext, DP_CLEAR_UDP_SYSLOG);
 	assert_int_equal(dp.policy.allow_count, 1);
 	assert_int_equal(dp.policy.allow[0].len, 104);

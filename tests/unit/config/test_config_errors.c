@@ -332,10 +332,6 @@ static void not_built_yet(void **state)
 		{PORT "listen: {unknown-source: pending}\n",
 			"t.yaml:2:26: listen.unknown-source: `pending` is not available yet; the "
 			"default is accept"},
-		{PORT "listen: {cleartext: [relp]}\n",
-			"t.yaml:2:22: listen.cleartext[0]: `relp` is not available yet; the "
-			"default is [udp-syslog, "
-			"tcp-syslog]"},
 		{PORT "listen: {tls-client-certificate: optional}\n",
 			"t.yaml:2:34: listen.tls-client-certificate: `optional` is not available "
 			"yet; the default is "

@@ -155,6 +155,8 @@ void rig_start(struct rig *r, const struct rig_options *o)
 	cfg.ports[0].addresses[0].prefix_len = 120;
 	snprintf(cfg.journal.dir, sizeof(cfg.journal.dir), "%s", r->dir);
 	cfg.journal.min_free = 0;
+	cfg.journal.fs = o->fs;
+	cfg.policy.cleartext |= o->cleartext;
 	if (dp_start(&cfg, &r->dp, &rec, notes, sizeof(notes), &err) != 0 ||
 		dp_run(r->dp, &err) != 0)
 		die(err.text);
@@ -306,8 +308,12 @@ static void take_tcp(struct rig *r, uint8_t host, const uint8_t *t, uint32_t len
 		if (seq != c->rcv_nxt)
 			return;
 		c->rcv_nxt += data;
-		if (data && c->data)
-			c->data(c->data_ctx, t + hdr, data);
+		if (c->in && data) {
+			if (data > c->in_size - c->in_len)
+				die("no room for what the peer sends");
+			memcpy(c->in + c->in_len, t + hdr, data);
+			c->in_len += data;
+		}
 		if (t[13] & TCP_FIN) {
 			c->rcv_nxt++;
 			c->peer_fin = true;
@@ -401,9 +407,14 @@ bool rig_tcp_send(struct rig *r, struct rig_tcp *c, const void *data, uint32_t l
 	return !c->reset;
 }
 
-void rig_tcp_close(struct rig *r, struct rig_tcp *c)
+void rig_tcp_fin(struct rig *r, struct rig_tcp *c)
 {
 	tcp_segment(r, c, 514, TCP_ACK | TCP_FIN, NULL, 0);
+}
+
+void rig_tcp_close(struct rig *r, struct rig_tcp *c)
+{
+	rig_tcp_fin(r, c);
 	for (uint64_t end = now_s() + WAIT_S; !c->peer_fin && !c->reset;) {
 		rig_pump(r);
 		if (now_s() > end)

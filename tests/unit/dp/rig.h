@@ -30,8 +30,10 @@ enum rig_lcores {
 struct rig_options {
 	enum rig_lcores lcores;
 	bool busy;
-	uint32_t memory_mib; /* whose half becomes packet buffers; 0: 128 */
-	uint32_t sessions;   /* limits.sessions; 0: 256 */
+	uint32_t memory_mib;	     /* whose half becomes packet buffers; 0: 128 */
+	uint32_t sessions;	     /* limits.sessions; 0: 256 */
+	unsigned cleartext;	     /* enum dp_cleartext, besides the default */
+	const struct journal_fs *fs; /* NULL: the real one */
 };
 
 /*
@@ -59,9 +61,9 @@ struct rig_tcp {
 	uint32_t snd_nxt, snd_una, rcv_nxt, wnd;
 	bool established, peer_fin, reset, fin_sent;
 	bool used;
-	/* What comes in order; NULL: it is not looked at. Set after the connection was opened. */
-	void (*data)(void *ctx, const uint8_t *data, uint32_t len);
-	void *data_ctx;
+	/* What the peer sends goes here, where there is anywhere; the test empties it. */
+	char *in;
+	uint32_t in_len, in_size;
 };
 /* Connects (SYN, waits for the answer). The rig keeps a pointer until rig_tcp_end(). */
 void rig_tcp_open(struct rig *r, struct rig_tcp *c, uint8_t host, uint16_t port, uint16_t dport);
@@ -69,6 +71,7 @@ void rig_tcp_open(struct rig *r, struct rig_tcp *c, uint8_t host, uint16_t port,
 bool rig_tcp_send(struct rig *r, struct rig_tcp *c, const void *data, uint32_t len);
 /* Sends what fits into the window now, without waiting for more; returns how much. */
 uint32_t rig_tcp_try(struct rig *r, struct rig_tcp *c, const void *data, uint32_t len);
+void rig_tcp_fin(struct rig *r, struct rig_tcp *c);
 /* FIN, and waits for the peer's. */
 void rig_tcp_close(struct rig *r, struct rig_tcp *c);
 void rig_tcp_end(struct rig *r, struct rig_tcp *c);

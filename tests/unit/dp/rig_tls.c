@@ -9,11 +9,10 @@
 
 #define WAIT_S 60
 
-static void take(void *ctx, const uint8_t *data, uint32_t len)
+static void take(struct rig_tls *t)
 {
-	struct rig_tls *t = ctx;
-
-	tls_client_feed(&t->client, data, (int)len);
+	tls_client_feed(&t->client, t->in, (int)t->tcp.in_len);
+	t->tcp.in_len = 0;
 }
 
 static void give(struct rig *r, struct rig_tls *t)
@@ -32,8 +31,8 @@ void rig_tls_begin(struct rig *r, struct rig_tls *t, uint8_t host, uint16_t port
 	memset(t, 0, sizeof(*t));
 	tls_client_open(&t->client, o);
 	rig_tcp_open(r, &t->tcp, host, port, 514);
-	t->tcp.data = take;
-	t->tcp.data_ctx = t;
+	t->tcp.in = t->in;
+	t->tcp.in_size = sizeof(t->in);
 	t->rc = tls_client_handshake(&t->client);
 	give(r, t);
 }
@@ -41,6 +40,7 @@ void rig_tls_begin(struct rig *r, struct rig_tls *t, uint8_t host, uint16_t port
 bool rig_tls_step(struct rig *r, struct rig_tls *t)
 {
 	rig_pump(r);
+	take(t);
 	if (t->rc == 0 && BIO_ctrl_pending(t->client.in) > 0)
 		t->rc = tls_client_handshake(&t->client);
 	give(r, t);
@@ -71,8 +71,10 @@ void rig_tls_wait_end(struct rig *r, struct rig_tls *t)
 
 	while (!t->tcp.reset && !t->tcp.peer_fin) {
 		rig_pump(r);
+		take(t);
 		assert_true(time(NULL) < end);
 	}
+	take(t);
 	while (SSL_read(t->client.ssl, &byte, 1) > 0)
 		;
 }

@@ -8,7 +8,8 @@
 struct rig_tls {
 	struct rig_tcp tcp;
 	struct tls_client client;
-	int rc; /* of the handshake: 1 complete, 0 under way, -1 failed */
+	char in[8192]; /* what the peer sent, until the client has it */
+	int rc;	       /* of the handshake: 1 complete, 0 under way, -1 failed */
 };
 
 /* Connects, and begins a handshake: its ClientHello is away. */

@@ -3,7 +3,6 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,22 +11,13 @@
 #include <cmocka.h>
 
 #include "dataplane/intake.h"
-#include "dataplane/journal/fs.h"
+#include "tests/unit/dp/disk.h"
 
 #define POOL 16u
 
-static _Atomic bool stalled;
-static struct journal_fs fs;
 static char dir[64];
 static struct journal *journal;
 static struct intake in;
-
-static int reap(void *ctx, struct journal_io *io, struct journal_io_done *v, unsigned n, bool wait)
-{
-	if (atomic_load(&stalled) && !wait)
-		return 0;
-	return journal_fs_real.io_reap(ctx, io, v, n, wait);
-}
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
@@ -47,16 +37,14 @@ static int start(void **state)
 	(void)state;
 	snprintf(dir, sizeof(dir), "/tmp/sluice-intake-XXXXXX");
 	assert_non_null(mkdtemp(dir));
-	fs = journal_fs_real;
-	fs.io_reap = reap;
-	atomic_store(&stalled, true);
+	atomic_store(&disk_stalled, true);
 	journal_config_defaults(&cfg);
 	snprintf(cfg.dir, sizeof(cfg.dir), "%s", dir);
 	cfg.block_size = 65536;
 	cfg.pool_blocks = POOL;
 	cfg.busy_poll = true;
 	cfg.min_free = 0;
-	cfg.fs = &fs;
+	cfg.fs = disk_fs();
 	assert_int_equal(journal_open(&cfg, 1, &journal, &rec, &fault), JOURNAL_OK);
 	assert_int_equal(journal_start(journal, &fault), JOURNAL_OK);
 	memset(&in, 0, sizeof(in));
@@ -69,7 +57,7 @@ static int start(void **state)
 static int stop(void **state)
 {
 	(void)state;
-	atomic_store(&stalled, false);
+	disk_goes_on();
 	intake_flush(&in);
 	journal_stop(journal);
 	while (intake_round(&in))
@@ -185,7 +173,7 @@ static void drops_are_told_to_the_journal(void **state)
 	for (unsigned i = 0; i < 100 * POOL; i++)
 		offer(device(1));
 	assert_true(d->deltas.dropped[DROP_no_block] > 0);
-	atomic_store(&stalled, false);
+	disk_goes_on();
 	while (device_any_dirty(in.devices) || !intake_settled(&in)) {
 		in.now_us += 1000;
 		intake_round(&in);

@@ -263,6 +263,7 @@ static void a_ticket_is_taken_and_held_against_the_registry(void **state)
 	rig_tls_send(&rig, &t, "<13>first\n", 10);
 	stored++;
 	rig_wait_stored(&rig, stored);
+	rig_tls_step(&rig, &t);
 	SSL_read(t.client.ssl, &(char){0}, 1);
 	ticket = t.client.ticket;
 	t.client.ticket = NULL;

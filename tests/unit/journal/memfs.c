@@ -78,7 +78,7 @@ struct memfs {
 		int inode;
 		bool used, holds_lock;
 	} fd[MAX_FD];
-	uint64_t calls, fail_at;
+	uint64_t calls, fail_at, cut_at;
 	enum memfs_fault fault;
 	bool struck, refuse_truncate;
 	uint64_t mono_us, wall_ns, random;
@@ -242,6 +242,11 @@ static int strike(struct memfs *m, enum kind kind, bool *half)
 	bool here = m->fail_at && n == m->fail_at;
 	bool on = m->fail_at && n >= m->fail_at;
 
+	if (m->cut_at && n >= m->cut_at) {
+		if (!m->picture)
+			m->picture = disk_copy(&m->disk);
+		return -EIO;
+	}
 	if (here)
 		m->struck = true;
 	switch (m->fault) {
@@ -400,6 +405,23 @@ static int64_t m_pwrite(void *ctx, int fd, const void *buf, size_t len, uint64_t
 	return rc < 0 ? rc : write_now(m, fd, buf, len, off, half);
 }
 
+/* What `by` did after `c` is not undone, should c reach the disk after all. */
+static void supersede(struct change *c, const struct change *by)
+{
+	uint64_t from = c->off > by->off ? c->off : by->off;
+	uint64_t end = c->off + c->len;
+
+	if (by->truncate) {
+		if (end > by->len)
+			c->len = by->len > c->off ? by->len - c->off : 0;
+		return;
+	}
+	if (end > by->off + by->len)
+		end = by->off + by->len;
+	if (from < end)
+		memcpy(c->data + (from - c->off), by->data + (from - by->off), end - from);
+}
+
 static int sync_now(struct memfs *m, int fd)
 {
 	struct inode *f = inode_of(m, fd);
@@ -409,15 +431,22 @@ static int sync_now(struct memfs *m, int fd)
 	for (unsigned i = 0; i < f->change_count; i++) {
 		struct change *c = &f->changes[i];
 
-		/* Of a failed sync nobody knows what reached the disk, and the next one forgets. */
+		/* Of a failed sync nobody knows what reached the disk, and the next one forgets;
+		 * but the length is the inode's, which the next one writes. */
 		if (rc < 0)
-			c->doubtful = true;
-		if (c->doubtful) {
-			f->changes[kept++] = *c;
+			c->doubtful = !c->truncate;
+		if (rc < 0 || c->doubtful)
 			continue;
-		}
 		change_apply(&f->durable, c);
-		change_free(c);
+		for (unsigned k = 0; k < i; k++)
+			if (f->changes[k].doubtful)
+				supersede(&f->changes[k], c);
+	}
+	for (unsigned i = 0; i < f->change_count; i++) {
+		if (rc < 0 || f->changes[i].doubtful)
+			f->changes[kept++] = f->changes[i];
+		else
+			change_free(&f->changes[i]);
 	}
 	f->change_count = kept;
 	return rc;
@@ -750,6 +779,11 @@ void memfs_fail(struct memfs *m, uint64_t at, enum memfs_fault fault)
 	m->fail_at = at;
 	m->fault = fault;
 	m->struck = false;
+}
+
+void memfs_cut(struct memfs *m, uint64_t at)
+{
+	m->cut_at = at;
 }
 
 bool memfs_failed(const struct memfs *m)

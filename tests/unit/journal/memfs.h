@@ -33,6 +33,8 @@ const struct journal_fs *memfs_table(struct memfs *m);
 /* Calls so far (clocks and random bytes are none), and what becomes of call number `at`. */
 uint64_t memfs_calls(const struct memfs *m);
 void memfs_fail(struct memfs *m, uint64_t at, enum memfs_fault fault);
+/* Besides: the power goes before call number `at`; 0: never. */
+void memfs_cut(struct memfs *m, uint64_t at);
 /* Has the fault struck? */
 bool memfs_failed(const struct memfs *m);
 /* From now on no file can be cut shorter. */

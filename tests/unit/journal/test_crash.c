@@ -37,34 +37,6 @@ static void scenario(struct work *w)
 	work_close(w);
 }
 
-/* A crashed disk: reads well as it is; opens; goes on; closes; reads well again. */
-static void recovers(const struct work *before, struct memfs *disk)
-{
-	struct work w = *before;
-	uint64_t found;
-
-	w.fs = disk;
-	w.cfg.fs = memfs_table(disk);
-	w.j = NULL;
-	w.life = before->life + 1;
-	w.last_durable = 0;
-	found = work_check(&w, disk);
-	assert_int_equal(work_verify(disk, true), found);
-	assert_int_equal(work_open(&w), JOURNAL_OK);
-	assert_int_equal(w.recovery.corrupt_blocks, 0);
-	assert_int_equal(work_check(&w, disk), found);
-	work_check_accounts(&w, w.j, disk);
-	w.last_durable = w.recovery.durable_block;
-	assert_true(work_send(&w, 0, 30));
-	assert_true(work_send(&w, 1, 30));
-	work_settle(&w);
-	assert_int_equal(w.acked[w.life * WORK_PORTS], 30);
-	work_check_accounts(&w, w.j, disk);
-	work_close(&w);
-	assert_int_equal(work_verify(disk, false), found + 60);
-	assert_int_equal(work_check(&w, disk), found + 60);
-}
-
 static uint64_t calls_of_scenario(unsigned delay)
 {
 	struct memfs *fs = memfs_new();
@@ -100,7 +72,7 @@ static void cut_at_every_call(unsigned delay, unsigned every)
 		for (uint64_t seed = 0; seed < SEEDS; seed++) {
 			struct memfs *disk = memfs_crash(fs, at * 1000 + seed);
 
-			recovers(&w, disk);
+			work_recovers(&w, disk);
 			memfs_free(disk);
 		}
 		memfs_free(fs);
@@ -148,7 +120,7 @@ static void power_cut_during_recovery(void **state)
 				work_close(&v);
 			reached = memfs_failed(disk);
 			third = memfs_crash(disk, again);
-			recovers(&v, third);
+			work_recovers(&v, third);
 			memfs_free(third);
 			memfs_free(disk);
 			if (!reached)

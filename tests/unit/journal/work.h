@@ -16,6 +16,7 @@ struct work {
 	struct journal_config cfg;
 	struct journal *j; /* NULL: not open */
 	struct journal_recovery recovery;
+	bool retires;  /* retention removes what is old: the first logs of a sender may be gone */
 	unsigned life; /* senders of this life: life * WORK_PORTS + port */
 	uint64_t sent[WORK_SENDERS], acked[WORK_SENDERS], refused[WORK_SENDERS];
 	uint64_t last_durable;
@@ -41,5 +42,11 @@ void work_check_accounts(const struct work *w, struct journal *j, struct memfs *
 /* No finding at all, or (torn_allowed) none but a torn tail. Returns the logs that were verified.
  */
 uint64_t work_verify(struct memfs *fs, bool torn_allowed);
+
+/*
+ * The disk as the end of `before` left it, by a power cut or otherwise: it reads well as it is,
+ * opens, goes on as another life of the senders, closes, reads well again.
+ */
+void work_recovers(const struct work *before, struct memfs *disk);
 
 #endif

@@ -146,6 +146,45 @@ SPEC(what_hardware_says_of_the_transport_checksum_is_believed)
 	lab_close(lab);
 }
 
+/* RFC 1071 over the pseudo header alone, as Linux leaves it to a NIC: not complemented. */
+static uint16_t pseudo_sum(const uint8_t *f, uint32_t frame_len)
+{
+	bool six = f[14] >> 4 == 6;
+	uint32_t at = six ? 22 : 26, end = six ? 54 : 34, sum;
+
+	sum = (six ? f[20] : f[23]) + frame_len - end;
+	for (; at < end; at += 2)
+		sum += load_be16(f + at);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+SPEC(a_checksum_that_was_left_to_a_nic_is_good_where_there_is_none)
+{
+	struct lab *lab = lab_open(NULL);
+	static const char *const frames[] = {V_UDP4, V_UDP6, V_TCP4, V_TCP6};
+
+	for (unsigned k = 0; k < 4; k++) {
+		struct lab_bytes f = lab_hex(frames[k]);
+		uint8_t *l4 = f.b + (f.b[14] >> 4 == 4 ? 34 : 54);
+		struct net_pkt pkt;
+
+		net_parse(lab->port, f.b, f.len, NET_CSUM_UNKNOWN, NET_CSUM_PARTIAL, &pkt);
+		assert_int_not_equal(pkt.verdict, NET_REJECT);
+		f.b[f.len - 1] ^= 1;
+		net_parse(lab->port, f.b, f.len, NET_CSUM_UNKNOWN, NET_CSUM_PARTIAL, &pkt);
+		assert_int_equal(pkt.verdict, NET_REJECT);
+		assert_int_equal(pkt.reason, WIRE_bad_checksum);
+		store_be16(l4 + (k < 2 ? 6 : 16), pseudo_sum(f.b, (uint32_t)f.len));
+		net_parse(lab->port, f.b, f.len, NET_CSUM_UNKNOWN, NET_CSUM_PARTIAL, &pkt);
+		assert_int_not_equal(pkt.verdict, NET_REJECT);
+		net_parse(lab->port, f.b, f.len, NET_CSUM_UNKNOWN, NET_CSUM_UNKNOWN, &pkt);
+		assert_int_equal(pkt.verdict, NET_REJECT);
+	}
+	lab_close(lab);
+}
+
 SPEC(the_payload_of_tcp_is_header_and_data)
 {
 	struct lab *lab = lab_open(NULL);
@@ -201,6 +240,7 @@ int main(void)
 		cmocka_unit_test(the_checksum_covers_the_addresses),
 		cmocka_unit_test(a_checksum_of_zero_means_none_in_ipv4),
 		cmocka_unit_test(a_checksum_of_zero_is_illegal_in_ipv6),
+		cmocka_unit_test(a_checksum_that_was_left_to_a_nic_is_good_where_there_is_none),
 		cmocka_unit_test(what_hardware_says_of_the_transport_checksum_is_believed),
 		cmocka_unit_test(the_payload_of_tcp_is_header_and_data),
 		cmocka_unit_test(a_data_offset_out_of_the_segment_is_a_bad_header),
