@@ -79,7 +79,9 @@ static int open_registry(struct control *c, char *err, size_t err_size)
 		return -1;
 	}
 	refusals_init(&c->refusals, &c->devices.key);
-	return load_serial(c, err, err_size);
+	return load_serial(c, err, err_size) == 0
+		       ? trust_start(c, c->options.tls_dir, err, err_size)
+		       : -1;
 }
 
 static int set_up(struct control *c, char *err, size_t err_size)
@@ -272,6 +274,7 @@ int control_attach(struct control *c, struct dp *dp, const struct journal_recove
 	c->start_ns = clock_wall_ns();
 	journal_durable(dp_journal(dp), &c->durable_block, &c->durable_logs);
 	events_set_sink(&c->events, own_log, dp);
+	trust_publish(c);
 	tell_start(c, notes);
 	if (recovery->corrupt_blocks)
 		alarm_raise(&c->alarms, "journal_corrupt", "",
@@ -373,6 +376,7 @@ void control_free(struct control *c)
 	if (c->registry)
 		devices_flush(&c->devices);
 	devices_free(&c->devices);
+	trust_free(c);
 	registry_close(c->registry);
 	loop_free(c->loop);
 	events_free(&c->events);

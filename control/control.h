@@ -24,6 +24,7 @@
 #include "control/registry.h"
 #include "control/server.h"
 #include "control/settings.h"
+#include "control/trust.h"
 #include "control/watchdog.h"
 #include "dataplane/dp.h"
 
@@ -35,6 +36,7 @@ struct control_options {
 	const struct config *config; /* copied */
 	const char *config_file;     /* that a reload reads; NULL: none */
 	const char *registry_file;   /* NULL: in memory */
+	const char *tls_dir;	     /* of private keys; NULL: none can be kept */
 	uid_t owner;		     /* of the registry's file, when root makes it; -1: leave it */
 	gid_t group;
 	bool socket, metrics, signals, notify; /* which of the outside there shall be */
@@ -97,6 +99,7 @@ struct control {
 	struct settings settings;
 	struct devices devices;
 	struct refusals refusals;
+	struct trust trust;
 	struct peer_rules rules;
 	struct events events;
 	struct alarms alarms;

@@ -80,6 +80,8 @@ static void set(struct call *call, unsigned id, const char *value)
 	event_end(&c->events);
 	setting_apply(&c->settings, id, value, who, audit.time_ns);
 	c->events.least = (enum event_level)c->settings.v[SETTING_EVENT_LEVEL].number;
+	if (id == SETTING_LEGACY_AUTH_MODE)
+		trust_changed(c, TRUST_DEVICES);
 	call_result(call, with_schema(setting_json(c, id)));
 }
 

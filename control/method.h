@@ -94,6 +94,20 @@ void m_device_authorize(struct call *call);
 void m_device_deny(struct call *call);
 void m_device_forget(struct call *call);
 void m_device_set(struct call *call);
+/* m_cert.c */
+void m_cert_list(struct call *call);
+void m_cert_show(struct call *call);
+void m_cert_delete(struct call *call);
+void m_cert_use(struct call *call);
+void m_cert_expiring(struct call *call);
+void m_tls_show(struct call *call);
+/* m_cert_make.c */
+void m_cert_import(struct call *call);
+void m_cert_check(struct call *call);
+void m_cert_request(struct call *call);
+void m_cert_ca_init(struct call *call);
+void m_cert_issue(struct call *call);
+void m_cert_export(struct call *call);
 /* m_user.c */
 void m_user_add(struct call *call);
 void m_user_delete(struct call *call);

@@ -86,7 +86,7 @@ enum registry_status registry_cert_put(
 	return change(r,
 		"INSERT OR REPLACE INTO certificates (name, kind, pem, key_file, who, time_ns)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-		(const char *const[]){row->name, row->kind, row->pem, row->key_file, audit->who}, 5,
+		(const char *const[]){row->name, row->kind, row->pem, row->key_file, row->who}, 5,
 		audit);
 }
 

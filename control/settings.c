@@ -34,7 +34,7 @@ static const struct setting_spec specs[SETTING_COUNT] = {
 	[SETTING_LCORE_WATCHDOG] = {"lcore-watchdog", "5s", "whole seconds from 1s to 300s",
 		parse_watchdog, true},
 	[SETTING_LEGACY_AUTH_MODE] = {"legacy-auth-mode", "disable", "enable or disable",
-		parse_switch, false},
+		parse_switch, true},
 };
 
 const struct setting_spec *setting_spec(unsigned id)

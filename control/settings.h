@@ -13,7 +13,7 @@
 enum setting_id {
 	SETTING_EVENT_LEVEL,	  /* own events below it are not written */
 	SETTING_LCORE_WATCHDOG,	  /* seconds without a heartbeat until the alarm */
-	SETTING_LEGACY_AUTH_MODE, /* the OFTP login without certificate: not available yet */
+	SETTING_LEGACY_AUTH_MODE, /* the OFTP login by user and password */
 	SETTING_COUNT
 };
 

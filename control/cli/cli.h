@@ -115,6 +115,10 @@ int run_version(struct cli *cli, const struct args *args);
 int run_config_check(struct cli *cli, const struct args *args);
 int run_top(struct cli *cli, const struct args *args);
 int run_log_show(struct cli *cli, const struct args *args);
+int run_cert_import(struct cli *cli, const struct args *args);
+int run_cert_check(struct cli *cli, const struct args *args);
+int run_cert_issue(struct cli *cli, const struct args *args);
+int run_cert_export(struct cli *cli, const struct args *args);
 int run_journal_list(struct cli *cli, const struct args *args);
 int run_journal_verify(struct cli *cli, const struct args *args);
 

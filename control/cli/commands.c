@@ -137,6 +137,59 @@ static json_t *device_set_params(struct cli *cli, const struct args *args)
 	return params;
 }
 
+static json_t *cert_operand(struct cli *cli, const struct args *args)
+{
+	(void)cli;
+	return json_pack("{s:s}", "name", args_operand(args, 0));
+}
+
+/* Options of the same meaning in cert request and ca-init. */
+static json_t *cert_make_params(struct cli *cli, const struct args *args)
+{
+	static const char *const texts[][2] = {
+		{"cn", "common_name"}, {"dns", "dns"}, {"key", "key"}};
+	json_t *params = json_object();
+
+	if (args_operand(args, 0))
+		json_object_set_new(params, "name", json_string(args_operand(args, 0)));
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (args_option(args, texts[i][0]))
+			json_object_set_new(
+				params, texts[i][1], json_string(args_option(args, texts[i][0])));
+	if (add_number(cli, args, "days", params))
+		return params;
+	json_decref(params);
+	return NULL;
+}
+
+static json_t *expiring_params(struct cli *cli, const struct args *args)
+{
+	json_t *params = json_object();
+
+	if (add_number(cli, args, "days", params))
+		return params;
+	json_decref(params);
+	return NULL;
+}
+
+static json_t *cert_use_params(struct cli *cli, const struct args *args)
+{
+	const char *sni = args_option(args, "sni");
+	char names[300] = "";
+	json_t *params;
+
+	(void)cli;
+	for (unsigned i = 0; args_operand(args, i); i++) {
+		size_t n = strlen(names);
+
+		snprintf(names + n, sizeof(names) - n, "%s%s", i ? " " : "", args_operand(args, i));
+	}
+	params = json_pack("{s:s}", "name", names);
+	if (sni)
+		json_object_set_new(params, "sni", json_string(sni));
+	return params;
+}
+
 /* ---- options ---------------------------------------------------------------------------- */
 
 static const struct option_spec top_options[] = {
@@ -183,6 +236,59 @@ static const struct option_spec password_options[] = {
 static const char password_help[] =
 	"The password is asked for on the terminal, or is the first line of a file; 8 to 128 "
 	"printable ASCII\ncharacters. Only a verifier of it is kept.\n";
+static const struct option_spec import_options[] = {
+	{"name", "NAME", "under which it is kept (default: the file's)"},
+	{"password-file", "FILE", "its first line, instead of asking on the terminal"},
+	{0},
+};
+static const struct option_spec use_options[] = {
+	{"sni", "NAME", "for clients that ask for this server name (default: all others)"},
+	{0},
+};
+static const struct option_spec request_options[] = {
+	{"cn", "NAME", "common name (default: the node's serial number)"},
+	{"dns", "NAME", "another name for the SAN"},
+	{"key", "KIND", "p-256, rsa-2048 (default), rsa-3072, rsa-4096"},
+	{0},
+};
+static const struct option_spec ca_options[] = {
+	{"cn", "NAME", "common name (default: Sluice CA and the node's serial number)"},
+	{"key", "KIND", "p-256, rsa-2048 (default), rsa-3072, rsa-4096"},
+	{"days", "N", "valid for so long (default 3650)"},
+	{0},
+};
+static const struct option_spec issue_options[] = {
+	{"out", "FILE", "where to write it (default SERIAL.pfx)"},
+	{"password-file", "FILE", "its first line, instead of asking on the terminal"},
+	{"key", "KIND", "p-256, rsa-2048 (default), rsa-3072, rsa-4096"},
+	{"days", "N", "valid for so long (default 825)"},
+	{"old", NULL, "encrypted by 3DES and SHA-1, for devices that know nothing newer"},
+	{0},
+};
+static const struct option_spec export_options[] = {
+	{"out", "FILE", "where to write it (default NAME.pfx)"},
+	{"password-file", "FILE", "its first line, instead of asking on the terminal"},
+	{"old", NULL, "encrypted by 3DES and SHA-1"},
+	{0},
+};
+static const struct option_spec expiring_options[] = {
+	{"days", "N", "within so many days (default 30)"},
+	{0},
+};
+static const char password_file_help[] =
+	"A password is asked for on the terminal, or is the first line of --password-file.\n";
+static const char import_help[] =
+	"PEM, DER or PKCS#12. A private key makes it an identity (also the certificate that "
+	"answers a\n`cert request` of this name), certificates alone are authorities to trust. "
+	"What would stumble\nlater is said at once; what cannot work is refused. Passwords are "
+	"asked for on the terminal.\n";
+static const char use_help[] = "Up to four at once, one of each kind of key (say, RSA and P-256). "
+			       "`cert use configured` goes back\nto tls.contexts.\n";
+static const char request_help[] =
+	"Prints the request. Import what the authority sends under the same name.\n";
+static const char issue_help[] =
+	"The common name is the serial number, the purpose clientAuth, the file holds the chain. "
+	"The key is\nnot kept here. Needs `cert ca-init`.\n";
 static const char device_set_help[] =
 	"legacy enable|disable    may it log in by user and password (see legacy-auth-mode)\n"
 	"rate N/s|none            logs a second that are taken from it\n"
@@ -295,16 +401,42 @@ const struct command commands[] = {
 	{CMD("user", "list"), .about = "all of them", .method = "user.list", .params = no_params,
 		.show = show_users},
 
-	LATER("cert", "list", NULL, "certificates"),
-	LATER("cert", "show", "NAME", "one of them"),
-	LATER("cert", "import", "FILE", "from a file"),
-	LATER("cert", "delete", "NAME", "remove one"),
-	LATER("cert", "use", "NAME", "for an identity"),
-	LATER("cert", "request", "NAME", "make a signing request"),
-	LATER("cert", "expiring", NULL, "those that end soon"),
-	LATER("cert", "ca-init", NULL, "make a certificate authority"),
-	LATER("cert", "issue", "SERIAL", "for a device"),
-	LATER("tls", "show", NULL, "TLS as it is in effect"),
+	{CMD("cert", "list"), .about = "certificates by name", .method = "cert.list",
+		.params = no_params, .show = show_certs},
+	{CMD("cert", "show"), .operands = "NAME", .least = 1, .most = 1,
+		.about = "one of them, with what is wrong with it", .method = "cert.show",
+		.params = cert_operand, .show = show_cert},
+	{CMD("cert", "import"), .operands = "FILE", .least = 1, .most = 1,
+		.about = "an identity, authorities to trust, or CRLs", .more = import_help,
+		.options = import_options, .run = run_cert_import},
+	{CMD("cert", "check"), .operands = "FILE", .least = 1, .most = 1,
+		.about = "could a device use this certificate here?", .more = password_file_help,
+		.options = password_options, .run = run_cert_check},
+	{CMD("cert", "delete"), .operands = "NAME", .least = 1, .most = 1,
+		.about = "remove one, and its key", .method = "cert.delete", .params = cert_operand,
+		.show = show_cert_deleted},
+	{CMD("cert", "use"), .operands = "NAME...", .least = 1, .most = 4,
+		.about = "show these identities to devices", .more = use_help,
+		.options = use_options, .method = "cert.use", .params = cert_use_params,
+		.show = show_cert_use},
+	{CMD("cert", "request"), .operands = "NAME", .least = 1, .most = 1,
+		.about = "a key, and a signing request for an authority elsewhere",
+		.more = request_help, .options = request_options, .method = "cert.request",
+		.params = cert_make_params, .show = show_cert_request},
+	{CMD("cert", "expiring"), .about = "those that end soon, devices' too",
+		.options = expiring_options, .method = "cert.expiring", .params = expiring_params,
+		.show = show_cert_expiring},
+	{CMD("cert", "ca-init"), .about = "make a certificate authority of our own",
+		.options = ca_options, .method = "cert.ca-init", .params = cert_make_params,
+		.show = show_cert},
+	{CMD("cert", "issue"), .operands = "SERIAL", .least = 1, .most = 1,
+		.about = "certificate and key for a device, as a PKCS#12 file", .more = issue_help,
+		.options = issue_options, .run = run_cert_issue},
+	{CMD("cert", "export"), .operands = "NAME", .least = 1, .most = 1,
+		.about = "certificate and key as a PKCS#12 file; it is audited",
+		.more = password_file_help, .options = export_options, .run = run_cert_export},
+	{CMD("tls", "show"), .about = "contexts, trust, and sessions by trust generation",
+		.method = "tls.show", .params = no_params, .show = show_tls},
 	LATER("debug", "start", "oftpd LEVEL [ADDRESS]", "stream what the login does"),
 
 	{CMD("audit", "list"), .about = "who changed what, and when", .options = audit_options,

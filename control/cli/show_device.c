@@ -32,8 +32,7 @@ void show_devices(struct cli *cli, const json_t *r)
 		fputs("a preshared key for all devices is set\n", cli->out);
 }
 
-/* One line, unless nothing is known. */
-static void put_member(const json_t *r, const char *name, const char *path, FILE *out)
+void put_member(const json_t *r, const char *name, const char *path, FILE *out)
 {
 	if (!json_is_string(get(r, path)))
 		return;

@@ -94,12 +94,11 @@ static void an_error_without_a_reason_is_a_failure(void **state)
 static void a_verb_of_a_later_part_shows_what_sluiced_says(void **state)
 {
 	(void)state;
-	RUN_WITH(EXCHANGES({"cert.ca-init", NULL,
-			 REFUSED("not_available", "cert.ca-init: not available yet")}),
-		"cert", "ca-init", "--some", "thing");
+	RUN_WITH(EXCHANGES({"debug.start", NULL,
+			 REFUSED("not_available", "debug.start: not available yet")}),
+		"debug", "start", "--some", "thing");
 	assert_int_equal(ran.status, CLI_FAILED);
-	assert_string_equal(
-		ran.err, "sluicectl: cert.ca-init: not available yet (not_available)\n");
+	assert_string_equal(ran.err, "sluicectl: debug.start: not available yet (not_available)\n");
 }
 
 static void nobody_there(void **state)
