@@ -13,6 +13,7 @@
 #include "control/checks.h"
 #include "control/method.h"
 #include "control/metrics_http.h"
+#include "control/trust_alarms.h"
 
 #define TICK_US 1000000u
 
@@ -78,7 +79,7 @@ static int open_registry(struct control *c, char *err, size_t err_size)
 		snprintf(err, err_size, "registry: %s", registry_error(c->registry));
 		return -1;
 	}
-	refusals_init(&c->refusals, &c->devices.key);
+	refusals_init(&c->wire.refusals, &c->devices.key);
 	return load_serial(c, err, err_size) == 0
 		       ? trust_start(c, c->options.tls_dir, err, err_size)
 		       : -1;
@@ -291,6 +292,8 @@ static uint64_t tick(struct control *c, uint64_t now_us)
 	if (now_us >= c->next_tick_us) {
 		c->next_tick_us = now_us + TICK_US;
 		checks_tick(c, now_us);
+		wire_events_tick(c, now_us);
+		trust_alarms_tick(c, now_us);
 		if (c->options.tick)
 			c->options.tick(c->options.tick_ctx, c);
 	}
@@ -311,6 +314,8 @@ int control_round(struct control *c, uint64_t wait_us)
 	until = earlier(until, tick(c, now));
 	until = earlier(until, ready_round(c, now));
 	until = earlier(until, dp_control_round(c->dp, now));
+	until = earlier(until, wire_events_round(c, now));
+	until = earlier(until, debug_round(c, now));
 	until = earlier(until, notify_watchdog(&c->notify, now, c->stuck == 0));
 	if (c->metrics)
 		until = earlier(until, metrics_http_round(c->metrics, now));
@@ -374,7 +379,7 @@ void control_free(struct control *c)
 		close(c->signal_fd);
 	notify_close(&c->notify);
 	if (c->registry)
-		devices_flush(&c->devices);
+		wire_events_flush(c);
 	devices_free(&c->devices);
 	trust_free(c);
 	registry_close(c->registry);

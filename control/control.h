@@ -20,12 +20,12 @@
 #include "control/loop.h"
 #include "control/notify.h"
 #include "control/peer.h"
-#include "control/refusals.h"
 #include "control/registry.h"
 #include "control/server.h"
 #include "control/settings.h"
 #include "control/trust.h"
 #include "control/watchdog.h"
+#include "control/wire_events.h"
 #include "dataplane/dp.h"
 
 #define CONTROL_MAX_JOBS 16 /* log show and journal verify at once */
@@ -85,6 +85,7 @@ struct ready_waiter;
 struct verify_job;
 struct metrics_http;
 struct top_sample;
+struct debug_watch;
 
 struct control {
 	struct control_options options;
@@ -98,8 +99,9 @@ struct control {
 	struct registry *registry;
 	struct settings settings;
 	struct devices devices;
-	struct refusals refusals;
+	struct wire_events wire;
 	struct trust trust;
+	struct debug_watch *debug; /* who watches the trace, or NULL */
 	struct peer_rules rules;
 	struct events events;
 	struct alarms alarms;
@@ -113,7 +115,7 @@ struct control {
 	struct loop_watch *signal_watch, *dp_watch, *journal_watch;
 
 	uint64_t start_us, start_ns; /* monotonic, wall */
-	uint64_t next_tick_us, next_ready_us;
+	uint64_t next_tick_us, next_ready_us, next_alarms_us;
 	uint64_t durable_block, durable_logs; /* as last announced */
 	bool ready;			      /* has been, once */
 	bool stop;			      /* the loop shall end */

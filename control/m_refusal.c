@@ -55,8 +55,8 @@ void m_refusal_list(struct call *call)
 	struct listing l = {.list = json_array()};
 	json_t *totals = json_object();
 
-	refusals_each(&call->c->refusals, list_one, &l);
+	refusals_each(&call->c->wire.refusals, list_one, &l);
 	list_rest(call, &l, totals);
 	call_result(call, json_pack("{s:i,s:o,s:o,s:I}", "schema", 1, "refusals", l.list, "totals",
-				  totals, "forgotten", (json_int_t)call->c->refusals.evicted));
+				  totals, "forgotten", (json_int_t)call->c->wire.refusals.evicted));
 }

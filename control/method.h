@@ -108,6 +108,11 @@ void m_cert_request(struct call *call);
 void m_cert_ca_init(struct call *call);
 void m_cert_issue(struct call *call);
 void m_cert_export(struct call *call);
+/* m_debug.c */
+void m_debug_start(struct call *call);
+void m_debug_stop(struct call *call);
+/* Each round: lines to who watches. Returns the next deadline. */
+uint64_t debug_round(struct control *c, uint64_t now_us);
 /* m_user.c */
 void m_user_add(struct call *call);
 void m_user_delete(struct call *call);

@@ -82,6 +82,9 @@ static const struct param cert_issue[] = {DEVICE_PARAM(true), CERT_PASSWORD(true
 static const struct param cert_use[] = {
 	{"name", PARAM_STRING, true, 1024, "names of identities, or \"configured\""},
 	{"sni", PARAM_STRING, false, 255, "\"default\" or a server name"}, {0}};
+static const struct param debug[] = {{"what", PARAM_STRING, true, 32, "oftpd"},
+	{"level", PARAM_UINT, true, 255, "a level from 1 to 255"},
+	{"address", PARAM_STRING, false, IP_ADDR_TEXT, "an address"}, {0}};
 static const struct param cancel[] = {
 	{"id", PARAM_ID, true, 0, "the id of a request of this connection"}, {0}};
 
@@ -103,6 +106,8 @@ const struct method methods[] = {
 	{"config.check", ROLE_READ, m_config_check, check},
 	{"config.reload", ROLE_WRITE, m_config_reload, NULL},
 	{"config.show", ROLE_READ, m_config_show, NULL},
+	{"debug.start", ROLE_WRITE, m_debug_start, debug},
+	{"debug.stop", ROLE_WRITE, m_debug_stop, NULL},
 	{"device.authorize", ROLE_WRITE, m_device_authorize, device_needed},
 	{"device.deny", ROLE_WRITE, m_device_deny, device_needed},
 	{"device.forget", ROLE_WRITE, m_device_forget, device_needed},
@@ -134,10 +139,6 @@ const struct method methods[] = {
 	{"user.list", ROLE_READ, m_user_list, NULL},
 	{"version", ROLE_READ, m_version, NULL},
 	{"wait.ready", ROLE_READ, m_wait_ready, timeout},
-
-	/* Named, so that they are told apart from mistyped ones. */
-	{"debug.start", ROLE_WRITE, NULL, NULL},
-	{"debug.stop", ROLE_WRITE, NULL, NULL},
 	{0},
 };
 

@@ -107,6 +107,7 @@ static struct refusal *evict(struct refusals *r)
 	*at = e->next_source;
 	unlink_age(r, e);
 	r->evicted += e->count;
+	r->evictions++;
 	return e;
 }
 

@@ -41,6 +41,7 @@ struct refusals {
 	unsigned count;
 	uint64_t total;	  /* refusals told */
 	uint64_t evicted; /* refusals whose entry made room */
+	uint64_t evictions;
 	struct siphash_key key;
 };
 

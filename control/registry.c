@@ -370,9 +370,19 @@ enum registry_status db_insert_audit(struct registry *r, const struct audit_row 
 
 enum registry_status registry_audit_add(struct registry *r, const struct audit_row *row)
 {
+	return registry_audit_add_many(r, row, 1);
+}
+
+enum registry_status registry_audit_add_many(
+	struct registry *r, const struct audit_row *rows, unsigned n)
+{
 	enum registry_status rc = db_begin(r);
 
-	return rc == REGISTRY_OK ? db_finish(r, db_insert_audit(r, row)) : rc;
+	if (rc != REGISTRY_OK)
+		return rc;
+	for (unsigned i = 0; i < n && rc == REGISTRY_OK; i++)
+		rc = db_insert_audit(r, &rows[i]);
+	return db_finish(r, rc);
 }
 
 enum registry_status registry_audit_list(

@@ -65,6 +65,10 @@ struct audit_row {
 
 enum registry_status registry_audit_add(struct registry *r, const struct audit_row *row);
 
+/* Several in one transaction. */
+enum registry_status registry_audit_add_many(
+	struct registry *r, const struct audit_row *rows, unsigned n);
+
 typedef void (*audit_fn)(void *ctx, const struct audit_row *row);
 /* Newest first, at most `limit`, only rows with a smaller id than `before_id` (0: all). */
 enum registry_status registry_audit_list(

@@ -314,12 +314,6 @@ static const char verify_help[] =
 /* ---- the table -------------------------------------------------------------------------- */
 
 #define CMD(n, v) .noun = (n), .verb = (v)
-#define LATER(n, v, o, a)                                                                          \
-	{                                                                                          \
-		CMD(n, v), .operands = (o), .most = CLI_MAX_OPERANDS, .about = (a), .later = true, \
-			   .method = n "." v, .params = no_params                                  \
-	}
-
 const struct command commands[] = {
 	{CMD("status", NULL), .about = "this node on one screen", .method = "status",
 		.params = no_params, .show = show_status},
@@ -437,7 +431,9 @@ const struct command commands[] = {
 		.more = password_file_help, .options = export_options, .run = run_cert_export},
 	{CMD("tls", "show"), .about = "contexts, trust, and sessions by trust generation",
 		.method = "tls.show", .params = no_params, .show = show_tls},
-	LATER("debug", "start", "oftpd LEVEL [ADDRESS]", "stream what the login does"),
+	{CMD("debug", "start"), .operands = "oftpd LEVEL [ADDRESS]", .least = 2, .most = 3,
+		.about = "stream what handshakes and logins do, until interrupted",
+		.run = run_debug_start},
 
 	{CMD("audit", "list"), .about = "who changed what, and when", .options = audit_options,
 		.method = "audit.list", .params = audit_params, .show = show_audit},

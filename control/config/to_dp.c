@@ -64,6 +64,8 @@ void config_to_policy(const struct config *cfg, struct dp_policy *policy)
 	policy->tls_name_dns = (cfg->listen.tls_names & CONFIG_TLS_NAME_DNS) != 0;
 	policy->pending_hold_us = cfg->auth.pending_hold;
 	policy->handshakes = cfg->limits.handshakes;
+	policy->handshakes_per_source = cfg->limits.handshake_rate;
+	policy->handshake_timeout_us = cfg->limits.handshake_timeout;
 	policy->device_rate = cfg->limits.device_rate;
 }
 

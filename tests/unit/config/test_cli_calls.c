@@ -91,14 +91,26 @@ static void an_error_without_a_reason_is_a_failure(void **state)
 	assert_string_equal(ran.err, "sluicectl: not JSON\n");
 }
 
-static void a_verb_of_a_later_part_shows_what_sluiced_says(void **state)
+static void the_trace_is_printed_line_by_line(void **state)
 {
 	(void)state;
-	RUN_WITH(EXCHANGES({"debug.start", NULL,
-			 REFUSED("not_available", "debug.start: not available yet")}),
-		"debug", "start", "--some", "thing");
-	assert_int_equal(ran.status, CLI_FAILED);
-	assert_string_equal(ran.err, "sluicectl: debug.start: not available yet (not_available)\n");
+	RUN_WITH(
+		EXCHANGES({"debug.start",
+			"{\"what\":\"oftpd\",\"level\":8,\"address\":\"192.0.2.7\"}",
+			RESULT("{\"schema\":1,\"watching\":true}") "{\"jsonrpc\":\"2.0\","
+								   "\"method\":\"debug.line\","
+								   "\"params\":{\"schema\":1,"
+								   "\"line\":\"[T1] "
+								   "one\",\"lost\":0}}\n"
+								   "{\"jsonrpc\":\"2.0\","
+								   "\"method\":\"debug.line\","
+								   "\"params\":{\"schema\":1,"
+								   "\"line\":\"two "
+								   "\\u001b[31m\",\"lost\":7}}\n"}),
+		"debug", "start", "oftpd", "8", "192.0.2.7");
+	assert_string_equal(ran.out, "[T1] one\n(7 lines lost)\ntwo \\x1b[31m\n");
+	assert_int_equal(ran.status, CLI_ABSENT); /* sluiced has ended */
+	assert_int_equal(RUN("debug", "start", "oftpd", "loud"), CLI_USAGE);
 }
 
 static void nobody_there(void **state)
@@ -393,7 +405,7 @@ int main(void)
 		cmocka_unit_test(numbers_are_checked_before_anything_is_sent),
 		cmocka_unit_test(a_refusal_is_told_with_its_reason),
 		cmocka_unit_test(an_error_without_a_reason_is_a_failure),
-		cmocka_unit_test(a_verb_of_a_later_part_shows_what_sluiced_says),
+		cmocka_unit_test(the_trace_is_printed_line_by_line),
 		cmocka_unit_test(nobody_there),
 		cmocka_unit_test(the_configuration_names_the_socket),
 		cmocka_unit_test(a_password_comes_from_a_file_and_never_from_argv),

@@ -376,7 +376,7 @@ static void settings_persist_and_are_audited(void **state)
 	struct harness *h = *state;
 	json_t *r = harness_result(h, "settings.list", NULL);
 
-	assert_int_equal(json_array_size(at(r, "settings")), 3);
+	assert_int_equal(json_array_size(at(r, "settings")), SETTING_COUNT);
 	json_decref(r);
 	r = harness_result(h, "settings.set", "{\"name\":\"lcore-watchdog\",\"value\":\"10s\"}");
 	assert_text(r, "value", "10s");
@@ -611,20 +611,6 @@ static void a_stuck_lcore_is_named(void **state)
 	json_decref(r);
 }
 
-static void parts_not_built_yet_are_named(void **state)
-{
-	static const char *const v[] = {"debug.start", "debug.stop"};
-
-	for (unsigned i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
-		json_t *e = harness_error(*state, v[i], "{\"whatever\":1}");
-
-		assert_number(e, "code", -32000);
-		assert_reason(e, "not_available");
-		assert_contains(json_string_value(at(e, "message")), "not available yet");
-		json_decref(e);
-	}
-}
-
 static void method_list_has_every_method_with_its_role(void **state)
 {
 	json_t *r = harness_result(*state, "method.list", NULL);
@@ -715,7 +701,6 @@ int main(void)
 		T(a_request_can_be_cancelled),
 		T(a_port_that_goes_down_and_a_taken_address_are_alarms),
 		T(a_stuck_lcore_is_named),
-		T(parts_not_built_yet_are_named),
 		T(method_list_has_every_method_with_its_role),
 		T(the_start_is_told_with_its_notes),
 		T(the_serial_is_drawn_once),
