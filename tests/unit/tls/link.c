@@ -69,6 +69,7 @@ void link_open(struct link *l, struct tls_set *set, const struct tls_client_opti
 {
 	memset(l, 0, sizeof(*l));
 	tls_client_open(&l->client, o);
+	l->transport = &transport;
 	l->server = tls_conn_new(set, &transport, l, traced ? on_trace : NULL, l);
 	assert_non_null(l->server);
 	l->status = TLS_WAIT;

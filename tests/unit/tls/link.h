@@ -15,11 +15,12 @@ struct link_queue {
 struct link {
 	struct tls_client client;
 	struct tls_conn *server;
-	struct link_queue up, down; /* to the server, to the client */
-	uint32_t piece;		    /* spans are so long at most; 0: all */
-	uint32_t room;		    /* the server's write takes so much at most; 0: all */
-	bool fin;		    /* the client sends no more */
-	enum tls_status status;	    /* the server's last */
+	const struct tls_transport *transport; /* the server's, with the link as its context */
+	struct link_queue up, down;	       /* to the server, to the client */
+	uint32_t piece;			       /* spans are so long at most; 0: all */
+	uint32_t room;		/* the server's write takes so much at most; 0: all */
+	bool fin;		/* the client sends no more */
+	enum tls_status status; /* the server's last */
 	int client_rc;
 	unsigned steps; /* calls that said TLS_AGAIN */
 	char trace[8192];
