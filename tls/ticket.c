@@ -41,12 +41,11 @@ static bool derive(const struct tls_set *s, uint64_t period, struct ticket_keys 
 	return true;
 }
 
-static bool use(const struct ticket_keys *k, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
+static bool use(struct ticket_keys *k, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
 	const unsigned char *iv, int enc)
 {
 	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_octet_string(
-			OSSL_MAC_PARAM_KEY, (void *)(uintptr_t)k->mac, sizeof(k->mac)),
+		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, k->mac, sizeof(k->mac)),
 		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){"SHA256"}, 0),
 		OSSL_PARAM_construct_end(),
 	};

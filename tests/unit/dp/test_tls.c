@@ -219,13 +219,14 @@ static void a_device_logs_under_its_serial(void **state)
 
 static void a_log_may_lie_in_any_records(void **state)
 {
+	static const char priority[] = {'<', '1', '3', '>'};
 	static char big[60001];
 	struct rig_tls t;
 
 	(void)state;
 	assert_true(rig_tls_open(&rig, &t, 20, next_port++, &good));
 	memset(big, 'x', sizeof(big));
-	memcpy(big, "<13>", 4);
+	memcpy(big, priority, sizeof(priority));
 	big[60000] = '\n';
 	/* In pieces of every size, and several in one record. */
 	for (uint32_t at = 0, n = 1; at < sizeof(big); at += n, n = n * 2 % 9973 + 1) {

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -45,6 +46,8 @@ static void probe_round(struct lcore *l, void *arg)
 	for (uint32_t i = 0; !p->s && i < w->slots; i++)
 		if (w->sessions[i].conn && w->sessions[i].src.port == steady.port)
 			p->s = &w->sessions[i];
+	if (!p->s)
+		abort(); /* start() has opened it */
 	if (p->rounds++ > 0) {
 		bool moved = p->s->logs > p->logs;
 
