@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "control/method.h"
 
@@ -77,6 +78,25 @@ static void check_ports(struct control *c)
 	}
 }
 
+/* What a stream's device is told at its next login depends on it: so it is in the audit. */
+static void check_streams(struct control *c)
+{
+	uint64_t expired = journal_streams_expired(dp_journal(c->dp));
+	const struct peer self = {.pid = getpid(), .uid = getuid()};
+	char before[64];
+	char after[96];
+
+	if (expired == c->streams_expired)
+		return;
+	snprintf(before, sizeof(before), "%llu streams",
+		(unsigned long long)(expired - c->streams_expired));
+	snprintf(after, sizeof(after), "forgotten: unseen for %llu days (journal.stream-retention)",
+		(unsigned long long)(c->config.journal.stream_retention / 86400000000u));
+	c->streams_expired = expired;
+	control_audit(c, &self, "journal.streams-expired", c->config.journal.dir, before, after);
+	event(&c->events, EVENT_NOTICE, "streams-expired", "%s %s", before, after);
+}
+
 void checks_tick(struct control *c, uint64_t now_us)
 {
 	struct dp_lcore_info lcores[DP_MAX_LCORES];
@@ -85,6 +105,7 @@ void checks_tick(struct control *c, uint64_t now_us)
 
 	c->stuck = watchdog_check(&c->watchdog, lcores, n, now_us, limit_us, lcore_changed, c);
 	check_ports(c);
+	check_streams(c);
 	if (!c->ready)
 		control_is_ready(c);
 }

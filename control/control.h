@@ -127,6 +127,7 @@ struct control {
 	struct verify_job *verify; /* the one that runs, or NULL */
 	struct top_sample *top;
 	uint64_t next_subscription;
+	uint64_t streams_expired; /* as many as were told by now */
 
 	struct {
 		uint64_t errors, announced, announce_lost, reloads, reloads_refused, audit_failed;

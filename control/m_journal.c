@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "control/method.h"
 #include "dataplane/journal/reader.h"
@@ -199,14 +200,26 @@ void m_journal_verify(struct call *call)
 	call->c->verify = start(call, run_verify);
 }
 
+static bool same_directory(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 void m_journal_resume(struct call *call)
 {
 	struct control *c = call->c;
 	struct journal *j = dp_journal(c->dp);
 	const char *before = journal_state_name(journal_state(j));
+	const char *dir = json_string_value(json_object_get(call->params, "dir"));
 	struct journal_fault fault = {0};
 	const char *after;
 
+	if (dir && !same_directory(dir, c->config.journal.dir)) {
+		call_fail(call, REASON_NOT_FOUND, "sluiced's journal is %s", c->config.journal.dir);
+		return;
+	}
 	if (journal_state(j) != JOURNAL_FAILED) {
 		call_fail(call, REASON_INVALID, "the journal has not failed: it is %s", before);
 		return;
@@ -255,6 +268,9 @@ void m_journal_status(struct call *call)
 	number(t, "commit_p50_us", s.commit_us_p50);
 	number(t, "commit_p99_us", s.commit_us_p99);
 	number(t, "retention_removed_segments", s.retention_removed_segments);
+	number(t, "compacted_segments", s.compacted_segments);
+	number(t, "compacted_from_bytes", s.compacted_from_bytes);
+	number(t, "compacted_to_bytes", s.compacted_to_bytes);
 	number(t, "write_errors", s.write_errors);
 	number(t, "sync_errors", s.sync_errors);
 	string(t, "last_error", s.last_error);

@@ -3,6 +3,7 @@
  * socket (all of which may fail without any harm), the data plane (as root: ports, hugepages,
  * recovery of the journal), then away with root, then the doors open.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
@@ -208,9 +209,11 @@ static int start(const char *file, struct config *cfg)
 		.notify = true,
 		.tick = telemetry_tick,
 	};
-	char registry[CONFIG_MAX_PATH + 16], tls[CONFIG_MAX_PATH + 16], err[512], path[PATH_MAX];
+	char registry[CONFIG_MAX_PATH + 16], tls[CONFIG_MAX_PATH + 16];
+	char err[CONFIG_MAX_PATH + 512], path[PATH_MAX];
 	struct privileges p;
 	struct control *c;
+	struct stat st = {0};
 
 	if (load(file, cfg) != 0)
 		return EXIT_CONFIG;
@@ -219,6 +222,13 @@ static int start(const char *file, struct config *cfg)
 		options.config_file = path;
 	umask(0027);
 	block_signals();
+	/* Before the registry, which lies beside it and would be made. */
+	if (stat(cfg->journal.dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
+		snprintf(err, sizeof(err), "journal.dir: %s: %s", cfg->journal.dir,
+			st.st_mode ? "not a directory" : strerror(errno));
+		say(err);
+		return EXIT_FAILED;
+	}
 	privileges_prepare();
 	privileges_choose(&p);
 	state_path(cfg, "registry.db", registry, sizeof(registry));

@@ -10,6 +10,8 @@
 		"device", PARAM_STRING, required, DP_DEVICE_NAME, "the name of a device"           \
 	}
 
+static const struct param resume_params[] = {
+	{"dir", PARAM_STRING, false, CONFIG_MAX_PATH, "a directory"}, {0}};
 static const struct param device_needed[] = {DEVICE_PARAM(true), {0}};
 static const struct param device_optional[] = {DEVICE_PARAM(false), {0}};
 static const struct param timeout[] = {
@@ -116,7 +118,7 @@ const struct method methods[] = {
 	{"device.show", ROLE_READ, m_device_show, device_needed},
 	{"gap.list", ROLE_READ, m_gap_list, device_optional},
 	{"journal.list", ROLE_READ, m_journal_list, NULL},
-	{"journal.resume", ROLE_WRITE, m_journal_resume, NULL},
+	{"journal.resume", ROLE_WRITE, m_journal_resume, resume_params},
 	{"journal.status", ROLE_READ, m_journal_status, NULL},
 	{"journal.subscribe", ROLE_READ, m_journal_subscribe, NULL},
 	{"journal.unsubscribe", ROLE_READ, m_journal_unsubscribe, subscription},

@@ -183,6 +183,11 @@ static void write_journal(struct text *t, struct control *c)
 	seconds(t, s.compressor_cpu_ns);
 	counter(t, "journal_retention_removed_segments_total", "Segments removed by retention.",
 		s.retention_removed_segments);
+	counter(t, "journal_compacted_segments_total", "Finished segments rewritten.",
+		s.compacted_segments);
+	counter(t, "journal_compacted_from_bytes_total", "Their bytes before.",
+		s.compacted_from_bytes);
+	counter(t, "journal_compacted_to_bytes_total", "Their bytes after.", s.compacted_to_bytes);
 	counter(t, "journal_write_errors_total", "Writes that failed.", s.write_errors);
 	counter(t, "journal_sync_errors_total", "fdatasync calls that failed.", s.sync_errors);
 }

@@ -131,7 +131,9 @@ int rpc_parse(const char *line, size_t len, struct rpc_request *req, struct rpc_
 		return not_json(error, "a NUL", (int)(nul - line) + 1);
 	req->root = json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &je);
 	if (!req->root)
-		return not_json(error, je.text, je.position);
+		return not_json(error,
+			strstr(je.text, "JSON_ALLOW_NUL") ? "\\u0000 in a name or value" : je.text,
+			je.position);
 	if (json_is_array(req->root)) {
 		rpc_error_set(error, RPC_INVALID_REQUEST, REASON_INVALID,
 			"invalid request: batches (arrays) are not supported: send one object a "

@@ -394,18 +394,25 @@ void dp_refusals(struct dp *d, uint64_t counts[REFUSAL_REASON_COUNT])
 	X(bytes_out, "TCP payload sent", false)                                                    \
 	X(retransmits, "TCP segments sent again", false)                                           \
 	X(rto_fired, "TCP retransmission timeouts", false)                                         \
+	X(rack_lost, "TCP segments taken for lost by time (RACK)", false)                          \
+	X(tlp_probes, "TCP tail loss probes", false)                                               \
+	X(undone, "TCP congestion responses undone", false)                                        \
 	X(ooo_queued, "TCP segments kept out of order", false)                                     \
 	X(ooo_dropped, "TCP segments out of order given up for memory", false)                     \
 	X(dup_segments, "TCP segments received again", false)                                      \
 	X(syn_received, "TCP connection requests", false)                                          \
 	X(syn_cookies_sent, "TCP SYN cookies sent", false)                                         \
 	X(syn_cookies_ok, "TCP SYN cookies that came back", false)                                 \
+	X(syn_cookies_spent, "TCP SYN cookies that came back a second time", false)                \
+	X(syn_cookies_forgotten, "TCP SYN cookies not remembered for want of room", false)         \
 	X(syn_dropped, "TCP connection requests not answered", false)                              \
 	X(accepted, "TCP connections accepted", false)                                             \
 	X(closed, "TCP connections ended", false)                                                  \
 	X(reset_in, "TCP resets received", false)                                                  \
 	X(reset_out, "TCP resets sent", false)                                                     \
 	X(challenge_acks, "TCP challenge ACKs sent (RFC 5961)", false)                             \
+	X(challenge_limited, "TCP challenge ACKs not sent for their limit", false)                 \
+	X(replies_limited, "TCP segments of no connection not answered for the limit", false)      \
 	X(paws_rejected, "TCP segments rejected for old timestamps", false)                        \
 	X(coalesced, "TCP segments copied together", false)                                        \
 	X(zero_windows, "times a TCP receive window closed", false)                                \

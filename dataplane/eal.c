@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -160,6 +161,28 @@ static void make_lcores(struct dp *d)
 		add_lcore(d, cfg->cores.workers[i], false, true);
 }
 
+/* CPUs that are not there; EAL's own words for it are many. */
+static bool cpus_there(const struct dp_config *cfg, struct dp_error *err)
+{
+	const struct {
+		const char *key;
+		unsigned count;
+		const uint16_t *cpu;
+	} lists[] = {{"rx", cfg->cores.rx_count, cfg->cores.rx},
+		{"workers", cfg->cores.workers_count, cfg->cores.workers}};
+	long last = sysconf(_SC_NPROCESSORS_CONF) - 1;
+
+	for (unsigned k = 0; k < 2; k++)
+		for (unsigned i = 0; i < lists[k].count; i++)
+			if (lists[k].cpu[i] > last) {
+				snprintf(err->text, sizeof(err->text),
+					"cores.%s[%u]: no CPU %u here, they are 0 to %ld",
+					lists[k].key, i, lists[k].cpu[i], last);
+				return false;
+			}
+	return true;
+}
+
 /* "0@0,1@1,2@0": control first, then rx, then workers, each on its CPU. */
 static void lcore_list(const struct dp_config *cfg, char *text, size_t size)
 {
@@ -205,6 +228,8 @@ int eal_start(struct dp *d, char *notes, size_t notes_size, struct dp_error *err
 		return -1;
 	}
 
+	if (!cpus_there(cfg, err))
+		return -1;
 	lcore_list(cfg, lcores, sizeof(lcores));
 	arg_add(a, "sluiced");
 	arg_add(a, "--lcores=%s", lcores);

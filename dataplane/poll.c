@@ -299,13 +299,13 @@ int lcore_main(void *arg)
 			atomic_load_explicit(&l->heartbeat, memory_order_relaxed) + 1,
 			memory_order_relaxed);
 		any = phase == DP_RUN ? round_run(l) : round_drain(l);
+		tell_counts(l);
 		if (any) {
 			uint64_t end = clock_ns(CLOCK_MONOTONIC);
 
 			atomic_store_explicit(&l->busy_ns,
 				atomic_load_explicit(&l->busy_ns, memory_order_relaxed) + end - now,
 				memory_order_relaxed);
-			tell_counts(l);
 			idle = 0;
 			continue;
 		}

@@ -160,9 +160,7 @@ enum session_result session_identify(struct session *s, struct worker *w)
 		break;
 	case AUTH_UNKNOWN:
 	case AUTH_PENDING:
-		if (!s->by_dns)
-			return hold_back(s);
-		break;
+		return hold_back(s);
 	}
 	open_as(s);
 	return SESSION_HELD;
@@ -264,7 +262,7 @@ bool session_identity_permitted(
 	*why = state == AUTH_DENIED ? REFUSAL_denied : REFUSAL_not_authorized;
 	if (state == AUTH_DENIED)
 		return s->stage == SESSION_PENDING; /* it is told so by session_reconsider() */
-	return s->stage == SESSION_PENDING || s->by_dns || state == AUTH_AUTHORIZED;
+	return s->stage == SESSION_PENDING || state == AUTH_AUTHORIZED;
 }
 
 void session_down(struct session *s)

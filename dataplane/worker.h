@@ -46,7 +46,7 @@ struct worker {
 	uint64_t handshakes, resumed, handshakes_failed;
 	bool no_room; /* the last read of a ready session found no block */
 	struct acks acks;
-	LIST_HEAD(, session) answering;
+	LIST_HEAD(session_list, session) answering;
 	uint64_t next_id;
 	uint32_t swept; /* next slot that is looked at for idleness */
 	uint64_t swept_us, evicted_us;

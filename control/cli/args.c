@@ -96,10 +96,12 @@ static int take_option(struct line *l, const char *word)
 		take_global(a, o, value);
 		return 0;
 	}
-	if (a->options_count == CLI_MAX_OPTIONS) {
-		fprintf(l->err, "sluicectl: too many options\n");
-		return CLI_USAGE;
-	}
+	for (unsigned i = 0; i < a->options_count; i++)
+		if (a->options[i].spec == o) {
+			fprintf(l->err, "sluicectl: --%s is given twice\n", o->name);
+			return CLI_USAGE;
+		}
+	assert(a->options_count < CLI_MAX_OPTIONS); /* no command has as many */
 	a->options[a->options_count].spec = o;
 	a->options[a->options_count++].value = value;
 	return 0;

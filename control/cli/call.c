@@ -38,18 +38,8 @@ int cli_connect(struct cli *cli, struct conn *conn)
 	}
 }
 
-int cli_refused(struct cli *cli, const json_t *error)
+static int refused_status(const char *reason)
 {
-	const json_t *data = json_object_get(error, "data");
-	const char *message = json_string_value(json_object_get(error, "message"));
-	const char *reason = json_string_value(json_object_get(data, "reason"));
-
-	cli_error(cli, "%s%s%s%s", message ? message : "refused", reason ? " (" : "",
-		reason ? reason : "", reason ? ")" : "");
-	/* Of a reload: all that is wrong with the file, and what it would have changed. */
-	if (json_array_size(json_object_get(data, "errors")) > 1)
-		show_config_errors("configuration", json_object_get(data, "errors"), cli->err);
-	show_changes(json_object_get(data, "changes"), cli->err);
 	if (!reason)
 		return CLI_FAILED;
 	if (strcmp(reason, "no_right") == 0)
@@ -59,6 +49,27 @@ int cli_refused(struct cli *cli, const json_t *error)
 	if (strcmp(reason, "timeout") == 0)
 		return CLI_TIMEOUT;
 	return CLI_FAILED;
+}
+
+int cli_refused(struct cli *cli, const json_t *error)
+{
+	const json_t *data = json_object_get(error, "data");
+	const char *message = json_string_value(json_object_get(error, "message"));
+	const char *reason = json_string_value(json_object_get(data, "reason"));
+
+	if (cli->json) {
+		fputs("{\"schema\":1,\"error\":", cli->err);
+		json_dumpf(error, cli->err, JSON_COMPACT);
+		fputs("}\n", cli->err);
+		return refused_status(reason);
+	}
+	cli_error(cli, "%s%s%s%s", message ? message : "refused", reason ? " (" : "",
+		reason ? reason : "", reason ? ")" : "");
+	/* Of a reload: all that is wrong with the file, and what it would have changed. */
+	if (json_array_size(json_object_get(data, "errors")) > 1)
+		show_config_errors("configuration", json_object_get(data, "errors"), cli->err);
+	show_changes(json_object_get(data, "changes"), cli->err);
+	return refused_status(reason);
 }
 
 int cli_broken(struct cli *cli, int conn_result)

@@ -25,6 +25,14 @@ static json_t *device_operand(struct cli *cli, const struct args *args)
 	return device ? json_pack("{s:s}", "device", device) : json_object();
 }
 
+static json_t *dir_params(struct cli *cli, const struct args *args)
+{
+	const char *dir = args_option(args, "dir");
+
+	(void)cli;
+	return dir ? json_pack("{s:s}", "dir", dir) : json_object();
+}
+
 /* A whole number as JSON carries it; -1 after a message. */
 static json_int_t number(struct cli *cli, const char *what, const char *text)
 {
@@ -222,6 +230,10 @@ static const struct option_spec dir_options[] = {
 	{"dir", "DIR", "read a journal's directory, without sluiced"},
 	{0},
 };
+static const struct option_spec resume_options[] = {
+	{"dir", "DIR", "only if this is the journal of the sluiced that is asked"},
+	{0},
+};
 static const struct option_spec audit_options[] = {
 	{"limit", "N", "at most N entries (default 100), the newest"},
 	{"before", "ID", "only entries older than this one"},
@@ -356,7 +368,8 @@ const struct command commands[] = {
 	{CMD("journal", "verify"), .about = "read all of it and say what is wrong",
 		.more = verify_help, .options = dir_options, .run = run_journal_verify},
 	{CMD("journal", "resume"), .about = "try again after a failed journal was repaired",
-		.method = "journal.resume", .params = no_params, .show = show_journal_resume},
+		.options = resume_options, .method = "journal.resume", .params = dir_params,
+		.show = show_journal_resume},
 
 	{CMD("device", "list"), .about = "devices that were seen", .method = "device.list",
 		.params = no_params, .show = show_devices},

@@ -53,8 +53,8 @@ static json_t *request_of(const struct args *args, const struct journal_query *q
 static void warn_of_corruption(struct cli *cli, uint64_t blocks)
 {
 	if (blocks)
-		cli_error(
-			cli, "%" PRIu64 " corrupt blocks were skipped: see journal verify", blocks);
+		cli_error(cli, "%" PRIu64 " corrupt block%s skipped: see journal verify", blocks,
+			blocks == 1 ? " was" : "s were");
 }
 
 /* false: what came is no batch of logs. */
@@ -189,6 +189,10 @@ int run_log_show(struct cli *cli, const struct args *args)
 
 	if (rc == CLI_DONE)
 		rc = take_time(cli, args, "until", &q.until_ns);
+	if (rc == CLI_DONE && q.since_ns > q.until_ns) {
+		cli_error(cli, "--since is later than --until");
+		rc = CLI_USAGE;
+	}
 	if (rc == CLI_DONE && raw && cli->json) {
 		cli_error(cli, "--raw and --json exclude each other");
 		rc = CLI_USAGE;

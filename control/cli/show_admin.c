@@ -119,6 +119,19 @@ void show_config(struct cli *cli, const json_t *r)
 	}
 }
 
+static bool needs_restart(const json_t *changes)
+{
+	const json_t *c;
+	size_t i;
+
+	json_array_foreach(changes, i, c)
+	{
+		if (!get_bool(c, "live"))
+			return true;
+	}
+	return false;
+}
+
 void show_config_check(struct cli *cli, const json_t *r)
 {
 	const char *file = get_text(r, "file");
@@ -129,7 +142,10 @@ void show_config_check(struct cli *cli, const json_t *r)
 	if (!get_bool(r, "valid"))
 		return;
 	put_text(file, cli->out);
-	fputs(" is valid\n", cli->out);
+	fputs(needs_restart(get(r, "changes"))
+			? " is valid; a reload refuses it, a restart takes it\n"
+			: " is valid\n",
+		cli->out);
 	show_changes(get(r, "changes"), cli->out);
 }
 

@@ -107,6 +107,7 @@ struct config {
 		uint64_t retention_age; /* CONFIG_NEVER: kept for ever */
 		struct config_retention_size retention_size;
 		uint64_t stream_retention;
+		int compaction_level; /* 0: never */
 	} journal;
 
 	struct {

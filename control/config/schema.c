@@ -219,6 +219,8 @@ static const struct config_key journal_keys[] = {
 	SECTION("retention", retention_keys),
 	{"stream-retention", &config_duration, CFG(journal.stream_retention), .flags = KEY_LIVE,
 		.fallback = "400d", .min = 3600 * S, .max = FOREVER, .step = S},
+	{"compaction-level", &config_number, CFG(journal.compaction_level), .flags = KEY_LIVE,
+		.fallback = "9", .max = 19, .word = "none", .word_value = 0},
 	{0},
 };
 

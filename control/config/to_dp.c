@@ -83,6 +83,7 @@ static void to_journal(const struct config *cfg, struct journal_config *j)
 	j->retention_bytes = cfg->journal.retention_size.bytes;
 	j->retention_percent = (uint32_t)cfg->journal.retention_size.percent;
 	j->stream_retention_s = cfg->journal.stream_retention / US_PER_S;
+	j->compaction_level = cfg->journal.compaction_level;
 }
 _Static_assert(sizeof(((struct journal_config *)0)->dir) == CONFIG_MAX_PATH + 1, "copied whole");
 

@@ -120,7 +120,7 @@ static int64_t scan_zone(struct scan *s)
 	return (hours * INT64_C(3600) + minutes * 60) * (west ? -1 : 1);
 }
 
-static bool zone_of(struct text t, int64_t *east_s)
+bool fields_zone(struct text t, int64_t *east_s)
 {
 	struct scan s = scan_of(t);
 
@@ -232,7 +232,7 @@ bool fields_event_time(const char *log, size_t len, int64_t *ns)
 		if (found && !found->at)
 			*found = value;
 	}
-	zoned = zone_of(tz, &east_s) || zone_of(timezone, &east_s);
+	zoned = fields_zone(tz, &east_s) || fields_zone(timezone, &east_s);
 	dated = date_time(date, time, &local);
 	if (dated && zoned) {
 		*ns = local - east_s * NS_PER_S;

@@ -54,6 +54,12 @@ struct text fields_vdom(const char *log, size_t len);
 void fields_identity(const char *log, size_t len, struct text *devid, struct text *vdom);
 
 /*
+ * A time zone as devices write it: "+0200", "-07:00", "UTC+2:00", "GMT+8", "(GMT+8:00)Somewhere".
+ * Seconds to the east; false: it names none ("GMTa-1").
+ */
+bool fields_zone(struct text t, int64_t *east_s);
+
+/*
  * When it happened, in nanoseconds since 1970; the first of these that is there and legal:
  * 1. eventtime (seconds up to FortiOS 6.0, nanoseconds from 6.2; told apart by magnitude; milli-
  *    and microseconds too), in CEF with a prefix as of vd;

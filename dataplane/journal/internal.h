@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "dataplane/journal/columns.h"
+#include "dataplane/journal/compact.h"
 #include "dataplane/journal/dir.h"
 #include "dataplane/journal/format.h"
 #include "dataplane/journal/fs.h"
@@ -94,6 +95,7 @@ struct seg {
 	uint64_t first_block, last_block; /* last_block < first_block: no blocks */
 	uint64_t bytes, blocks, logs, raw_bytes, first_ns, last_ns;
 	bool finished;
+	bool settled; /* rewritten, or looked at and left as it is */
 };
 
 enum commit_phase { COMMIT_IDLE, COMMIT_WRITING, COMMIT_SYNCING };
@@ -167,6 +169,15 @@ struct journal {
 	_Atomic int watch_fd;
 	_Atomic uint64_t durable_block, durable_logs;
 
+	/* the rewriting of finished segments */
+	pthread_mutex_t files;	     /* held while a segment's file is removed or replaced */
+	pthread_cond_t compact_cond; /* with `mutex` */
+	pthread_t compact_thread;
+	struct compactor *compactor;
+	bool compact_runs;
+	_Atomic bool compact_stop;
+	_Atomic uint64_t compacted_segments, compacted_from, compacted_to; /* to, from: bytes */
+
 	/* under `mutex`: read by any thread */
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
@@ -238,9 +249,19 @@ void rotate_note(struct journal *j, const struct block_frame *f, uint64_t disk);
 void rotate_age(struct journal *j, uint64_t now_us);
 int seg_add(struct journal *j, const struct seg *s);
 
+/* compacting.c: finished segments are rewritten when there is nothing better to do. */
+int compacting_start(struct journal *j, struct journal_fault *fault);
+void compacting_stop(struct journal *j);
+/* Rewrites the oldest segment that is worth it. Did anything happen? Of a thread of its own; tests
+ * may, instead of journal_start(). */
+bool compacting_step(struct journal *j);
+
 /* retention.c */
 void retention_begin(struct journal *j);
 void retention_step(struct journal *j, uint64_t now_us);
+
+/* status.c: CPU time of a thread that runs; 0: it has ended. */
+uint64_t thread_cpu_ns(pthread_t t);
 
 /* recover.c */
 int journal_recover(struct journal *j, struct journal_recovery *out, struct journal_fault *fault);

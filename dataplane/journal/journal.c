@@ -20,34 +20,6 @@
 #define CALM_NAP_US 200u
 #define BUSY_FOR_US 2000u
 
-const char *journal_error_text(int error)
-{
-	static const char *const text[] = {
-		[0] = "ok",
-		[-JOURNAL_E_IO] = "input/output error",
-		[-JOURNAL_E_MISSING] = "missing",
-		[-JOURNAL_E_READ_ONLY] = "read-only",
-		[-JOURNAL_E_FOREIGN] = "not a journal",
-		[-JOURNAL_E_LOCKED] = "locked",
-		[-JOURNAL_E_NEWER] = "of a newer format version",
-		[-JOURNAL_E_CORRUPT] = "corrupt",
-		[-JOURNAL_E_NO_MEMORY] = "out of memory",
-		[-JOURNAL_E_NO_SPACE] = "no space",
-		[-JOURNAL_E_FAILED] = "failed",
-		[-JOURNAL_E_CONFIG] = "bad configuration",
-	};
-	unsigned i = error <= 0 ? 0u - (unsigned)error : UINT32_MAX;
-
-	return i < sizeof(text) / sizeof(text[0]) ? text[i] : "unknown error";
-}
-
-const char *journal_state_name(enum journal_state s)
-{
-	static const char *const name[] = {"running", "hold_disk_full", "failed", "stopped"};
-
-	return (unsigned)s < 4 ? name[s] : "unknown";
-}
-
 void journal_config_defaults(struct journal_config *cfg)
 {
 	memset(cfg, 0, sizeof(*cfg));
@@ -63,6 +35,7 @@ void journal_config_defaults(struct journal_config *cfg)
 	cfg->stream_retention_s = 400ull * 86400;
 	cfg->compressors = 1;
 	cfg->compression_level = 1;
+	cfg->compaction_level = 9;
 	cfg->committer_cpu = -1;
 }
 
@@ -83,6 +56,8 @@ static int check_config(
 		wrong = "segment-size must be at least block-size";
 	else if (cfg->segment_age_s == 0 || cfg->segment_age_s > 366ull * 86400)
 		wrong = "segment-age must be 1s to 366d";
+	else if (cfg->compaction_level < 0 || cfg->compaction_level > 19)
+		wrong = "compaction-level must be 0 to 19";
 	else if (cfg->retention_percent > 100)
 		wrong = "retention: at most 100%";
 	else if (cfg->retention_age_s > 100ull * 366 * 86400 ||
@@ -120,6 +95,10 @@ static int open_all(
 	j->w.id[0] = j->id[0];
 	j->w.id[1] = j->id[1];
 	index_init(&j->w.index, &key);
+	j->compactor = compactor_new(&key);
+	if (!j->compactor)
+		return journal_fault_set(
+			fault, JOURNAL_E_NO_MEMORY, ENOMEM, "%s: no memory", j->cfg.dir);
 	rc = j->fs->io_open(j->fs->ctx, 8, j->waker.fd, &j->io, &j->io_what);
 	if (rc < 0)
 		return journal_fault_set(fault, JOURNAL_E_IO, rc, "%s: no queue for writing: %s",
@@ -140,6 +119,7 @@ static void free_all(struct journal *j)
 		j->fs->io_close(j->fs->ctx, j->io);
 	pool_close(j);
 	presser_free(&j->presser);
+	compactor_free(j->compactor);
 	if (j->waker.fd > 0)
 		waker_destroy(&j->waker);
 	index_free(&j->w.index);
@@ -147,6 +127,8 @@ static void free_all(struct journal *j)
 	free(j->segs);
 	if (j->lock_fd >= 0)
 		j->fs->close(j->fs->ctx, j->lock_fd);
+	pthread_mutex_destroy(&j->files);
+	pthread_cond_destroy(&j->compact_cond);
 	pthread_mutex_destroy(&j->mutex);
 	pthread_cond_destroy(&j->cond);
 	pthread_mutex_destroy(&j->press.mutex);
@@ -175,6 +157,8 @@ int journal_open(const struct journal_config *cfg, unsigned ports, struct journa
 	j->disk_rate = 500; /* until commits tell */
 	j->available = UINT64_MAX;
 	atomic_store(&j->watch_fd, -1);
+	pthread_mutex_init(&j->files, NULL);
+	pthread_cond_init(&j->compact_cond, NULL);
 	pthread_mutex_init(&j->mutex, NULL);
 	pthread_cond_init(&j->cond, NULL);
 	pthread_mutex_init(&j->press.mutex, NULL);
@@ -206,6 +190,7 @@ static void take_config(struct journal *j)
 	j->cfg.retention_percent = j->next_cfg.retention_percent;
 	j->cfg.stream_retention_s = j->next_cfg.stream_retention_s;
 	j->cfg.compression_level = j->next_cfg.compression_level;
+	j->cfg.compaction_level = j->next_cfg.compaction_level;
 	publish_config(j);
 	atomic_store(&j->config_new, false);
 	pthread_mutex_unlock(&j->mutex);
@@ -272,16 +257,6 @@ static bool drained(struct journal *j)
 	return j->queue_len == 0 && j->commit.phase == COMMIT_IDLE && !pool_has_work(j);
 }
 
-static uint64_t thread_cpu_ns(pthread_t t)
-{
-	struct timespec ts;
-	clockid_t clock;
-
-	if (pthread_getcpuclockid(t, &clock) != 0 || clock_gettime(clock, &ts) != 0)
-		return 0;
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 static void *committer_main(void *arg)
 {
 	struct journal *j = arg;
@@ -313,8 +288,14 @@ int journal_start(struct journal *j, struct journal_fault *fault)
 
 	if (rc != JOURNAL_OK)
 		return rc;
+	rc = compacting_start(j, fault);
+	if (rc != JOURNAL_OK) {
+		press_stop(j);
+		return rc;
+	}
 	rc = pthread_create(&j->thread, NULL, committer_main, j);
 	if (rc != 0) {
+		compacting_stop(j);
 		press_stop(j);
 		return journal_fault_set(fault, JOURNAL_E_NO_MEMORY, rc,
 			"the committer cannot be started: %s", strerror(rc));
@@ -348,6 +329,7 @@ void journal_stop(struct journal *j)
 	run = j->threads_run;
 	j->threads_run = false;
 	pthread_mutex_unlock(&j->mutex);
+	compacting_stop(j);
 	if (run) {
 		poke(j);
 		pthread_join(j->thread, NULL);
@@ -376,73 +358,6 @@ void journal_close(struct journal *j)
 enum journal_state journal_state(const struct journal *j)
 {
 	return (enum journal_state)atomic_load_explicit(&j->state, memory_order_acquire);
-}
-
-/* The upper bound of the bucket that holds the quantile. */
-static uint64_t commit_quantile(struct journal *j, unsigned per_thousand)
-{
-	uint64_t total = 0;
-	uint64_t seen = 0;
-
-	for (unsigned i = 0; i < COMMIT_BUCKETS; i++)
-		total += counted(&j->commit_us[i]);
-	for (unsigned i = 0; i < COMMIT_BUCKETS; i++) {
-		seen += counted(&j->commit_us[i]);
-		if (total && seen * 1000 >= total * per_thousand)
-			return i < 8 ? i : (uint64_t)(i % 4 + 5) << (i / 4 - 1);
-	}
-	return 0;
-}
-
-static void segment_status(struct journal *j, struct journal_status *st)
-{
-	for (unsigned i = 0; i < j->seg_count; i++) {
-		const struct seg *s = &j->segs[i];
-
-		st->bytes += s->bytes;
-		if (s->logs == 0)
-			continue;
-		if (st->oldest_ns == 0 || s->first_ns < st->oldest_ns)
-			st->oldest_ns = s->first_ns;
-		if (s->last_ns > st->newest_ns)
-			st->newest_ns = s->last_ns;
-	}
-	st->segments = j->seg_count;
-}
-
-void journal_status(struct journal *j, struct journal_status *st)
-{
-	struct journal_fs_space space;
-
-	memset(st, 0, sizeof(*st));
-	st->state = journal_state(j);
-	st->id[0] = j->id[0];
-	st->id[1] = j->id[1];
-	pthread_mutex_lock(&j->mutex);
-	segment_status(j, st);
-	st->committer_cpu_ns =
-		j->threads_run ? thread_cpu_ns(j->thread) : counted(&j->committer_cpu_ns);
-	memcpy(st->last_error, j->last_error, sizeof(st->last_error));
-	pthread_mutex_unlock(&j->mutex);
-	journal_durable(j, &st->durable_block, &st->durable_logs);
-	if (j->fs->space(j->fs->ctx, j->cfg.dir, &space) == 0)
-		st->free_bytes = space.available;
-	st->blocks_compressed = counted(&j->blocks_compressed);
-	st->blocks_raw = counted(&j->blocks_raw);
-	st->commits = counted(&j->commits);
-	st->fsyncs = counted(&j->fsyncs);
-	st->raw_bytes = counted(&j->raw_bytes);
-	st->disk_bytes = counted(&j->disk_bytes);
-	st->pool_blocks = j->cfg.pool_blocks;
-	st->pool_free = pool_free_blocks(j);
-	for (unsigned i = 0; i < j->port_count; i++)
-		st->no_block += counted(&j->ports[i].no_block);
-	st->compressor_cpu_ns = press_cpu_ns(j);
-	st->commit_us_p50 = commit_quantile(j, 500);
-	st->commit_us_p99 = commit_quantile(j, 990);
-	st->retention_removed_segments = counted(&j->retention_removed);
-	st->write_errors = counted(&j->write_errors);
-	st->sync_errors = counted(&j->sync_errors);
 }
 
 int journal_resume(struct journal *j, struct journal_fault *fault)
@@ -488,54 +403,4 @@ int journal_reconfigure(
 	pthread_mutex_unlock(&j->mutex);
 	waker_wake(&j->waker);
 	return JOURNAL_OK;
-}
-
-int journal_watch(struct journal *j)
-{
-	int efd;
-
-	pthread_mutex_lock(&j->mutex);
-	efd = atomic_load(&j->watch_fd);
-	if (efd < 0) {
-		efd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		atomic_store(&j->watch_fd, efd);
-	}
-	pthread_mutex_unlock(&j->mutex);
-	return efd;
-}
-
-void journal_durable(struct journal *j, uint64_t *block, uint64_t *logs)
-{
-	*block = atomic_load_explicit(&j->durable_block, memory_order_acquire);
-	*logs = atomic_load_explicit(&j->durable_logs, memory_order_relaxed);
-}
-
-void journal_each_device(struct journal *j, journal_device_fn fn, void *ctx)
-{
-	pthread_mutex_lock(&j->mutex);
-	for (uint32_t i = 0; i < fold_device_count(j->fold); i++) {
-		size_t len;
-		const char *name = fold_name(j->fold, i, &len);
-
-		fn(ctx, name, len, fold_device(j->fold, i));
-	}
-	pthread_mutex_unlock(&j->mutex);
-}
-
-void journal_each_stream(struct journal *j, journal_stream_fn fn, void *ctx)
-{
-	pthread_mutex_lock(&j->mutex);
-	for (uint32_t i = 0; i < fold_stream_count(j->fold); i++) {
-		const struct journal_state_stream *s = fold_stream(j->fold, i);
-		size_t len;
-		const char *name = fold_name(j->fold, s->device, &len);
-
-		fn(ctx, name, len, s);
-	}
-	pthread_mutex_unlock(&j->mutex);
-}
-
-const char *journal_io_text(const struct journal *j)
-{
-	return j->io_what;
 }

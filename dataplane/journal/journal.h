@@ -56,6 +56,7 @@ struct journal_config {
 	uint64_t stream_retention_s;
 	uint32_t compressors;	     /* threads; 0: the committer compresses when idle, else raw */
 	int compression_level;	     /* zstd, at intake; 1 */
+	int compaction_level;	     /* zstd, at which finished segments are rewritten; 0: never */
 	bool busy_poll;		     /* the committer polls with short sleeps and is never woken by
 					system calls of an lcore */
 	int committer_cpu;	     /* -1: anywhere */
@@ -135,6 +136,8 @@ struct journal_status {
 	uint64_t committer_cpu_ns, compressor_cpu_ns; /* thread CPU time */
 	uint64_t commit_us_p50, commit_us_p99;
 	uint64_t retention_removed_segments;
+	uint64_t compacted_segments; /* rewritten since start, and their bytes before and after */
+	uint64_t compacted_from_bytes, compacted_to_bytes;
 	uint64_t write_errors, sync_errors;
 	char last_error[256];
 };
@@ -168,6 +171,9 @@ struct journal_state_stream;
 typedef void (*journal_stream_fn)(
 	void *ctx, const char *device, size_t len, const struct journal_state_stream *s);
 void journal_each_stream(struct journal *j, journal_stream_fn fn, void *ctx);
+
+/* Streams forgotten since start, unseen for longer than stream_retention_s. Lock-free. */
+uint64_t journal_streams_expired(struct journal *j);
 
 /* How the journal writes: "io_uring", or what takes its place where it is not permitted. */
 const char *journal_io_text(const struct journal *j);

@@ -182,16 +182,6 @@ int press_start(struct journal *j, struct journal_fault *fault)
 	return JOURNAL_OK;
 }
 
-static uint64_t thread_cpu_ns(pthread_t t)
-{
-	struct timespec ts;
-	clockid_t clock;
-
-	if (pthread_getcpuclockid(t, &clock) != 0 || clock_gettime(clock, &ts) != 0)
-		return 0;
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 static uint64_t cpu_ns_locked(const struct press_pool *q)
 {
 	uint64_t ns = 0;

@@ -119,7 +119,11 @@ void retention_step(struct journal *j, uint64_t now_us)
 	wall = j->fs->wall_ns(j->fs->ctx);
 	watch_clock(j, now_us, wall);
 	j->retention_us = now_us + LOOK_US;
-	/* One a second, so that a commit never waits for many of them. */
-	if (j->seg_count >= 2 && (too_much(j) || too_old(j, now_us, wall)))
+	/* One a second, so that a commit never waits for many of them; nor for a file that is being
+	 * replaced. */
+	if (j->seg_count >= 2 && (too_much(j) || too_old(j, now_us, wall)) &&
+		pthread_mutex_trylock(&j->files) == 0) {
 		remove_oldest(j);
+		pthread_mutex_unlock(&j->files);
+	}
 }

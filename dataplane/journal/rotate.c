@@ -69,6 +69,7 @@ int rotate_finish(struct journal *j)
 	pthread_mutex_lock(&j->mutex);
 	current(j)->bytes = j->w.end;
 	current(j)->finished = true;
+	pthread_cond_signal(&j->compact_cond);
 	pthread_mutex_unlock(&j->mutex);
 	return 0;
 }

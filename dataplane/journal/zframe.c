@@ -4,10 +4,9 @@
 
 #include "dataplane/base/crc32c.h"
 
-#define PAYLOAD_LEVEL 1 /* columns are small: a few percent of a block's time */
-
 struct zpress {
 	ZSTD_CCtx *cctx;
+	int payload_level;
 };
 
 struct zread {
@@ -24,7 +23,14 @@ struct zpress *zpress_new(void)
 		free(z);
 		return NULL;
 	}
+	if (z)
+		z->payload_level = 1;
 	return z;
+}
+
+void zpress_set_payload_level(struct zpress *z, int level)
+{
+	z->payload_level = level;
 }
 
 void zpress_free(struct zpress *z)
@@ -79,7 +85,7 @@ int zpress_payload(struct zpress *z, const void *raw, size_t len, void *out, siz
 	size_t n;
 
 	tune(z, 0);
-	n = press(z, PAYLOAD_LEVEL, 0, raw, len, out, cap);
+	n = press(z, z->payload_level, 0, raw, len, out, cap);
 
 	if (n == 0 || len > UINT32_MAX || n > UINT32_MAX)
 		return -1;

@@ -18,6 +18,9 @@ struct zpress *zpress_new(void);
 void zpress_free(struct zpress *z);
 size_t zpress_bound(size_t len);
 
+/* The level of payloads, 1 unless told: columns are small, a few percent of a block's time. */
+void zpress_set_payload_level(struct zpress *z, int level);
+
 /* The level that stores: for blocks that no compressor took in time. */
 int zpress_raw_level(void);
 

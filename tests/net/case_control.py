@@ -190,6 +190,9 @@ def reload_allow(appliance):
     good = appliance.file.read_text()
     appliance.file.write_text(good.replace('"allow"', '"alow"'))
     equal("reload of a bad file", appliance.run("config", "reload").returncode, 1)
+    said = appliance.run("--json", "config", "reload")
+    equal("the same in JSON", said.returncode, 1)
+    equal("its reason", json.loads(said.stderr)["error"]["data"]["reason"], "invalid")
     appliance.config["listen"]["allow"] = ["0.0.0.0/0", "::/0"]
     appliance.write_config()
     # By SIGHUP this time; the audit tells when it is done.

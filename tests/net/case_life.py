@@ -142,6 +142,13 @@ def no_such_port(appliance):
 
 
 @cold()
+def no_such_cpu(appliance):
+    """a CPU that is not there"""
+    appliance.config["cores"] = {"rx": [1000], "workers": [0]}
+    refused(appliance, "cores.rx[0]: no CPU 1000 here")
+
+
+@cold()
 def no_such_driver(appliance):
     """a virtual device that no driver knows"""
     appliance.config["ports"][0]["devargs"] = "net_foo0"
@@ -152,7 +159,12 @@ def no_such_driver(appliance):
 def journal_missing(appliance):
     """a journal directory that is missing"""
     appliance.config["journal"]["dir"] = str(appliance.dir / "nowhere")
-    refused(appliance, "nowhere")
+    refused(appliance, "journal.dir", "nowhere: No such file")
+    appliance.config["journal"]["dir"] = str(appliance.dir / "nowhere/at/all")
+    refused(appliance, "journal.dir", "nowhere/at/all: No such file")
+    appliance.config["journal"]["dir"] = str(appliance.file)
+    refused(appliance, "journal.dir", "not a directory")
+    equal("a registry was made", (appliance.dir / "registry.db").exists(), False)
 
 
 @cold()

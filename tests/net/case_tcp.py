@@ -157,6 +157,10 @@ def session_kill(appliance):
         raise Failed("no RST")
     except ConnectionResetError:
         pass
+    # The worker tells of it in its next round, without anything that happens to it.
+    end = time.monotonic() + 10
+    while appliance.ctl("status")["sessions"] != 0:
+        expect(time.monotonic() < end, "status goes on to count a session that was killed")
     equal("a second kill", appliance.run("session", "kill", str(sessions[0]["id"])).returncode, 5)
     check(appliance, [b"<13>one"])
 

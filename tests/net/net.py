@@ -9,6 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import case_control  # noqa: E402
 import case_frames  # noqa: E402
 import case_life  # noqa: E402
+import case_load  # noqa: E402
 import case_peer  # noqa: E402
 import case_ports  # noqa: E402
 import case_relp  # noqa: E402
@@ -18,7 +19,8 @@ import case_wire  # noqa: E402
 from cases import Suite  # noqa: E402
 
 suite = Suite("net")
-for module in (case_wire, case_tcp, case_relp, case_control, case_life, case_peer, case_ports, case_frames, case_trust):
+for module in (case_wire, case_tcp, case_relp, case_control, case_life, case_load, case_peer, case_ports, case_frames,
+               case_trust):
     suite.cases += module.CASES
 
 

@@ -50,6 +50,7 @@ struct world {
 	enum mutant mutant;
 	struct work work;
 	struct memfs *fs;
+	uint64_t rewritten; /* segments */
 };
 
 /*

@@ -1,4 +1,5 @@
-/* A workload drawn from a seed: sizes, pauses, restarts, faults, rotation and retention. */
+/* A workload drawn from a seed: sizes, pauses, restarts, faults, rotation, rewriting and
+ * retention. */
 #include "dataplane/journal/internal.h"
 #include "tests/sim/journal/sim.h"
 
@@ -11,6 +12,7 @@ static void draw_config(struct world *w, struct rng *r)
 
 	cfg->segment_size = (64u << 10) << rng_below(r, 3);
 	cfg->compression_level = rng_chance(r, 30) ? zpress_raw_level() : 1;
+	cfg->compaction_level = 3;
 	cfg->segment_age_s = rng_chance(r, 40) ? 1 + rng_below(r, 10) : 3600;
 	if (rng_chance(r, 40)) {
 		cfg->retention_bytes = 1 + rng_below(r, 200u << 10);
@@ -37,8 +39,10 @@ static void act(struct world *w, struct rng *r)
 	if (what < 60) {
 		if (k->sent[k->life * WORK_PORTS + port] + logs <= MOST_LOGS)
 			work_send(k, port, logs);
-	} else if (what < 85) {
+	} else if (what < 80) {
 		work_settle(k);
+	} else if (what < 90) {
+		compacting_step(k->j);
 	} else {
 		pause_a_while(w, r);
 	}
@@ -59,6 +63,7 @@ uint64_t world_run(struct world *w, uint64_t seed, enum mutant mutant, uint64_t 
 	unsigned lives = 1 + rng_below(&r, MOST_LIVES);
 
 	w->seed = seed;
+	w->rewritten = 0;
 	w->mutant = mutant;
 	w->fs = memfs_new();
 	work_init(&w->work, w->fs);
@@ -75,6 +80,7 @@ uint64_t world_run(struct world *w, uint64_t seed, enum mutant mutant, uint64_t 
 			act(w, &r);
 		if (rng_chance(&r, 80))
 			work_settle(&w->work);
+		w->rewritten += counted(&w->work.j->compacted_segments);
 		work_close(&w->work);
 	}
 	return memfs_calls(w->fs);

@@ -11,15 +11,6 @@
 
 #define MAX_VIRTUAL_US (2ULL * 3600 * 1000000)
 
-uint64_t rng_next(struct rng *r)
-{
-	uint64_t z = (r->s += 0x9e3779b97f4a7c15ULL);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
 static void describe(const struct world *w)
 {
 	printf("  %.6f s after the start, %llu steps, delivered %llu, lost %llu\n",

@@ -60,6 +60,8 @@ static void the_question_reaches_sluiced(void **state)
 static void what_is_wrong_with_the_question(void **state)
 {
 	(void)state;
+	assert_int_equal(RUN("log", "show", "--since", "1h", "--until", "2h"), CLI_USAGE);
+	assert_string_equal(ran.err, "sluicectl: --since is later than --until\n");
 	assert_int_equal(RUN("log", "show", "--since", "yesterday"), CLI_USAGE);
 	assert_string_equal(ran.err, "sluicectl: --since \"yesterday\": expected RFC 3339 "
 				     "(2025-11-21T22:08:01Z), seconds since 1970, "

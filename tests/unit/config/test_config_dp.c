@@ -6,21 +6,22 @@ static struct dp_config dp;
 static void everything_arrives_in_the_data_planes_units(void **state)
 {
 	(void)state;
-	must_parse("node: {name: n1}\n"
-		   "ports: [{name: p, devargs: net_null0, addresses: [192.0.2.2/24], gateways: "
-		   "[192.0.2.1]}]\n"
-		   "eal: {huge: off, memory: 1GiB, file-prefix: x, args: [--no-pci]}\n"
-		   "cores: {rx: [1], workers: [2, 3], compressors: 2, poll: busy}\n"
-		   "listen: {ports: [514], allow: [10.0.0.0/8], trust-devid: [10.1.0.0/16], "
-		   "cleartext: "
-		   "[udp-syslog]}\n"
-		   "journal: {dir: /j, block-size: 512KiB, pool: 8MiB, commit-interval: 2ms, "
-		   "commit-interval-unacked: 20ms, segment-size: 8MiB, segment-age: 5m, min-free: "
-		   "2GiB, "
-		   "retention: {age: 2d, size: 70%}, stream-retention: 3d}\n"
-		   "limits: {sessions: 5, devices: 6, half-open: 17, message-size: 8KiB, "
-		   "idle-timeout: 1h, time-wait: 18, tcp-receive: 2MiB, neighbours: 19, "
-		   "reassembly: 1MiB, reassembly-per-source: 20, icmp-rate: 21/s}\n");
+	must_parse(
+		"node: {name: n1}\n"
+		"ports: [{name: p, devargs: net_null0, addresses: [192.0.2.2/24], gateways: "
+		"[192.0.2.1]}]\n"
+		"eal: {huge: off, memory: 1GiB, file-prefix: x, args: [--no-pci]}\n"
+		"cores: {rx: [1], workers: [2, 3], compressors: 2, poll: busy}\n"
+		"listen: {ports: [514], allow: [10.0.0.0/8], trust-devid: [10.1.0.0/16], "
+		"cleartext: "
+		"[udp-syslog]}\n"
+		"journal: {dir: /j, block-size: 512KiB, pool: 8MiB, commit-interval: 2ms, "
+		"commit-interval-unacked: 20ms, segment-size: 8MiB, segment-age: 5m, min-free: "
+		"2GiB, "
+		"retention: {age: 2d, size: 70%}, stream-retention: 3d, compaction-level: none}\n"
+		"limits: {sessions: 5, devices: 6, half-open: 17, message-size: 8KiB, "
+		"idle-timeout: 1h, time-wait: 18, tcp-receive: 2MiB, neighbours: 19, "
+		"reassembly: 1MiB, reassembly-per-source: 20, icmp-rate: 21/s}\n");
 	memset(&dp, 0x5a, sizeof(dp));
 	config_to_dp(&cfg, &dp);
 
@@ -69,6 +70,7 @@ static void everything_arrives_in_the_data_planes_units(void **state)
 	assert_int_equal(dp.journal.retention_percent, 70);
 	assert_int_equal(dp.journal.retention_bytes, 0);
 	assert_int_equal(dp.journal.stream_retention_s, 3 * 86400);
+	assert_int_equal(dp.journal.compaction_level, 0);
 	assert_string_equal(dp.node_name, "n1");
 }
 

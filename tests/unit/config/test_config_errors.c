@@ -35,7 +35,7 @@ static void unknown_key(void **state)
 		      "block-size, pool, "
 		      "commit-interval, commit-interval-unacked, segment-size, segment-age, "
 		      "min-free, "
-		      "retention, stream-retention; is block-size meant?"},
+		      "retention, stream-retention, compaction-level; is block-size meant?"},
 		{PORT "metrics: {listen: none, colour: blue}\n",
 			"t.yaml:2:25: metrics.colour: unknown key: expected one of listen"},
 		{PORT "\nquota: 7\n",

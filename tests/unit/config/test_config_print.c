@@ -53,7 +53,8 @@ static void every_kind_of_value_round_trips(void **state)
 		"journal: {dir: /j, block-size: 192KiB, pool: 8MiB, commit-interval: 1500us, "
 		"commit-interval-unacked: 1500us, segment-size: 10MiB, segment-age: 90s, min-free: "
 		"0, "
-		"retention: {age: none, size: 12345678B}, stream-retention: 36500d}\n"
+		"retention: {age: none, size: 12345678B}, stream-retention: 36500d, "
+		"compaction-level: 3}\n"
 		"limits: {message-size: 2KiB, idle-timeout: 90s, sessions: 1}\n"
 		"metrics: {listen: \"[2001:db8::9]:1\"}\n");
 	must_round_trip();
@@ -80,7 +81,8 @@ static void a_port_prints_as_a_block(void **state)
 				     "  retention:\n"
 				     "    age: 90d\n"
 				     "    size: 80%\n"
-				     "  stream-retention: 400d\n"));
+				     "  stream-retention: 400d\n"
+				     "  compaction-level: 9\n"));
 	free(text);
 }
 

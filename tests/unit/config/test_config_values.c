@@ -39,6 +39,7 @@ static void defaults_are_those_of_the_interfaces_page(void **state)
 	assert_int_equal(cfg.journal.retention_size.percent, 80);
 	assert_int_equal(cfg.journal.retention_size.bytes, 0);
 	assert_int_equal(cfg.journal.stream_retention, 400 * 86400000000ull);
+	assert_int_equal(cfg.journal.compaction_level, 9);
 	assert_int_equal(cfg.tls.contexts.count, 1);
 	assert_string_equal(cfg.tls.contexts.v[0].sni, "default");
 	assert_string_equal(cfg.tls.contexts.v[0].identity, "node");

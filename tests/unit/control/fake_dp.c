@@ -318,6 +318,11 @@ enum journal_state journal_state(const struct journal *j)
 	return j->state;
 }
 
+uint64_t journal_streams_expired(struct journal *j)
+{
+	return j->streams_expired;
+}
+
 void journal_status(struct journal *j, struct journal_status *st)
 {
 	memset(st, 0, sizeof(*st));

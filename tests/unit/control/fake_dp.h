@@ -27,7 +27,7 @@ struct fake_log {
 struct journal {
 	pthread_mutex_t mutex; /* readers are threads */
 	enum journal_state state;
-	uint64_t block, logs;
+	uint64_t block, logs, streams_expired;
 	int efd;
 	struct fake_log *v;
 	unsigned count, cap;

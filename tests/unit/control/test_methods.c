@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "control/checks.h"
 #include "tests/unit/control/harness.h"
 
 static void status_has_the_shape_of_interfaces(void **state)
@@ -371,6 +372,31 @@ static void a_full_disk_is_a_hold(void **state)
 	json_decref(r);
 }
 
+static void expired_streams_are_audited(void **state)
+{
+	struct harness *h = *state;
+	size_t before;
+	json_t *r;
+
+	checks_tick(h->c, 1);
+	r = harness_result(h, "audit.list", NULL);
+	before = json_array_size(at(r, "audit")); /* what the first tick does by itself */
+	json_decref(r);
+	h->dp->journal.streams_expired = 3;
+	checks_tick(h->c, 2);
+	h->dp->journal.streams_expired = 4;
+	checks_tick(h->c, 3);
+	checks_tick(h->c, 4);
+	r = harness_result(h, "audit.list", NULL);
+	assert_int_equal(json_array_size(at(r, "audit")), before + 2); /* newest first */
+	assert_text(r, "audit.1.what", "journal.streams-expired");
+	assert_text(r, "audit.1.before", "3 streams");
+	assert_text(
+		r, "audit.1.after", "forgotten: unseen for 400 days (journal.stream-retention)");
+	assert_text(r, "audit.0.before", "1 streams");
+	json_decref(r);
+}
+
 static void settings_persist_and_are_audited(void **state)
 {
 	struct harness *h = *state;
@@ -689,6 +715,7 @@ int main(void)
 		T(journal_verify_reports_findings_up_to_a_bound),
 		T(one_verify_at_a_time_and_nothing_waits_for_it),
 		T(journal_resume_only_after_a_failure),
+		T(expired_streams_are_audited),
 		T(a_full_disk_is_a_hold),
 		T(settings_persist_and_are_audited),
 		T(settings_that_cannot_be_are_refused_by_name),

@@ -143,6 +143,11 @@ void rig_start(struct rig *r, const struct rig_options *o)
 	cfg.cores.poll = o->busy ? DP_POLL_BUSY : DP_POLL_ADAPTIVE;
 	cfg.cores.compressors = 1;
 	cfg.limits.sessions = o->sessions ? o->sessions : 256;
+	cfg.policy.sessions = cfg.limits.sessions;
+	if (o->half_open)
+		cfg.limits.half_open = o->half_open;
+	if (o->blocks)
+		cfg.journal.pool_blocks = o->blocks;
 	cfg.limits.devices = 1000;
 	cfg.ports_count = 1;
 	snprintf(cfg.ports[0].name, sizeof(cfg.ports[0].name), "data0");
@@ -157,6 +162,7 @@ void rig_start(struct rig *r, const struct rig_options *o)
 	cfg.journal.min_free = 0;
 	cfg.journal.fs = o->fs;
 	cfg.policy.cleartext |= o->cleartext;
+	r->journal = cfg.journal;
 	if (dp_start(&cfg, &r->dp, &rec, notes, sizeof(notes), &err) != 0 ||
 		dp_run(r->dp, &err) != 0)
 		die(err.text);
@@ -253,6 +259,76 @@ void rig_udp(
 	memcpy(udp + 8, data, len);
 	l4_sum(host, 17, udp, 8 + len, 6);
 	put(r, m);
+}
+
+void rig_segment(struct rig *r, const struct rig_segment *g)
+{
+	struct rte_mbuf *m = fresh(r, 14 + 20 + 20 + g->len);
+	uint8_t *at = rte_pktmbuf_mtod(m, uint8_t *);
+	uint8_t *t = at + 34;
+	struct ip_addr dst;
+	uint16_t sum;
+
+	ip_addr_parse(&dst, RIG_SERVER);
+	memcpy(at, port_mac, 6);
+	client_mac(9, at + 6);
+	store_be16(at + 12, 0x0800);
+	net_build_ip(at + 14, &g->src, &dst, 6, 20 + g->len);
+	memset(t, 0, 20);
+	store_be16(t, g->sport);
+	store_be16(t + 2, 514);
+	store_be32(t + 4, g->seq);
+	store_be32(t + 8, g->ack);
+	t[12] = 5 << 4;
+	t[13] = g->flags;
+	store_be16(t + 14, g->wnd);
+	if (g->len)
+		memcpy(t + 20, g->data, g->len);
+	sum = net_l4_checksum(&g->src, &dst, 6, t, 20 + g->len);
+	memcpy(t + 16, &sum, sizeof(sum));
+	put(r, m);
+}
+
+struct counter_query {
+	const char *name;
+	uint64_t value;
+	bool found;
+};
+
+static void counter_fn(void *ctx, const char *name, const char *help, bool gauge, uint64_t v)
+{
+	struct counter_query *q = ctx;
+
+	(void)help;
+	(void)gauge;
+	if (strcmp(name, q->name) == 0) {
+		q->value = v;
+		q->found = true;
+	}
+}
+
+uint64_t rig_counter(struct rig *r, const char *name)
+{
+	struct counter_query q = {name, 0, false};
+
+	dp_counters(r->dp, counter_fn, &q);
+	if (!q.found)
+		die(name);
+	return q.value;
+}
+
+uint32_t rig_buffers_free(void)
+{
+	return rte_mempool_avail_count(pool);
+}
+
+void rig_hold(struct rig *r, bool hold)
+{
+	struct journal_fault fault = {0};
+
+	r->journal.min_free = hold ? UINT64_MAX : 0;
+	if (journal_reconfigure(dp_journal(r->dp), &r->journal, &fault) != JOURNAL_OK)
+		die("the journal's configuration");
 }
 
 static void tcp_segment(struct rig *r, struct rig_tcp *c, uint16_t dport, uint8_t flags,

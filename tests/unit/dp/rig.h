@@ -18,6 +18,7 @@ struct rig {
 	char dir[64];
 	uint64_t frames_in;  /* given to the port */
 	uint64_t frames_out; /* taken from it */
+	struct journal_config journal;
 };
 
 /* Which lcores there are; each kind on CPUs 1 and 0 in turn. */
@@ -31,9 +32,11 @@ struct rig_options {
 	enum rig_lcores lcores;
 	bool busy;
 	uint32_t memory_mib;	     /* whose half becomes packet buffers; 0: 128 */
-	uint32_t sessions;	     /* limits.sessions; 0: 256 */
 	unsigned cleartext;	     /* enum dp_cleartext, besides the default */
 	const struct journal_fs *fs; /* NULL: the real one */
+	uint32_t sessions;	     /* 0: 256 */
+	uint32_t half_open;	     /* 0: as by default */
+	uint32_t blocks;	     /* of the journal's pool; 0: as by default */
 };
 
 /*
@@ -53,6 +56,25 @@ void rig_frame(struct rig *r, const uint8_t *frame, uint32_t len);
 /* An Ethernet frame to the port around `ip_payload`; host: last byte of the client's address. */
 void rig_udp(struct rig *r, uint8_t host, uint16_t sport, uint16_t dport, const void *data,
 	uint32_t len);
+
+/* A TCP segment of anybody's, made by hand. What is sent back to it goes to nobody. */
+struct rig_segment {
+	struct ip_addr src;
+	uint16_t sport;
+	uint8_t flags;
+	uint16_t wnd;
+	uint32_t seq, ack;
+	const void *data;
+	uint32_t len;
+};
+void rig_segment(struct rig *r, const struct rig_segment *g);
+
+/* A counter of dp_counters(), by its name. */
+uint64_t rig_counter(struct rig *r, const char *name);
+/* Packet buffers that nobody holds. */
+uint32_t rig_buffers_free(void);
+/* The journal takes nothing (its disk counts as full), or takes again. */
+void rig_hold(struct rig *r, bool hold);
 
 /* A TCP client: lossless wire, no options but MSS. */
 struct rig_tcp {

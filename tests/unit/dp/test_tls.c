@@ -412,6 +412,7 @@ static void a_san_or_a_dns_name_may_name_it(void **state)
 	o.cert = &host;
 	refused_as(&o, REFUSAL_no_legal_sn, "loghost");
 	cfg.policy.tls_name_dns = true;
+	set_device("rsyslog.example.org", AUTH_AUTHORIZED);
 	publish();
 	assert_true(rig_tls_open(&rig, &t, 23, next_port++, &o));
 	rig_tls_send(&rig, &t, "<13>by DNS\n", 11);

@@ -147,6 +147,7 @@ static void run(unsigned compressors, bool busy, unsigned logs, uint64_t segment
 
 	test_dir_make(dir);
 	test_config(&cfg, dir);
+	cfg.compaction_level = 3; /* beside all the rest */
 	cfg.compressors = compressors;
 	cfg.busy_poll = busy;
 	cfg.segment_size = segment_size;

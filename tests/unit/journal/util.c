@@ -40,6 +40,7 @@ void test_config(struct journal_config *cfg, const char *dir)
 	cfg->retention_percent = 0;
 	cfg->stream_retention_s = 0;
 	cfg->compressors = 0;
+	cfg->compaction_level = 0;
 }
 
 bool test_log(struct block *b, const char *device, uint64_t time_ns, const char *log, uint32_t len)

@@ -1,0 +1,131 @@
+"""The OFTP profile's messages, written from docs/oftp-profile.md alone. Shares no code with sluiced."""
+
+import struct
+
+MAGIC, VERSION = 0xF514, 1
+TYPES = {name: n + 1 for n, name in enumerate(
+    "LOGIN_REQUEST LOGIN_REQUEST_LEGACY AUTH_CHALLENGE AUTH_RESPONSE LOGIN_REPLY AUTH_CHANGED LOG_DATA "
+    "SEQ_QUERY SEQ_REPLY STATUS KEEPALIVE KEEPALIVE_ANSWER BYE ERROR".split())}
+NAMES = {n: name for name, n in TYPES.items()}
+TEXT, BYTES, REST = "text", "bytes", "rest"
+OPTIONS = {
+    "serial": (1, TEXT), "hostname": (2, TEXT), "firmware": (3, TEXT), "timezone": (4, TEXT),
+    "preshared_key": (5, TEXT), "features": (6, ">I"), "reliable": (7, ">B"), "sasl": (8, BYTES),
+    "result": (9, ">B"), "reason": (10, TEXT), "status_text": (11, TEXT),
+    "keepalive_period": (12, ">H"), "disk": (13, ">QQ"), "server_serial": (14, TEXT),
+    "stream": (15, ">IQQB16s"), "log_status": (16, ">B"), "conn_id": (17, ">I"), "epoch": (18, ">Q"),
+    "seq_no": (19, ">Q"), "log_type": (20, ">B"), "category": (21, ">B"), "log_count": (22, ">H"),
+    "dropped_before": (23, ">I"), "codec": (24, ">B"), "raw_len": (25, ">I"), "vdom": (26, TEXT),
+    "lengths": (27, BYTES), "error": (28, ">B"), "keepalive_state": (29, ">BI"),
+    "payload": (255, REST),
+}
+BY_CODE = {code: (name, kind) for name, (code, kind) in OPTIONS.items()}
+REPEATED = ("server_serial", "stream")
+MASK = (1 << 64) - 1
+
+
+def encode(kind, tag=0, version=VERSION, **options):
+    """A message. A repeated option is a list; one with several fields is a tuple."""
+    body = b""
+    for name, value in options.items():
+        code, form = OPTIONS[name]
+        for one in value if name in REPEATED else [value]:
+            if form == TEXT:
+                data = one.encode()
+            elif form in (BYTES, REST):
+                data = one
+            else:
+                data = struct.pack(form, *(one if isinstance(one, tuple) else (one,)))
+            body += struct.pack(">HH", code, 0 if form == REST else len(data)) + data
+    return struct.pack(">HBBII", MAGIC, version, TYPES[kind], len(body), tag) + body
+
+
+def decode(data):
+    """(name, tag, options, how many bytes), or None where the message is not all there."""
+    if len(data) < 12:
+        return None
+    magic, _, kind, size, tag = struct.unpack_from(">HBBII", data)
+    if magic != MAGIC:
+        raise ValueError(f"magic {magic:04x}")
+    if len(data) < 12 + size:
+        return None
+    at, end, options = 12, 12 + size, {}
+    while at < end:
+        code, length = struct.unpack_from(">HH", data, at)
+        at += 4
+        name, form = BY_CODE.get(code, (None, None))
+        if form == REST:
+            length = end - at
+        value = bytes(data[at:at + length])
+        if at + length > end:
+            raise ValueError("an option reaches past the body")
+        at += length
+        if name is None:
+            continue
+        if form == TEXT:
+            value = value.decode()
+        elif form not in (BYTES, REST):
+            value = struct.unpack(form, value)
+            value = value[0] if len(value) == 1 else value
+        if name in REPEATED:
+            options.setdefault(name, []).append(value)
+        else:
+            options[name] = value
+    return NAMES[kind], tag, options, end
+
+
+def lz4_block(data):
+    """One LZ4 block of literals only: legal, and needs no library."""
+    extra = len(data) - 15
+    out = bytes([min(len(data), 15) << 4])
+    while extra >= 0:
+        out += bytes([min(extra, 255)])
+        if extra < 255:
+            break
+        extra -= 255
+    return out + data
+
+
+def log_data(conn_id, epoch, seq_no, logs, codec=0, log_type=3, category=0, tag=0, **more):
+    """An item of these logs."""
+    raw = b"".join(logs)
+    return encode("LOG_DATA", tag, conn_id=conn_id, epoch=epoch, seq_no=seq_no, log_type=log_type,
+                  category=category, log_count=len(logs), codec=codec, raw_len=len(raw), **more,
+                  lengths=b"".join(struct.pack(">I", len(log)) for log in logs),
+                  payload=lz4_block(raw) if codec else raw)
+
+
+def _rotl(x, n):
+    return (x << n | x >> (64 - n)) & MASK
+
+
+def _rounds(v, n):
+    a, b, c, d = v
+    for _ in range(n):
+        a = (a + b) & MASK
+        b = _rotl(b, 13) ^ a
+        a = _rotl(a, 32)
+        c = (c + d) & MASK
+        d = _rotl(d, 16) ^ c
+        a = (a + d) & MASK
+        d = _rotl(d, 21) ^ a
+        c = (c + b) & MASK
+        b = _rotl(b, 17) ^ c
+        c = _rotl(c, 32)
+    return a, b, c, d
+
+
+def siphash24(k0, k1, data):
+    v = (k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261,
+         k1 ^ 0x7465646279746573)
+    padded = data + b"\0" * (-(len(data) + 1) % 8) + bytes([len(data) & 255])
+    for (word,) in struct.iter_unpack("<Q", padded):
+        v = _rounds((v[0], v[1], v[2], v[3] ^ word), 2)
+        v = (v[0] ^ word, v[1], v[2], v[3])
+    v = _rounds((v[0], v[1], v[2] ^ 255, v[3]), 4)
+    return v[0] ^ v[1] ^ v[2] ^ v[3]
+
+
+def digest(seq_no, logs):
+    raw = b"".join(logs)
+    return struct.pack("<QQ", siphash24(seq_no, 1, raw), siphash24(seq_no, 2, raw))

@@ -1,0 +1,464 @@
+/*
+ * Rewriting finished segments: the same logs and records under the same numbers, whatever happens
+ * meanwhile: power cuts, failing disks, readers in the middle, retention.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dataplane/journal/internal.h"
+#include "dataplane/journal/merge.h"
+#include "tests/unit/journal/util.h"
+#include "tests/unit/journal/work.h"
+
+#define FIRST "/j/0000000000000001.zst"
+
+struct place {
+	struct memfs *fs;
+	struct journal_config cfg;
+	struct journal *j;
+	unsigned sent;
+};
+
+static void open_it(struct place *p)
+{
+	assert_int_equal(journal_open(&p->cfg, 1, &p->j, NULL, NULL), JOURNAL_OK);
+}
+
+static int set_up(void **state)
+{
+	struct place *p = calloc(1, sizeof(*p));
+
+	p->fs = memfs_new();
+	test_config(&p->cfg, "/j");
+	p->cfg.fs = memfs_table(p->fs);
+	p->cfg.pool_blocks = 4;
+	p->cfg.compaction_level = 9;
+	open_it(p);
+	*state = p;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct place *p = *state;
+
+	journal_close(p->j);
+	memfs_free(p->fs);
+	free(p);
+	return 0;
+}
+
+/* `n` blocks with something of everything, then the segment ends. */
+static void segment_of(struct place *p, unsigned n)
+{
+	struct journal_port *port = journal_port(p->j, 0);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct block *b = journal_block_get(port);
+
+		assert_non_null(b);
+		test_rich_block(b, ++p->sent);
+		journal_submit(port, b);
+		test_settle(p->j);
+		assert_int_equal(journal_completed(port, &b, 1), 1);
+		assert_int_equal(b->error, 0);
+		journal_block_put(port, b);
+	}
+	assert_int_equal(rotate_finish(p->j), 0);
+}
+
+static struct journal_reader *reader(struct place *p, uint64_t after)
+{
+	struct journal_query q = {
+		.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED, .after_block = after};
+	struct journal_reader *r;
+
+	assert_int_equal(
+		journal_reader_open_fs(memfs_table(p->fs), "/j", &q, &r, NULL), JOURNAL_OK);
+	return r;
+}
+
+static void reads(struct journal_reader *r, unsigned k, unsigned i)
+{
+	struct journal_log log;
+
+	assert_int_equal(journal_reader_next(r, &log), 1);
+	assert_int_equal(log.block, k);
+	test_rich_check(&log, k, i);
+}
+
+static void reads_all(struct place *p, unsigned first)
+{
+	struct journal_reader *r = reader(p, first - 1);
+	struct journal_reader_stats st;
+	struct journal_log log;
+
+	for (unsigned k = first; k <= p->sent; k++)
+		for (unsigned i = 0; i < TEST_RICH_LOGS; i++)
+			reads(r, k, i);
+	assert_int_equal(journal_reader_next(r, &log), 0);
+	journal_reader_stats(r, &st);
+	assert_int_equal(st.corrupt_blocks, 0);
+	journal_reader_close(r);
+}
+
+static void verify_clean(struct place *p)
+{
+	struct journal_verify_totals totals;
+
+	assert_int_equal(journal_verify_fs(memfs_table(p->fs), "/j", JOURNAL_UNBOUNDED, NULL, NULL,
+				 &totals, NULL),
+		JOURNAL_OK);
+	assert_int_equal(totals.corrupt + totals.torn, 0);
+	assert_int_equal(totals.logs, p->sent * TEST_RICH_LOGS);
+}
+
+static void rewritten_segments_read_the_same(void **state)
+{
+	struct place *p = *state;
+	struct journal_status st;
+
+	segment_of(p, 40);
+	segment_of(p, 25);
+	segment_of(p, 1);
+	assert_true(compacting_step(p->j));
+	assert_true(compacting_step(p->j));
+	assert_false(compacting_step(p->j)); /* the newest stays */
+	journal_status(p->j, &st);
+	assert_int_equal(st.compacted_segments, 2);
+	assert_true(st.compacted_to_bytes * 4 < st.compacted_from_bytes);
+	assert_int_equal(p->j->segs[0].blocks, 1);
+	reads_all(p, 1);
+	reads_all(p, 17); /* out of the middle of what is one block now */
+	verify_clean(p);
+	journal_close(p->j);
+	open_it(p);
+	assert_int_equal(p->j->segs[0].last_block, 40);
+	assert_true(compacting_step(p->j)); /* looked at, */
+	assert_true(compacting_step(p->j));
+	assert_false(compacting_step(p->j));
+	journal_status(p->j, &st);
+	assert_int_equal(st.compacted_segments, 0); /* and not rewritten again */
+	reads_all(p, 1);
+}
+
+/* Blocks get as full as the configuration says, not fuller. */
+static void blocks_are_filled_and_not_overfilled(void **state)
+{
+	struct place *p = *state;
+	struct journal_port *port = journal_port(p->j, 0);
+	uint64_t raw = 0;
+
+	for (unsigned k = 0; k < 200; k++) {
+		struct block *b = journal_block_get(port);
+
+		for (unsigned i = 0; i < 7; i++) {
+			char line[1024];
+			uint32_t len = test_line(line, k * 7 + i);
+
+			assert_true(test_log(b, "d", 1, line, len));
+			raw += len + 1;
+		}
+		journal_submit(port, b);
+		test_settle(p->j);
+		assert_int_equal(journal_completed(port, &b, 1), 1);
+		journal_block_put(port, b);
+	}
+	assert_int_equal(rotate_finish(p->j), 0);
+	segment_of(p, 1);
+	assert_true(compacting_step(p->j));
+	assert_in_range(p->j->segs[0].blocks, raw / p->cfg.block_size + 1,
+		raw * 11 / 10 / p->cfg.block_size + 1);
+}
+
+/* Who is in the middle of it reads on as if nothing had happened. */
+static void readers_are_not_disturbed(void **state)
+{
+	struct place *p = *state;
+	struct journal_reader *at_begin;
+	struct journal_reader *in_middle;
+	struct journal_log log;
+
+	segment_of(p, 10);
+	segment_of(p, 10);
+	segment_of(p, 1);
+	at_begin = reader(p, 0);
+	in_middle = reader(p, 0);
+	for (unsigned k = 1; k <= 5; k++)
+		for (unsigned i = 0; i < TEST_RICH_LOGS; i++)
+			reads(in_middle, k, i);
+	reads(in_middle, 6, 0);
+	while (compacting_step(p->j))
+		continue;
+	for (unsigned i = 1; i < TEST_RICH_LOGS; i++)
+		reads(in_middle, 6, i);
+	for (unsigned k = 7; k <= 21; k++)
+		for (unsigned i = 0; i < TEST_RICH_LOGS; i++)
+			reads(in_middle, k, i);
+	for (unsigned k = 1; k <= 21; k++)
+		for (unsigned i = 0; i < TEST_RICH_LOGS; i++)
+			reads(at_begin, k, i);
+	assert_int_equal(journal_reader_next(in_middle, &log), 0);
+	assert_int_equal(journal_reader_next(at_begin, &log), 0);
+	journal_reader_close(at_begin);
+	journal_reader_close(in_middle);
+}
+
+/* Damage is reported by the bytes it is in: it is never tidied away. */
+static void damaged_segments_stay_as_they_are(void **state)
+{
+	struct place *p = *state;
+	uint64_t size;
+	uint8_t *copy;
+	uint8_t *data;
+
+	segment_of(p, 6);
+	segment_of(p, 1);
+	data = memfs_data(p->fs, FIRST, &size);
+	copy = malloc(size);
+	for (uint64_t at = 0; at < size; at += 5) {
+		p->j->segs[0].settled = false;
+		data[at] ^= 1;
+		memcpy(copy, data, size);
+		compacting_step(p->j);
+		data = memfs_data(p->fs, FIRST, &size);
+		assert_memory_equal(copy, data, size);
+		assert_int_equal(memfs_count(p->fs, "/j"), 5); /* and no .tmp is left */
+		data[at] ^= 1;
+	}
+	free(copy);
+	p->j->segs[0].settled = false;
+	assert_true(compacting_step(p->j));
+	assert_int_equal(p->j->segs[0].blocks, 1);
+	reads_all(p, 1);
+}
+
+static struct journal_fs wrapped;
+static struct place *removing;
+
+/* Retention removes the segment just before its successor gets its name. */
+static int sync_and_remove(void *ctx, int fd)
+{
+	struct journal *j = removing->j;
+
+	if (j->seg_count == 3 && j->segs[0].first_block == 1) {
+		j->cfg.retention_bytes = 1;
+		j->retention_us = 0;
+		retention_step(j, memfs_table(removing->fs)->mono_us(ctx));
+		assert_int_equal(j->seg_count, 2);
+		j->cfg.retention_bytes = 0;
+	}
+	return memfs_table(removing->fs)->fdatasync(ctx, fd);
+}
+
+static void what_retention_removed_stays_removed(void **state)
+{
+	struct place *p = *state;
+	uint64_t size;
+
+	segment_of(p, 5);
+	segment_of(p, 5);
+	segment_of(p, 1);
+	removing = p;
+	wrapped = *memfs_table(p->fs);
+	wrapped.fdatasync = sync_and_remove;
+	p->j->fs = &wrapped;
+	compacting_step(p->j);
+	p->j->fs = memfs_table(p->fs);
+	assert_null(memfs_data(p->fs, FIRST, &size));
+	assert_int_equal(memfs_count(p->fs, "/j"), 5); /* ID, LOCK, torn, two segments */
+	reads_all(p, 6);
+}
+
+static void nothing_is_rewritten_without_room(void **state)
+{
+	struct place *p = *state;
+
+	segment_of(p, 5);
+	segment_of(p, 1);
+	memfs_set_space(p->fs, 1u << 20, 100);
+	assert_false(compacting_step(p->j));
+	memfs_set_space(p->fs, 1u << 20, 1u << 20);
+	assert_true(compacting_step(p->j));
+	p->j->segs[0].settled = false;
+	p->j->cfg.compaction_level = 0;
+	assert_false(compacting_step(p->j));
+}
+
+/* ---- at every call ------------------------------------------------------------------------ */
+
+static void fill(struct work *w)
+{
+	for (unsigned i = 0; i < 12; i++) {
+		work_send(w, i & 1, 20 + i);
+		work_settle(w);
+		if (i % 5 == 4)
+			assert_int_equal(rotate_finish(w->j), 0);
+	}
+}
+
+static uint64_t calls_before;
+
+static uint64_t calls_of_rewriting(void)
+{
+	struct memfs *fs = memfs_new();
+	struct work w;
+	uint64_t n;
+
+	work_init(&w, fs);
+	w.cfg.compaction_level = 3;
+	assert_int_equal(work_open(&w), JOURNAL_OK);
+	fill(&w);
+	calls_before = memfs_calls(fs);
+	assert_true(compacting_step(w.j));
+	assert_true(compacting_step(w.j));
+	n = memfs_calls(fs);
+	work_close(&w);
+	memfs_free(fs);
+	return n;
+}
+
+static void power_cut_at_every_call(void **state)
+{
+	uint64_t calls = calls_of_rewriting();
+
+	(void)state;
+	for (uint64_t at = calls_before + 1; at <= calls + 1; at++) {
+		struct memfs *fs = memfs_new();
+		struct work w;
+
+		work_init(&w, fs);
+		w.cfg.compaction_level = 3;
+		assert_int_equal(work_open(&w), JOURNAL_OK);
+		fill(&w);
+		memfs_cut(fs, at);
+		while (compacting_step(w.j))
+			continue;
+		work_close(&w);
+		for (uint64_t seed = 0; seed < 6; seed++) {
+			struct memfs *disk = memfs_crash(fs, at * 1000 + seed);
+
+			work_recovers(&w, disk);
+			memfs_free(disk);
+		}
+		memfs_free(fs);
+	}
+}
+
+static void one_failure_at_every_call(void **state)
+{
+	static const enum memfs_fault faults[] = {MEMFS_EIO, MEMFS_ENOSPC, MEMFS_SHORT};
+	uint64_t calls = calls_of_rewriting();
+
+	(void)state;
+	for (unsigned k = 0; k < 3; k++) {
+		for (uint64_t at = calls_before + 1; at <= calls; at++) {
+			struct memfs *fs = memfs_new();
+			uint64_t sent = 0;
+			struct work w;
+
+			work_init(&w, fs);
+			w.cfg.compaction_level = 3;
+			assert_int_equal(work_open(&w), JOURNAL_OK);
+			fill(&w);
+			memfs_fail(fs, at, faults[k]);
+			for (unsigned i = 0; i < 4; i++)
+				compacting_step(w.j);
+			memfs_repair(fs);
+			assert_int_equal(journal_state(w.j), JOURNAL_RUNNING);
+			fill(&w);
+			work_close(&w);
+			for (unsigned i = 0; i < WORK_SENDERS; i++)
+				sent += w.sent[i];
+			assert_int_equal(work_check(&w, fs), sent);
+			assert_int_equal(work_verify(fs, false), sent);
+			memfs_free(fs);
+		}
+	}
+}
+
+/* ---- records ------------------------------------------------------------------------------ */
+
+/* The state that follows from the merged records is that of the blocks one by one. */
+static void folded_like_the_blocks(void **state)
+{
+	struct siphash_key key = {1, 2};
+	struct fold *one = fold_new(&key);
+	struct fold *all = fold_new(&key);
+	struct block *b = block_new(64u << 10);
+	struct journal_records r;
+	struct bytes_buf x = {0};
+	struct bytes_buf y = {0};
+	struct merge m;
+
+	(void)state;
+	merge_init(&m, &key);
+	for (unsigned k = 1; k <= 30; k++) {
+		struct journal_part part;
+
+		block_reset(b);
+		test_rich_block(b, k);
+		b->number = k;
+		r = records_of_block(b, &part);
+		assert_true(merge_has_room(&m, &r, 1000));
+		assert_int_equal(merge_add(&m, &r), 0);
+		assert_int_equal(fold_block(one, &r), 0);
+	}
+	assert_false(merge_has_room(&m, &r, 30 * TEST_RICH_LOGS));
+	assert_int_equal(merge_records(&m, &r), 0);
+	assert_int_equal(r.part_count, 30);
+	assert_int_equal(r.row_count, 30 * TEST_RICH_LOGS);
+	assert_int_equal(r.device_count, 2);
+	assert_int_equal(fold_block(all, &r), 0);
+	fold_encode(one, &x);
+	fold_encode(all, &y);
+	assert_int_equal(x.len, y.len);
+	assert_memory_equal(x.data, y.data, x.len);
+	bytes_buf_free(&x);
+	bytes_buf_free(&y);
+	merge_free(&m);
+	block_free(b);
+	fold_free(one);
+	fold_free(all);
+}
+
+/* A counter whose name this version does not know could not be written again. */
+static void unknown_counters_are_not_rewritten(void **state)
+{
+	struct siphash_key key = {1, 2};
+	struct block *b = block_new(64u << 10);
+	struct journal_part part;
+	struct journal_records r;
+	struct merge m;
+
+	(void)state;
+	merge_init(&m, &key);
+	block_device_add(b, "d", 1, 0);
+	block_delta_add(b, 0, DELTA_UNKNOWN, 1);
+	r = records_of_block(b, &part);
+	assert_int_equal(merge_add(&m, &r), -1);
+	merge_free(&m);
+	block_free(b);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(rewritten_segments_read_the_same),
+		CASE(blocks_are_filled_and_not_overfilled),
+		CASE(readers_are_not_disturbed),
+		CASE(damaged_segments_stay_as_they_are),
+		CASE(what_retention_removed_stays_removed),
+		CASE(nothing_is_rewritten_without_room),
+		cmocka_unit_test(power_cut_at_every_call),
+		cmocka_unit_test(one_failure_at_every_call),
+		cmocka_unit_test(folded_like_the_blocks),
+		cmocka_unit_test(unknown_counters_are_not_rewritten),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
