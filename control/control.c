@@ -13,6 +13,7 @@
 #include "control/checks.h"
 #include "control/method.h"
 #include "control/metrics_http.h"
+#include "control/skew.h"
 #include "control/trust_alarms.h"
 
 #define TICK_US 1000000u
@@ -294,6 +295,7 @@ static uint64_t tick(struct control *c, uint64_t now_us)
 		checks_tick(c, now_us);
 		wire_events_tick(c, now_us);
 		trust_alarms_tick(c, now_us);
+		skew_tick(c, now_us);
 		if (c->options.tick)
 			c->options.tick(c->options.tick_ctx, c);
 	}

@@ -86,6 +86,7 @@ struct verify_job;
 struct metrics_http;
 struct top_sample;
 struct debug_watch;
+struct skew_job;
 
 struct control {
 	struct control_options options;
@@ -126,6 +127,8 @@ struct control {
 	struct ready_waiter *waiters;
 	struct verify_job *verify; /* the one that runs, or NULL */
 	struct top_sample *top;
+	struct skew_job *skew; /* the one that runs, or NULL */
+	uint64_t next_skew_us, skew_block;
 	uint64_t next_subscription;
 	uint64_t streams_expired; /* as many as were told by now */
 

@@ -246,7 +246,8 @@ static void put_in_order(struct cert_bundle *b)
 		if (X509_check_private_key(b->certs[i], b->key) == 1) {
 			X509 *x = b->certs[i];
 
-			memmove(b->certs + 1, b->certs, i * sizeof(b->certs[0]));
+			for (unsigned k = i; k > 0; k--)
+				b->certs[k] = b->certs[k - 1];
 			b->certs[0] = x;
 			break;
 		}

@@ -197,6 +197,30 @@ static void what_ends_soon_and_who_is_silent_are_alarms(void **state)
 	h->c->alarms.count = 0;
 }
 
+static void a_clock_that_is_wrong_is_an_alarm(void **state)
+{
+	struct harness *h = *state;
+	const uint64_t now_s = clock_wall_ns() / 1000000000u;
+	char log[100];
+
+	snprintf(log, sizeof(log), "<13>eventtime=%llu x", (unsigned long long)now_s - 7200);
+	fake_log_put(h->dp, "FGT-LATE", log, strlen(log))->time_ns = now_s * 1000000000u;
+	/* A log that was held up is no proof, when another was not. */
+	fake_log_put(h->dp, "FGT-HELD", log, strlen(log))->time_ns = now_s * 1000000000u;
+	snprintf(log, sizeof(log), "<13>eventtime=%llu x", (unsigned long long)now_s + 2);
+	fake_log_put(h->dp, "FGT-HELD", log, strlen(log))->time_ns = now_s * 1000000000u;
+	fake_log_put(h->dp, "nothing", "<13>no time", 11)->time_ns = now_s * 1000000000u;
+	fake_announce(h->dp);
+	tick(h);
+	h->c->next_skew_us = 0;
+	h->c->skew_block = 0;
+	tick(h);
+	while (h->c->skew)
+		assert_int_equal(control_round(h->c, 1000), 0);
+	assert_true(alarm_is(h, "clock_skew", "clocks of 1 devices"));
+	assert_true(alarm_is(h, "clock_skew", "FGT-LATE by -7200 s"));
+}
+
 static void two_that_share_a_serial_are_an_alarm_for_a_while(void **state)
 {
 	struct harness *h = *state;
@@ -274,6 +298,7 @@ int main(void)
 		T(a_flood_fills_neither_audit_nor_journal_nor_memory),
 		T(lost_events_are_made_up_for),
 		T(what_ends_soon_and_who_is_silent_are_alarms),
+		T(a_clock_that_is_wrong_is_an_alarm),
 		T(two_that_share_a_serial_are_an_alarm_for_a_while),
 		T(the_trace_is_streamed_and_costs_nothing_unwatched),
 		T(a_trace_of_nonsense_is_refused),
