@@ -86,18 +86,19 @@ static bool ended(int fd)
 static void half_frame(struct evil *e)
 {
 	int *fds = calloc(e->o.plan.flows, sizeof(*fds));
-	char line[LINES_MAX + 8];
+	char line[LINES_MAX];
 
 	if (!fds)
 		return;
 	for (uint32_t f = 0; f < e->o.plan.flows; f++) {
-		uint32_t len = lines_write(e->lines, f, 0, line + 5);
+		uint32_t len = lines_write(e->lines, f, 0, line);
 
 		fds[f] = dial(e, f);
 		if (fds[f] < 0)
 			continue;
-		memcpy(line, "1000 ", 5);
-		push(fds[f], f % 2 ? line : line + 5, len / 2);
+		if (f % 2)
+			push(fds[f], "1000 ", 5);
+		push(fds[f], line, len / 2);
 	}
 	while (going(e))
 		doze(20);
@@ -223,7 +224,7 @@ static void out_of_window(struct evil *e)
 	static const uint32_t off[] = {0x40000000, 0x80000000, 0xc0000000, 0x7fffffff};
 	static const uint8_t flags[] = {
 		0x10, 0x18, 0x14, 0x11, 0x12}; /* ACK with PSH, RST, FIN, SYN */
-	struct sockaddr_in from, to;
+	struct sockaddr_in from = {0}, to = {0};
 	socklen_t len = sizeof(from);
 	int fd = dial(e, 0);
 	int raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP);

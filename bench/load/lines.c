@@ -70,7 +70,7 @@ static int by_length(const void *a, const void *b)
 static void arrange(struct lines *l, struct made *made, const char *text, struct rng *r)
 {
 	uint32_t runs = l->count / LINES_RUN;
-	uint32_t *order = calloc(runs, sizeof(*order));
+	uint32_t *order = calloc(runs + 1u, sizeof(*order));
 
 	if (!order)
 		abort();

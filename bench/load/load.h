@@ -4,6 +4,7 @@
  *
  *   run.c      the loop: which flow, how many, when; progress      report.c   JSON and table
  *   udp.c tcp.c  transports over the kernel's sockets              durable.c  when it was durable
+ *   vhost.c    UDP frames into a vhost port (DPDK)
  *   check.c    is what was stored what was sent                    evil.c     what no sender should
  * do
  */
@@ -40,6 +41,7 @@ struct load_options {
 	const char *durable;  /* control socket of sluiced: time to durable */
 	const char *json;     /* file; NULL: none */
 	bool quiet;	      /* no progress */
+	const char *vhost;    /* socket of net_vhost: UDP by DPDK instead of the kernel */
 };
 
 struct load_flow {
@@ -86,7 +88,7 @@ struct load_transport {
 	/* Memory and sockets; may be NULL. */
 	void (*close)(struct load *l, struct load_flow *f);
 };
-extern const struct load_transport load_udp, load_tcp, load_counted;
+extern const struct load_transport load_udp, load_tcp, load_counted, load_vhost;
 
 uint64_t load_now_ns(void); /* monotonic */
 

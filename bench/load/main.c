@@ -28,6 +28,7 @@ static const char usage_text[] =
 	"  --write-bytes N             TCP: bytes a call (65536)\n"
 	"  --cpu N                     run on this CPU\n"
 	"  --durable SOCKET            sluiced's control socket: time until durable (open loop)\n"
+	"  --vhost SOCKET              UDP through net_vhost, to a net_virtio_user port\n"
 	"  --json FILE --quiet         report; no progress\n";
 
 static int usage(void)
@@ -55,6 +56,7 @@ enum {
 	OPT_DURABLE,
 	OPT_JSON,
 	OPT_QUIET,
+	OPT_VHOST,
 };
 static const struct option options[] = {
 	{"protocol", required_argument, NULL, OPT_PROTOCOL},
@@ -75,6 +77,7 @@ static const struct option options[] = {
 	{"durable", required_argument, NULL, OPT_DURABLE},
 	{"json", required_argument, NULL, OPT_JSON},
 	{"quiet", no_argument, NULL, OPT_QUIET},
+	{"vhost", required_argument, NULL, OPT_VHOST},
 	{NULL, 0, NULL, 0},
 };
 
@@ -172,6 +175,9 @@ static bool parse(struct load_options *o, int argc, char **argv)
 		case OPT_JSON:
 			o->json = optarg;
 			break;
+		case OPT_VHOST:
+			o->vhost = optarg;
+			break;
 		case OPT_QUIET:
 			o->quiet = true;
 			break;
@@ -214,6 +220,10 @@ static int send_main(int argc, char **argv)
 		return usage();
 	if (o.plan.devices < o.plan.flows) {
 		fputs("sluice-load: each flow needs a device of its own\n", stderr);
+		return 2;
+	}
+	if (o.vhost && strcmp(o.protocol, "udp") != 0) {
+		fputs("sluice-load: --vhost sends UDP only\n", stderr);
 		return 2;
 	}
 	if (o.durable && o.rate <= 0) {

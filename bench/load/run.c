@@ -156,6 +156,8 @@ static void pin(int cpu)
 
 static const struct load_transport *transport_of(const struct load_options *o)
 {
+	if (o->vhost)
+		return &load_vhost;
 	for (unsigned i = 0; i < sizeof(transports) / sizeof(transports[0]); i++)
 		if (strcmp(transports[i]->name, o->protocol) == 0)
 			return transports[i];

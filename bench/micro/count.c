@@ -3,6 +3,7 @@
  * [CALLS]` runs one of them, of which callgrind counts what happens below micro_counted(). Prints
  * how many items were done.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,7 @@ static int count(const struct micro *m, int64_t arg, unsigned calls)
 	}
 	m->once(ctx); /* what is done once only */
 	micro_counted(m, ctx, calls);
-	printf("%llu\n", (unsigned long long)(ctx->items * calls));
+	printf("%" PRIu64 "\n", ctx->items * calls);
 	m->teardown(ctx);
 	return 0;
 }

@@ -58,7 +58,10 @@ void tcp_syn_input(struct tcp_stack *s, struct tcp_seg *g, const uint32_t *iss_f
 
 	s->n.syn_received++;
 	fresh.rcv_wnd = tcp_rcv_first_window(s);
-	fresh.peer_mss = g->o.mss == 0 ? TCP_DEFAULT_MSS : g->o.mss;
+	fresh.peer_mss = g->o.mss;
+	if (fresh.peer_mss == 0)
+		fresh.peer_mss =
+			ip_addr_is_v4(&fresh.flow.src) ? TCP_DEFAULT_MSS : TCP_DEFAULT_MSS_V6;
 	if (fresh.peer_mss < TCP_MIN_MSS)
 		fresh.peer_mss = TCP_MIN_MSS;
 	if (g->o.has_ts) {

@@ -24,7 +24,8 @@
 #define TCP_HEADER	   20U
 #define TCP_MIN_MSS	   64U	/* smaller announcements are taken as this: an attack, not a link */
 #define TCP_DEFAULT_MSS	   536U /* RFC 9293 section 3.7.1: where the peer announces none */
-#define TCP_MAX_WSCALE	   14U	/* RFC 7323 section 2.3 */
+#define TCP_DEFAULT_MSS_V6 1220U
+#define TCP_MAX_WSCALE	   14U /* RFC 7323 section 2.3 */
 #define TCP_MAX_SYN_STAGES 8U
 #define TCP_SYN_RTO_US	   1000000U
 #define TCP_INITIAL_RTO_US 1000000U

@@ -3,11 +3,14 @@ others do what no sender should."""
 
 import contextlib
 import json
+import os
 import subprocess
+import tempfile
+import time
 
-from appliance import BUILD, balanced, stage, wire_balanced
+from appliance import BUILD, Appliance, balanced, stage, wire_balanced
 from cases import Failed, collector, equal, expect
-from netns import HOST4
+from netns import HOST4, PEER4, Namespace
 
 CASES = []
 LOAD = BUILD / "bench/load/sluice-load"
@@ -127,3 +130,46 @@ def load_tiny_segments(appliance):
     logs = json.loads(report.read_text())["logs"]
     expect(logs > 0, "no logs")
     stored_exactly(appliance, report, logs)
+
+
+@contextlib.contextmanager
+def on_vhost():
+    """sluice-load and sluiced with the two ends of a virtio ring; the sender has begun, and waits."""
+    with tempfile.TemporaryDirectory(prefix="sluice-test-") as directory, contextlib.ExitStack() as stack:
+        ns = Namespace()
+        stack.callback(ns.close)
+        path = directory + "/vhost"
+        appliance = Appliance(ns, directory, {
+            "ports": [{"name": "data0", "devargs": f"net_virtio_user0,path={path},queues=1",
+                       "addresses": [HOST4 + "/24"], "gateways": [PEER4]}],
+            "eal": {"args": ["--single-file-segments", "--iova-mode=va"]}})
+        stack.callback(appliance.close)
+        report = appliance.dir / "vhost.json"
+        appliance.sender = start(appliance, "send", "--target", HOST4, "--vhost", path, "--source-net",
+                                 "192.0.2.16/28", "--flows", "4", "--devices", "8", "--rate", "5000", "--count",
+                                 "5000", "--templates", "4800", "--quiet", "--cpu", "0", "--json", str(report))
+        stack.callback(appliance.sender.wait)
+        stack.callback(appliance.sender.kill)
+        deadline = time.monotonic() + 30
+        while not os.path.exists(path):
+            if appliance.sender.poll() is not None or time.monotonic() > deadline:
+                raise Failed("sluice-load has no vhost port")
+            time.sleep(0.02)
+        os.chmod(path, 0o666)
+        appliance.spawn()
+        equal("wait ready", appliance.run("wait", "ready", "--timeout", "30").returncode, 0)
+        yield appliance
+
+
+vhost_case = collector(CASES, on_vhost)
+
+
+@vhost_case()
+def load_vhost(appliance):
+    """sluice-load through net_vhost, past both kernels: four hosts, whose frames are their own"""
+    end(appliance.sender)
+    stored_exactly(appliance, appliance.dir / "vhost.json", 5000)
+    equal("devices", sorted(d for d in appliance.accounts() if d.startswith("192.0.2.")),
+          [f"192.0.2.{n}" for n in range(17, 21)])
+    expect(wire_balanced(appliance.wire()), f"the wire does not add up: {appliance.wire()}")
+    equal("bad checksums", appliance.wire()["rejected"]["bad_checksum"], 0)

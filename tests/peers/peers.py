@@ -418,5 +418,25 @@ def kill_9(appliance):
     kill9.run(appliance, 50)
 
 
+# ---- a published reader of the seekable format
+
+if os.environ.get("SLUICE_FULL") == "1":
+    @suite.case()
+    def seekable_reader(appliance):
+        """pyzstd's SeekableZstdFile reads closed segments from any offset"""
+        logger_case(appliance, ["--udp", "--rfc3164"], None)
+        equal("exit status", appliance.stop(), 0)
+        here = pathlib.Path(__file__).resolve().parent
+        where = subprocess.run([here / "fetch", "pyzstd"], stdin=subprocess.DEVNULL, text=True,
+                               capture_output=True, check=True).stdout.strip()
+        segments = sorted(appliance.journal.glob("*.zst"))
+        expect(segments, "no segment")
+        done = subprocess.run([sys.executable, "-B", here / "seekable.py", *segments], text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                              env={**os.environ, "PYTHONPATH": where})
+        equal(f"seekable.py ({done.stderr[-500:]})", done.returncode, 0)
+        print("     " + done.stdout.strip().replace("\n", "\n     "), flush=True)
+
+
 if __name__ == "__main__":
     sys.exit(suite.main(stage))

@@ -25,8 +25,7 @@
 #define STATES_OF_A_WORLD 8u
 #define EXIT_FOUND	  3
 
-static uint64_t seed_now; /* of the world that is being tried */
-static unsigned state_now;
+static char failing[80]; /* what to say should the state that is tried now fail */
 static struct {
 	uint64_t worlds, states, deaths, again, retired, rewritten;
 } met;
@@ -35,9 +34,14 @@ static struct {
 static void say_seed(int sig)
 {
 	(void)sig;
-	printf("FAILED: seed %" PRIu64 ", state %u\n", seed_now, state_now);
-	fflush(stdout);
+	if (write(STDOUT_FILENO, failing, strlen(failing)) < 0)
+		_exit(1);
 	_exit(EXIT_FOUND);
+}
+
+static void now_trying(uint64_t seed, unsigned state)
+{
+	snprintf(failing, sizeof(failing), "FAILED: seed %" PRIu64 ", state %u\n", seed, state);
 }
 
 /* Recovery itself is cut, and what is left of it recovers. */
@@ -80,16 +84,17 @@ static void try_world(uint64_t seed, enum mutant mutant)
 	struct world w;
 	uint64_t calls;
 
-	seed_now = seed;
-	state_now = 0;
+	now_trying(seed, 0);
 	calls = world_run(&w, seed, mutant, 0);
 	world_end(&w);
 	world_run(&w, seed, mutant, 1 + rng_next(&r) % calls);
 	met.worlds++;
 	met.retired += w.work.retires;
 	met.rewritten += w.rewritten;
-	for (state_now = 1; state_now <= STATES_OF_A_WORLD; state_now++)
+	for (unsigned state = 1; state <= STATES_OF_A_WORLD; state++) {
+		now_trying(seed, state);
 		try_state(&w, &r);
+	}
 	world_end(&w);
 }
 

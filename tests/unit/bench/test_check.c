@@ -53,6 +53,11 @@ static void give_all_but(struct stage *s, uint32_t flow, uint64_t number)
 				give(s, f, n);
 }
 
+static void give_all(struct stage *s)
+{
+	give_all_but(s, 0, sent[0]);
+}
+
 static bool judge(struct stage *s)
 {
 	check_result(s->check, &s->r);
@@ -63,7 +68,7 @@ static void all_that_was_sent(void **state)
 {
 	struct stage *s = *state;
 
-	give_all_but(s, 9, 0);
+	give_all(s);
 	assert_true(judge(s));
 	assert_int_equal(s->r.sent, 1070);
 	assert_int_equal(s->r.stored, 1070);
@@ -131,7 +136,7 @@ static void more_than_was_sent(void **state)
 {
 	struct stage *s = *state;
 
-	give_all_but(s, 9, 0);
+	give_all(s);
 	give(s, 1, 70);
 	assert_false(judge(s));
 	assert_int_equal(s->r.unsent, 1);
@@ -145,7 +150,7 @@ static void of_a_device_that_is_none(void **state)
 	struct lines *l = lines_new(11, 480, &more);
 	char line[LINES_MAX];
 
-	give_all_but(s, 9, 0);
+	give_all(s);
 	check_log(s->check, line, lines_write(l, 5, 0, line));
 	lines_free(l);
 	assert_false(judge(s));
@@ -156,7 +161,7 @@ static void foreign_logs_are_told_and_harmless(void **state)
 {
 	struct stage *s = *state;
 
-	give_all_but(s, 9, 0);
+	give_all(s);
 	check_log(s->check, "<13>hello", 9);
 	check_log(s->check, "", 0);
 	assert_true(judge(s));

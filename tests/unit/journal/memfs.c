@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECTOR 512u
-#define MAX_FD 64
-#define MAX_IO 16
+#define SECTOR	    512u
+#define MAX_FD	    64
+#define MAX_IO	    16
+#define SLOW_ROUNDS 100u
 
 /* A change of a file's bytes that no sync has made durable. */
 struct change {
@@ -80,7 +81,7 @@ struct memfs {
 	} fd[MAX_FD];
 	uint64_t calls, fail_at, cut_at;
 	enum memfs_fault fault;
-	bool struck, refuse_truncate;
+	bool struck, refuse_truncate, slow;
 	uint64_t mono_us, wall_ns, random;
 	uint64_t total, available;
 	unsigned delay;
@@ -257,6 +258,9 @@ static int strike(struct memfs *m, enum kind kind, bool *half)
 	case MEMFS_SHORT:
 		if (half)
 			*half = here;
+		return 0;
+	case MEMFS_SLOW:
+		m->slow = here;
 		return 0;
 	case MEMFS_EIO_ON:
 		return on && kind != READS ? -EIO : 0;
@@ -649,7 +653,9 @@ static int m_io_writev(void *ctx, struct journal_io *io, int fd, const struct io
 		res = write_now(m, fd, all.p, all.len, off, half);
 	free(all.p);
 	assert(io->n < MAX_IO);
-	io->v[io->n++] = (struct started){.fd = fd, .tag = tag, .result = res, .delay = m->delay};
+	io->v[io->n++] = (struct started){
+		.fd = fd, .tag = tag, .result = res, .delay = m->slow ? SLOW_ROUNDS : m->delay};
+	m->slow = false;
 	return 0;
 }
 
@@ -679,6 +685,13 @@ static int m_io_reap(
 		}
 		if (s->sync) /* as late as can be */
 			s->result = sync_now(m, s->fd);
+		if (s->sync && m->slow) { /* done, and not told yet */
+			m->slow = false;
+			s->sync = false;
+			s->delay = SLOW_ROUNDS;
+			io->v[kept++] = *s;
+			continue;
+		}
 		v[got++] = (struct journal_io_done){.tag = s->tag, .result = s->result};
 	}
 	io->n = kept;

@@ -17,6 +17,7 @@ enum memfs_fault {
 	MEMFS_EIO,	    /* this call fails */
 	MEMFS_ENOSPC,	    /* this call fails if it could take space, else EIO */
 	MEMFS_SHORT,	    /* a write writes about half; other calls are unharmed */
+	MEMFS_SLOW,	    /* a write or sync ends only much later */
 	MEMFS_EIO_ON,	    /* this call and all behind it */
 	MEMFS_ENOSPC_ON,    /* from here on everything that takes space fails */
 	MEMFS_READ_ONLY_ON, /* from here on nothing can be changed */

@@ -173,6 +173,47 @@ static void blocks_are_filled_and_not_overfilled(void **state)
 		raw * 11 / 10 / p->cfg.block_size + 1);
 }
 
+/* Blocks stored raw under pressure: none is left, and what they took is given back. */
+static void raw_blocks_are_compressed_afterwards(void **state)
+{
+	struct place *p = *state;
+	struct journal_port *port = journal_port(p->j, 0);
+	struct journal_status st;
+	union journal_frame f;
+	struct segment s;
+
+	atomic_store(&p->j->level, zpress_raw_level()); /* as all compressors were busy */
+	for (unsigned k = 0; k < 20; k++) {
+		struct block *b = journal_block_get(port);
+
+		for (unsigned i = 0; i < 100; i++) {
+			char line[1024];
+			uint32_t len = test_line(line, k * 100 + i);
+
+			assert_true(test_log(b, "d", 1, line, len));
+		}
+		journal_submit(port, b);
+		test_settle(p->j);
+		assert_int_equal(journal_completed(port, &b, 1), 1);
+		journal_block_put(port, b);
+	}
+	assert_int_equal(rotate_finish(p->j), 0);
+	segment_of(p, 1);
+	journal_status(p->j, &st);
+	assert_int_equal(st.blocks_raw, 21);
+	assert_true(compacting_step(p->j));
+	journal_status(p->j, &st);
+	assert_true(st.compacted_to_bytes * 5 < st.compacted_from_bytes);
+	assert_int_equal(segment_open(&s, memfs_table(p->fs), "/j", 1, p->j->id), 0);
+	assert_true(segment_frame(&s, 0, &f));
+	assert_int_equal(f.checkpoint.generation, 1);
+	for (uint64_t at = f.p.frame_len; segment_frame(&s, at, &f) && f.p.kind == FRAME_BLOCK;
+		at += f.p.frame_len + f.block.data_len)
+		assert_int_equal(f.block.flags & BLOCK_FLAG_RAW, 0);
+	assert_int_equal(f.p.kind, FRAME_INDEX);
+	segment_close(&s);
+}
+
 /* Who is in the middle of it reads on as if nothing had happened. */
 static void readers_are_not_disturbed(void **state)
 {
@@ -450,6 +491,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(rewritten_segments_read_the_same),
 		CASE(blocks_are_filled_and_not_overfilled),
+		CASE(raw_blocks_are_compressed_afterwards),
 		CASE(readers_are_not_disturbed),
 		CASE(damaged_segments_stay_as_they_are),
 		CASE(what_retention_removed_stays_removed),

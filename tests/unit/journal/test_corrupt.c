@@ -172,6 +172,59 @@ static void every_bit_of_a_finished_segment(void **state)
 	memfs_free(fs);
 }
 
+/* What was four blocks is one: damage of it is damage of all four. */
+static void every_bit_of_a_rewritten_segment(void **state)
+{
+	struct frames f;
+	struct memfs *fs = make(true, &f);
+	struct journal_config cfg;
+	union journal_frame frame;
+	struct segment seg;
+	struct journal *j;
+	uint64_t size;
+	uint64_t begin;
+	uint64_t end;
+	uint8_t *data;
+
+	(void)state;
+	config_for(&cfg, fs);
+	cfg.compaction_level = 9;
+	assert_int_equal(journal_open(&cfg, 1, &j, NULL, NULL), JOURNAL_OK);
+	send_rich(j, BLOCKS + 1); /* the newest is not rewritten */
+	assert_true(compacting_step(j));
+	assert_int_equal(segment_open(&seg, memfs_table(fs), "/j", 1, j->id), 0);
+	assert_true(segment_frame(&seg, 0, &frame));
+	assert_int_equal(frame.checkpoint.generation, 1);
+	begin = frame.p.frame_len;
+	assert_true(segment_frame(&seg, begin, &frame));
+	end = begin + frame.p.frame_len + frame.block.data_len;
+	assert_int_equal(frame.block.last_block, BLOCKS);
+	segment_close(&seg);
+	journal_close(j);
+	/* Alone, as the other cases have it. */
+	assert_int_equal(memfs_table(fs)->unlink(fs, "/j/0000000000000005.zst"), 0);
+	data = memfs_data(fs, NAME, &size);
+	assert_int_equal(readable(fs), ALL);
+	for (uint64_t bit = 0; bit < size * 8; bit++) {
+		bool in_block = bit / 8 >= begin && bit / 8 < end;
+		struct found s;
+
+		data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		s = verify(fs);
+		assert_true(s.torn + s.corrupt >= 1);
+		assert_int_equal(s.first, in_block ? 1 : 0);
+		if (in_block) {
+			assert_int_equal(s.torn, 0);
+			assert_int_equal(s.last, BLOCKS);
+			assert_int_equal(s.logs, BLOCKS * TEST_RICH_LOGS);
+		}
+		if (bit % 4 == 0)
+			assert_int_equal(readable(fs), in_block ? 0 : ALL);
+		data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	memfs_free(fs);
+}
+
 /* Damage of what a later frame says was durable is corruption; of the last block it is a torn tail.
  */
 static void every_bit_of_an_unfinished_segment(void **state)
@@ -426,6 +479,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_bit_of_a_finished_segment),
+		cmocka_unit_test(every_bit_of_a_rewritten_segment),
 		cmocka_unit_test(every_bit_of_an_unfinished_segment),
 		cmocka_unit_test(recovery_of_damage_anywhere),
 		cmocka_unit_test(lost_sectors_in_the_middle),

@@ -126,6 +126,13 @@ static void one_short_write_at_every_call(void **state)
 	one_failure(MEMFS_SHORT, true);
 }
 
+/* One operation that takes a hundred times as long: nothing is acknowledged before its end. */
+static void one_slow_call_at_every_call(void **state)
+{
+	(void)state;
+	one_failure(MEMFS_SLOW, true);
+}
+
 /* What was written before a failed sync cannot be cut off: the next segment supersedes it. */
 static void leftovers_of_a_failed_commit_are_superseded(void **state)
 {
@@ -404,6 +411,7 @@ int main(void)
 		cmocka_unit_test(one_eio_at_every_call),
 		cmocka_unit_test(one_enospc_at_every_call),
 		cmocka_unit_test(one_short_write_at_every_call),
+		cmocka_unit_test(one_slow_call_at_every_call),
 		cmocka_unit_test(leftovers_of_a_failed_commit_are_superseded),
 		cmocka_unit_test(failed_sync_begins_a_new_segment_under_the_same_numbers),
 		cmocka_unit_test(one_eio_at_every_call_of_opening),

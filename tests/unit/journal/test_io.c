@@ -67,8 +67,9 @@ static int tear_down(void **state)
 static int start_write(struct place *p, const char *text, uint64_t off, uint64_t tag)
 {
 	static struct iovec v;
+	static char bytes[64];
 
-	v = (struct iovec){(void *)(uintptr_t)text, strlen(text)};
+	v = (struct iovec){bytes, (size_t)snprintf(bytes, sizeof(bytes), "%s", text)};
 	return p->fs->io_writev(p->fs->ctx, p->io, p->fd, &v, 1, off, tag);
 }
 

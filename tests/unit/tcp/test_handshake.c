@@ -117,6 +117,38 @@ static void without_mss_the_peer_takes_536(void **state)
 	drill_free(d);
 }
 
+static void without_mss_an_ipv6_peer_takes_1220(void **state)
+{
+	struct drill *d = drill_new(NULL);
+
+	(void)state;
+	assert_int_equal(ip_addr_parse(&d->flow.src, "2001:db8::1"), 0);
+	assert_int_equal(ip_addr_parse(&d->flow.dst, "2001:db8::2"), 0);
+	in(d, "S 0:0(0)");
+	out(d, "S. 0:0(0) ack 1 <mss 1440>");
+	in(d, ". 1:1(0) ack 1");
+	wr(d, 1230);
+	out(d, ". 1:1221(1220) ack 1");
+	out(d, "P. 1221:1231(10) ack 1");
+	drill_free(d);
+}
+
+static void options_need_no_word_boundary(void **state)
+{
+	struct drill *d = drill_new(NULL);
+	struct tcp_info info;
+
+	(void)state;
+	in(d, "S 0:0(0) <nop,mss 1400,wscale 7,nop,nop,nop,sackOK,TS val 5 ecr 0>");
+	out(d, "S. 0:0(0) ack 1 <mss 1460,sackOK,wscale 2>");
+	in(d, ". 1:1(0) ack 1 <nop,TS val 6 ecr 0>");
+	events(d, "A");
+	tcp_info(d->conn, &info);
+	assert_int_equal(info.mss, 1388);
+	assert_true(info.sack && info.timestamps && info.wscale);
+	drill_free(d);
+}
+
 static void a_tiny_mss_is_taken_as_64(void **state)
 {
 	struct drill *d = drill_new(NULL);
@@ -505,6 +537,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(options_of_a_wrong_length_do_not_count),
 	cmocka_unit_test(a_window_scale_above_14_is_taken_as_14),
 	cmocka_unit_test(without_mss_the_peer_takes_536),
+	cmocka_unit_test(without_mss_an_ipv6_peer_takes_1220),
+	cmocka_unit_test(options_need_no_word_boundary),
 	cmocka_unit_test(a_tiny_mss_is_taken_as_64),
 	cmocka_unit_test(the_mss_follows_the_mtu_and_the_family),
 	cmocka_unit_test(data_with_the_last_ack_is_taken),

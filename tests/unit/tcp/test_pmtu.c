@@ -127,6 +127,22 @@ static void timeouts_of_large_segments_mean_a_black_hole(void **state)
 	drill_free(d);
 }
 
+static void an_unreachable_is_a_soft_error(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_SACK);
+
+	(void)state;
+	wr(d, 1460);
+	forget(d);
+	too_big(d, 1, 0); /* no MTU: unreachable, or a source quench */
+	none(d);
+	events(d, "");
+	assert_int_equal(counters(d)->icmp_ignored, 1);
+	in(d, ". 1:1(0) ack 1461");
+	none(d);
+	drill_free(d);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_packet_too_big_makes_segments_smaller),
 	cmocka_unit_test(a_claim_about_nothing_in_flight_is_ignored),
@@ -135,6 +151,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_claim_below_what_got_through_waits_for_a_timeout),
 	cmocka_unit_test(absurd_claims_stop_at_a_floor),
 	cmocka_unit_test(timeouts_of_large_segments_mean_a_black_hole),
+	cmocka_unit_test(an_unreachable_is_a_soft_error),
 };
 
 DRILL_MAIN(tests)

@@ -1,0 +1,55 @@
+"""bench/run: see there."""
+
+import argparse
+import json
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import measure  # noqa: E402
+import receivers  # noqa: E402,F401  (finds tests/lib)
+import scenarios  # noqa: E402
+from cases import Failed  # noqa: E402
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="bench/run")
+    parser.add_argument("scenario", nargs="*", metavar="SCENARIO", help=" ".join(scenarios.ALL))
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE")
+    parser.add_argument("--quick", action="store_true", help="1 s and one run of each: does it work?")
+    parser.add_argument("--runs", type=int, help="of each measurement (3)")
+    parser.add_argument("--directory", default="/var/tmp", help="where receivers store (/var/tmp)")
+    args = parser.parse_args()
+    wanted = args.scenario or scenarios.ALL
+    unknown = [name for name in wanted if name not in scenarios.ALL]
+    if unknown:
+        parser.error(f"no scenario {' '.join(unknown)}")
+    bench = scenarios.Bench(args.quick, args.directory, args.runs)
+    machine = {**measure.machine(), **scenarios.build_settings(), "quick": args.quick, "time": time.strftime(
+        "%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    print(json.dumps(machine, indent=1), flush=True)
+    failed = []
+    with scenarios.SocketBuffers() as sysctl:
+        for name in wanted:
+            if name in scenarios.NOT_YET:
+                print(f"{name}: not available yet", flush=True)
+                continue
+            print(f"== {name}: {scenarios.SCENARIOS[name].__doc__}", flush=True)
+            try:
+                scenarios.SCENARIOS[name](bench)
+            except Failed as e:
+                failed.append(name)
+                print(f"{name}: FAILED: {e}", flush=True)
+        scenarios.yardsticks(bench)
+        for row in bench.rows:
+            row["settings"] = {**row["settings"], "machine": machine, "sysctl": sysctl}
+    if args.json:
+        args.json.write_text(json.dumps(bench.rows, indent=1) + "\n")
+    print(f"bench: {len(bench.rows)} rows" + (f", failed: {' '.join(failed)}" if failed else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

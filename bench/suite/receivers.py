@@ -1,0 +1,368 @@
+"""Who is measured: sluiced, and rsyslog and syslog-ng of today's Debian, tuned, each on one CPU.
+
+    sender (CPU 0) -- sluice0 (tap) -- sluiced (CPU 1)                               same path
+    sender (CPU 0) -- veth, receive softirq steered to CPU 1 -- a peer (CPU 1)       same path
+    sender (CPU 0, net_vhost) -- ring in shared memory -- sluiced (CPU 1, net_virtio_user)   native path
+    sender (CPU 0, net_vhost) -- ring in shared memory -- testpmd rxonly (CPU 1)             native path
+
+Every receiver stores into a directory of its own, on the same file system.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/lib"))
+
+import measure  # noqa: E402
+from appliance import Appliance, BUILD  # noqa: E402
+from cases import Failed  # noqa: E402
+from netns import HOST4, PEER4, Namespace, run  # noqa: E402
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+LOAD = BUILD / "bench/load/sluice-load"
+SENDER_CPU, RECEIVER_CPU = 0, 1
+SETTLE_S = 60
+TAP_QUEUE = 10000
+
+
+class Receiver:
+    """One life of a receiver: `with Sluice(...) as r:`; r.load(...) sends, r.wait(...) until it is stored."""
+
+    path = "same"
+
+    def __init__(self, directory):
+        self.directory = tempfile.mkdtemp(prefix="sluice-bench-", dir=directory)
+        self.ns = None
+        self.softirq_before = self.cpu_before = 0
+
+    def mark(self):
+        """From here on CPU time is counted."""
+        self.cpu_before = self.cpu()
+        self.softirq_before = measure.softirq(RECEIVER_CPU)
+
+    def spent(self):
+        """CPU seconds since mark(): the receiver's threads, and softirqs on its CPU."""
+        return self.cpu() - self.cpu_before, measure.softirq(RECEIVER_CPU) - self.softirq_before
+
+    def load(self, *words):
+        """Sends to it; sluice-load's report."""
+        report = pathlib.Path(self.directory) / "report.json"
+        done = subprocess.run(self.ns.command(str(LOAD), "send", "--target", HOST4, "--quiet", "--cpu",
+                                              str(SENDER_CPU), "--json", str(report), *words),
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if not report.exists():
+            raise Failed(f"sluice-load: {done.stderr[-500:]}")
+        said = json.loads(report.read_text())
+        if done.returncode:
+            said["failed"] = done.stderr[-500:]
+        return said
+
+    def check(self, *where):
+        """What became of the logs of the last report."""
+        done = subprocess.run([str(LOAD), "check", "--sent", f"{self.directory}/report.json", *where],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if not done.stdout:
+            raise Failed(f"sluice-load check: {done.stderr[-500:]}")
+        return json.loads(done.stdout)
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.stop()
+        if self.ns:
+            self.ns.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Sluice(Receiver):
+    name = "sluiced"
+    binary = "control/sluiced"
+
+    def __init__(self, directory, changes=None):
+        super().__init__(directory)
+        os.chmod(self.directory, 0o755)
+        self.ns = Namespace(f"sluice-bench-{os.getpid()}")
+        self.ns.make_tap()
+        # The TAP is the wire: with its default queue the kernel drops bursts while CPU 1 does something else.
+        self.ns.ip("link", "set", "sluice0", "txqueuelen", str(TAP_QUEUE))
+        home = pathlib.Path(self.directory) / "sluiced"
+        home.mkdir()
+        base = {
+            "cores": {"rx": [RECEIVER_CPU], "workers": [RECEIVER_CPU], "compressors": 1, "poll": "adaptive"},
+            "eal": {"huge": "off", "memory": "512MiB", "file-prefix": os.path.basename(self.directory)},
+            "listen": {"trust-devid": ["0.0.0.0/0"]},
+            "limits": {"devices": 200000},
+        }
+        for key, value in (changes or {}).items():
+            base.setdefault(key, {}).update(value) if isinstance(value, dict) else base.update({key: value})
+        self.appliance = Appliance(self.ns, home, base)
+        self.settings = {"cores": base["cores"], "journal": base.get("journal", {}), "port": f"net_tap, txqueuelen {TAP_QUEUE}",
+                         "durable": True, "compressed": "zstd"}
+
+    def start(self):
+        import appliance as lib
+        lib.SLUICED = BUILD / self.binary
+        self.appliance.start("taskset", "--cpu-list", str(RECEIVER_CPU))
+
+    def stop(self):
+        with contextlib.suppress(Exception):
+            if self.appliance.process:
+                self.appliance.stop()
+        self.appliance.close()
+
+    def cpu(self):
+        return measure.process_cpu(self.appliance.process.pid)
+
+    def stored(self):
+        return self.appliance.total()["stored"]
+
+    def wait(self, report):
+        """Until nothing is pending and the sum stands still; (logs stored, when the last one was)."""
+        end = time.monotonic() + SETTLE_S
+        before, since = -1, time.monotonic()
+        while time.monotonic() < end:
+            total = self.appliance.total()
+            now = time.monotonic()
+            if total["stored"] != before:
+                before, since = total["stored"], now
+            if total["stored"] >= report["sent"] or (now - since > 0.5 and total["pending"] == 0):
+                break
+        return before, since
+
+    def compare(self):
+        return self.check("--journal", str(self.appliance.journal))
+
+
+class Null(Sluice):
+    """The same, but blocks come back at once and unwritten: what rx and workers alone can do. UDP only."""
+
+    name = "sluiced, null journal"
+    binary = "bench/null/sluiced-null"
+
+    def __init__(self, directory, changes=None):
+        super().__init__(directory, {**(changes or {}), "listen": {"trust-devid": ["0.0.0.0/0"],
+                                                                  "cleartext": ["udp-syslog"]}})
+        self.settings.update(durable=False, compressed="no", journal="null")
+
+    def compare(self):
+        return None
+
+
+class OnRing:
+    """Mixed in before a receiver: the sender is the other end of its virtio ring, and there before it."""
+
+    path = "native"
+    RING = 1024  # descriptors
+
+    def load(self, *words):
+        """Starts the sender, then the receiver, which the sender waits for."""
+        report = pathlib.Path(self.directory) / "report.json"
+        with open(f"{self.directory}/sender.log", "wb") as log:
+            sender = subprocess.Popen(
+                [str(LOAD), "send", "--target", HOST4, "--vhost", self.socket, "--source-net", "10.0.0.0/8", "--quiet",
+                 "--cpu", str(SENDER_CPU), "--json", str(report), *words],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            until(lambda: os.path.exists(self.socket), 30, "the sender's vhost port")
+            os.chmod(self.socket, 0o666)
+            self.start_on_ring()
+            self.mark()
+            sender.wait(SETTLE_S + 600)
+        finally:
+            sender.kill()
+            sender.wait(10)
+        if not report.exists():
+            raise Failed("sluice-load: " + pathlib.Path(f"{self.directory}/sender.log").read_text()[-500:])
+        said = json.loads(report.read_text())
+        # The sender had to wait for the receiver to get up: the run begins with its first log.
+        self.begun = time.monotonic() - said["elapsed_s"]
+        return said
+
+    def start(self):
+        """load() does."""
+
+
+def until(there, seconds, what):
+    end = time.monotonic() + seconds
+    while not there():
+        if time.monotonic() > end:
+            raise Failed(f"{what} is not there in time")
+        time.sleep(0.02)
+
+
+class RingSluice(OnRing, Sluice):
+    def __init__(self, directory, changes=None):
+        super().__init__(directory, changes)
+        self.socket = f"{self.directory}/vhost"
+        config = self.appliance.config
+        config["ports"][0]["devargs"] = (
+            f"net_virtio_user0,path={self.socket},queues=1,queue_size={self.RING}")
+        config["ports"][0]["gateways"] = []
+        config["eal"]["args"] = ["--single-file-segments", "--iova-mode=va"]
+        self.appliance.write_config()
+        self.settings["port"] = f"net_virtio_user, {self.RING} descriptors"
+
+    def start_on_ring(self):
+        import appliance as lib
+        lib.SLUICED = BUILD / self.binary
+        self.appliance.spawn("taskset", "--cpu-list", str(RECEIVER_CPU))
+        if self.appliance.run("wait", "ready", "--timeout", "60").returncode:
+            raise Failed("sluiced does not get ready")
+
+
+class RingNull(RingSluice):
+    name = "sluiced, null journal"
+    binary = "bench/null/sluiced-null"
+
+    def __init__(self, directory, changes=None):
+        super().__init__(directory, {**(changes or {}), "listen": {"trust-devid": ["0.0.0.0/0"],
+                                                                  "cleartext": ["udp-syslog"]}})
+        self.settings.update(durable=False, compressed="no", journal="null")
+
+    def compare(self):
+        return None
+
+
+class Peer(Receiver):
+    """rsyslog or syslog-ng in its chroot, in a namespace behind a veth."""
+
+    def __init__(self, directory, protocol, flows):
+        super().__init__(directory)
+        self.protocol, self.flows = protocol, flows
+        self.root = measure.output(str(TOP / "tests/peers/fetch"), self.package).strip().splitlines()[-1]
+        self.ns = Namespace(f"sluice-bench-{os.getpid()}")
+        self.far = Namespace(f"sluice-far-{os.getpid()}")
+        self.process = None
+        self._veth()
+        os.makedirs(os.path.join(self.root, "tmp"), exist_ok=True)
+        self.home = tempfile.mkdtemp(prefix="sluice-", dir=os.path.join(self.root, "tmp"))
+        # What it stores goes where everybody's goes, not where its chroot happens to lie.
+        run("mount", "--bind", self.directory, self.home)
+        self.inside = "/tmp/" + os.path.basename(self.home)
+        self.file = pathlib.Path(self.home) / "stored"
+        self.settings = {"package": self.package, "version": self.version(), "protocol": protocol,
+                         "durable": False, "compressed": "no", "port": "veth, RPS to the receiver's CPU"}
+
+    def _veth(self):
+        self.ns.ip("link", "add", "veth1", "type", "veth", "peer", "name", "veth0", "netns", self.far.name)
+        self.ns.ip("addr", "add", PEER4 + "/24", "dev", "veth1")
+        self.far.ip("addr", "add", HOST4 + "/24", "dev", "veth0")
+        self.ns.ip("link", "set", "veth1", "up")
+        self.far.ip("link", "set", "veth0", "up")
+        # ip netns exec mounts the namespace's own /sys
+        run("ip", "netns", "exec", self.far.name, "sh", "-c",
+            f"echo {1 << RECEIVER_CPU:x} >/sys/class/net/veth0/queues/rx-0/rps_cpus")
+
+    def in_chroot(self, *words):
+        return ["chroot", self.root, *words]
+
+    def version(self):
+        done = measure.output("dpkg-query", f"--admindir={self.root}/var/lib/dpkg", "-W", "-f", "${Version}",
+                              self.deb)
+        return done.strip()
+
+    def start(self):
+        configuration = (pathlib.Path(__file__).parent / "peers" / f"{self.name}-{self.kind()}.conf").read_text()
+        (pathlib.Path(self.home) / "conf").write_text(
+            configuration.replace("@DIR@", self.inside).replace("@ADDRESS@", HOST4))
+        self.settings["configuration"] = f"bench/suite/peers/{self.name}-{self.kind()}.conf"
+        with open(f"{self.directory}/log", "wb") as log:
+            self.process = subprocess.Popen(
+                self.far.command("taskset", "--cpu-list", str(RECEIVER_CPU), *self.in_chroot(*self.command())),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        end = time.monotonic() + 30
+        flag = "-lun" if self.protocol == "udp" else "-ltn"
+        while ":514 " not in measure.output(*self.far.command("ss", flag)):
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise Failed(f"{self.name} does not listen: "
+                             + pathlib.Path(f"{self.directory}/log").read_text(errors="replace")[-800:])
+            time.sleep(0.05)
+
+    def kind(self):
+        return self.protocol
+
+    def stop(self):
+        if self.process:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
+            self.process = None
+        if getattr(self, "home", None):
+            run("umount", self.home, check=False)
+            with contextlib.suppress(OSError):
+                os.rmdir(self.home)
+            self.home = None
+        if getattr(self, "far", None):
+            self.far.close()
+            self.far = None
+
+    def cpu(self):
+        return measure.process_cpu(self.process.pid)
+
+    def size(self):
+        try:
+            return self.file.stat().st_size
+        except OSError:
+            return 0
+
+    def wait(self, report):
+        """Until its file has all, or stands still."""
+        wanted = report["bytes"] + report["sent"]
+        end = time.monotonic() + SETTLE_S
+        before, since = -1, time.monotonic()
+        while time.monotonic() < end:
+            size, now = self.size(), time.monotonic()
+            if size != before:
+                before, since = size, now
+            if size >= wanted or now - since > 1.5:
+                break
+            time.sleep(0.02)
+        return None, since
+
+    def compare(self):
+        return self.check(str(self.file))
+
+
+class Rsyslog(Peer):
+    name, package, deb = "rsyslog", "rsyslog-13", "rsyslog"
+
+    def compare(self):
+        """Its last buffer is written when it closes the file."""
+        size = self.size()
+        self.process.send_signal(signal.SIGHUP)
+        end = time.monotonic() + 5
+        while self.size() == size and time.monotonic() < end:
+            time.sleep(0.05)
+        return super().compare()
+
+    def command(self):
+        return ["/usr/sbin/rsyslogd", "-n", "-f", f"{self.inside}/conf", "-i", f"{self.inside}/pid"]
+
+
+class SyslogNg(Peer):
+    name, package, deb = "syslog-ng", "syslog-ng-13", "syslog-ng-core"
+
+    def command(self):
+        return ["/usr/sbin/syslog-ng", "--foreground", "--no-caps", "--cfgfile", f"{self.inside}/conf",
+                "--persist-file", f"{self.inside}/persist", "--control", f"{self.inside}/ctl",
+                "--pidfile", f"{self.inside}/pid", "--worker-threads", "1"]

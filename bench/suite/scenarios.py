@@ -1,0 +1,338 @@
+"""The scenarios of bench/run. Each gives rows in the shape that docs/bench.md tells."""
+
+import json
+import os
+import pathlib
+import re
+import resource
+import subprocess
+import tempfile
+import time
+
+import measure
+from cases import Failed
+from netns import run
+from receivers import BUILD, LOAD, RECEIVER_CPU, SENDER_CPU, Null, RingNull, RingSluice, Rsyslog, Sluice, SyslogNg
+
+NOT_YET = ["tls", "relp", "oftp", "handshake", "sessions"]
+SENDER_BUSY = 0.9  # the sender's share of its CPU from which on it may be what limits
+
+
+class Bench:
+    """Where, how long and how often; collects rows."""
+
+    def __init__(self, quick, directory, runs=None):
+        self.quick = quick
+        self.runs = runs or (1 if quick else 3)
+        self.seconds = 1.0 if quick else 5.0
+        self.directory = directory
+        self.rows = []
+
+    def say(self, text):
+        print(text, flush=True)
+
+    def row(self, scenario, subject, path, samples, settings, lost=0, latency=None):
+        """`samples`: [(logs/s, bytes/s, CPU us a log)], one for each run."""
+        rate, least, most = measure.spread([s[0] for s in samples])
+        row = {
+            "scenario": scenario, "subject": subject, "path": path, "logs_per_s": round(rate, 1),
+            "bytes_per_s": round(measure.spread([s[1] for s in samples])[0], 1),
+            "receiver_cpu_us_per_log": round(measure.spread([s[2] for s in samples])[0], 4),
+            "lost": lost, "latency_us": latency or {"p50": None, "p99": None, "p999": None},
+            "runs": len(samples), "min": round(least, 1), "max": round(most, 1),
+            "openssl": measure.machine()["openssl"], "settings": settings,
+        }
+        self.rows.append(row)
+        figures = (f"{rate:14,.0f}/s ({least:,.0f} to {most:,.0f})  {row['receiver_cpu_us_per_log']:8.3f} us/log"
+                   if rate else "")
+        if latency:
+            figures += "  " + " ".join(f"{key} {value:,.0f} us" for key, value in latency.items())
+        self.say(f"{scenario:10} {subject:30} {path:7} {figures} {row['bytes_per_s'] / 1e6:10,.1f} MB/s"
+                 + (f"  lost {lost}" if lost else ""))
+        return row
+
+
+def one_run(receiver, *words):
+    """Sends, waits, compares; everything about it."""
+    if receiver.path == "same":
+        receiver.mark()
+    begun = time.monotonic()
+    report = receiver.load(*words)
+    _, last = receiver.wait(report)
+    cpu, softirq = receiver.spent()
+    seconds = max(last - getattr(receiver, "begun", begun), report["elapsed_s"])
+    said = receiver.compare()
+    if said is None:  # the null journal keeps nothing: its accounts are all there is
+        stored = receiver.stored()
+        said = {"stored": stored, "missing": report["sent"] - stored, "equal": stored == report["sent"],
+                "duplicate": 0, "altered": 0, "unsent": 0}
+    wrong = said["duplicate"] + said["altered"] + said["unsent"]
+    if wrong or (report["errors"] and report["protocol"] != "udp"):
+        raise Failed(f"{receiver.name}: {said}, {report.get('failed')}")
+    stored = max(said["stored"], 1)
+    return {
+        "logs_per_s": stored / seconds, "bytes_per_s": report["bytes"] * stored / report["sent"] / seconds,
+        "cpu_us": (cpu + softirq) * 1e6 / stored, "softirq_us": softirq * 1e6 / stored,
+        "lost": said["missing"], "sent": report["sent"], "backlog_s": seconds - report["elapsed_s"],
+        "sender_busy": report["sender_cpu_us_per_log"] * report["sent"] / 1e6 / report["elapsed_s"],
+        "report": report,
+    }
+
+
+def settings_of(receiver, runs, **more):
+    return {**receiver.settings, "receiver_cpu": RECEIVER_CPU, "sender_cpu": SENDER_CPU,
+            "softirq_us_per_log": round(measure.spread([r["softirq_us"] for r in runs])[0], 4),
+            "sender_busy": round(max(r["sender_busy"] for r in runs), 3),
+            "limited_by": "sender" if max(r["sender_busy"] for r in runs) > SENDER_BUSY else "receiver",
+            "capacity_logs_per_s_computed": round(1e6 / max(measure.spread([r["cpu_us"] for r in runs])[0], 1e-9)),
+            "templates": runs[0]["report"]["templates"], "seed": runs[0]["report"]["seed"],
+            "flows": runs[0]["report"]["flows"], "devices": runs[0]["report"]["devices"], **more}
+
+
+# ---- udp
+
+UDP_RECEIVERS = {
+    ("sluiced, null journal", "same"): lambda b: Null(b.directory),
+    ("sluiced", "same"): lambda b: Sluice(b.directory),
+    ("rsyslog", "same"): lambda b: Rsyslog(b.directory, "udp", 1),
+    ("syslog-ng", "same"): lambda b: SyslogNg(b.directory, "udp", 1),
+    ("sluiced, null journal", "native"): lambda b: RingNull(b.directory),
+    ("sluiced", "native"): lambda b: RingSluice(b.directory),
+}
+LOSS_ALLOWED = 0.001
+
+
+def udp_at(bench, make, rate):
+    """One run at this rate, with a receiver of its own."""
+    with make(bench) as receiver:
+        result = one_run(receiver, "--protocol", "udp", "--rate", str(int(rate)), "--duration",
+                         str(bench.seconds), "--flows", "4", "--devices", "64")
+        result["receiver"] = receiver
+        return result
+
+
+def udp(bench):
+    """Highest rate without loss (at most 0.1 %, no backlog at the end), one socket buffer of 64 MiB."""
+    found = {who: [] for who in UDP_RECEIVERS}
+    for _ in range(bench.runs):
+        for who, make in UDP_RECEIVERS.items():
+            kept = {}
+
+            def trial(rate, make=make, kept=kept):
+                result = udp_at(bench, make, rate)
+                good = (result["lost"] <= LOSS_ALLOWED * result["sent"] and result["backlog_s"] < 0.3 +
+                        0.05 * bench.seconds)
+                bench.say(f"  {int(rate):>10,}/s lost {result['lost']} backlog {result['backlog_s']:.2f} s")
+                if good:
+                    kept["best"] = result
+                return good
+
+            bench.say(f"udp {', '.join(who)} path")
+            measure.lossless(trial, 200000, 2000000, steps=2 if bench.quick else 4)
+            if "best" in kept:
+                found[who].append(kept["best"])
+    for (name, path), runs in found.items():
+        if not runs:
+            bench.say(f"udp        {name}, {path} path: no rate without loss")
+            continue
+        bench.row("udp", name, path, [(r["logs_per_s"], r["bytes_per_s"], r["cpu_us"]) for r in runs],
+                  settings_of(runs[0]["receiver"], runs, loss_allowed=LOSS_ALLOWED, rate="open loop",
+                              seconds=bench.seconds), lost=sum(r["lost"] for r in runs))
+
+
+# ---- tcp
+
+def tcp(bench):
+    """As fast as TCP goes over 8 connections, newline framing and octet counting."""
+    for protocol in ("tcp", "counted"):
+        makers = {"sluiced": lambda: Sluice(bench.directory),
+                  "rsyslog": lambda p=protocol: Rsyslog(bench.directory, p, 8),
+                  "syslog-ng": lambda p=protocol: SyslogNg(bench.directory, p, 8)}
+        found = {name: [] for name in makers}
+        for _ in range(bench.runs):
+            for name, make in makers.items():
+                with make() as receiver:
+                    result = one_run(receiver, "--protocol", protocol, "--duration", str(bench.seconds),
+                                     "--flows", "8", "--devices", "64")
+                    result["receiver"] = receiver
+                    if result["lost"]:
+                        raise Failed(f"tcp {name}: {result['lost']} logs are missing")
+                    found[name].append(result)
+        for name, runs in found.items():
+            bench.row("tcp", name, "same", [(r["logs_per_s"], r["bytes_per_s"], r["cpu_us"]) for r in runs],
+                      settings_of(runs[0]["receiver"], runs, framing=protocol, rate="closed loop",
+                                  seconds=bench.seconds))
+
+
+# ---- latency
+
+def fdatasync_quantiles(directory, count):
+    """What the disk itself takes: 64 KiB written and synced, again and again; microseconds."""
+    times, block = [], os.urandom(65536)
+    fd, name = tempfile.mkstemp(dir=directory)
+    try:
+        for _ in range(count):
+            begun = time.monotonic()
+            os.write(fd, block)
+            os.fdatasync(fd)
+            times.append((time.monotonic() - begun) * 1e6)
+    finally:
+        os.close(fd)
+        os.unlink(name)
+    times.sort()
+    return {key: round(times[min(int(q * count), count - 1)], 1)
+            for key, q in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))}
+
+
+def latency(bench):
+    """From when a log was due until sluiced announces it durable, at a steady rate over TCP."""
+    rate = 50000
+    runs, disks = [], []
+    for _ in range(bench.runs):
+        disks.append(fdatasync_quantiles(bench.directory, 100 if bench.quick else 1000))
+        with Sluice(bench.directory, {"journal": {"commit-interval-unacked": "1ms"}}) as receiver:
+            result = one_run(receiver, "--protocol", "tcp", "--rate", str(rate), "--duration", str(bench.seconds),
+                             "--flows", "8", "--devices", "64", "--durable", str(receiver.appliance.socket))
+            if result["lost"] or result["report"]["durable"] != result["sent"]:
+                raise Failed("latency: logs are missing")
+            result["receiver"] = receiver
+            runs.append(result)
+
+    def middle(values):
+        return {key: measure.spread([v[key] for v in values])[0] for key in ("p50", "p99", "p999")}
+
+    disk = middle(disks)
+    bench.row("latency", "sluiced", "same", [(r["logs_per_s"], r["bytes_per_s"], r["cpu_us"]) for r in runs],
+              settings_of(runs[0]["receiver"], runs, rate=rate, counted_from="when the log was due",
+                          until="journal.durable", protocol="tcp", fdatasync_us=disk),
+              latency=middle([r["report"]["durable_latency_us"] for r in runs]))
+    bench.row("latency", "fdatasync of 64 KiB", "disk", [(0, 0, 0)] * bench.runs,
+              {"writes": 100 if bench.quick else 1000}, latency=disk)
+
+
+# ---- devices
+
+def devices(bench):
+    """CPU time of a log with 1, 1,000 and 100,000 devices, over UDP and told by devid."""
+    count = 200000 if bench.quick else 2000000
+    for number in (1, 1000, 100000):
+        runs = []
+        for _ in range(bench.runs):
+            with Sluice(bench.directory) as receiver:
+                result = one_run(receiver, "--protocol", "udp", "--rate", "100000", "--count", str(count),
+                                 "--devices", str(number))
+                result["receiver"] = receiver
+                runs.append(result)
+        bench.row("devices", f"sluiced, {number:,} devices", "same",
+                  [(r["logs_per_s"], r["bytes_per_s"], r["cpu_us"]) for r in runs],
+                  settings_of(runs[0]["receiver"], runs, rate=100000), lost=sum(r["lost"] for r in runs))
+
+
+# ---- search
+
+def timed(*command):
+    """(CPU seconds, lines printed) of a command, on the receiver's CPU."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(["taskset", "--cpu-list", str(RECEIVER_CPU), *command], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode > 1:
+        raise Failed(f"{command[0]}: status {done.returncode}")
+    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+            done.stdout.count(b"\n"))
+
+
+PATTERNS = {"text": "Administrator admin login failed from https", "none": "no such text anywhere",
+            "expression": "user=\"user00[0-9]+\" .*action=\"close\""}
+
+
+def search(bench):
+    """`log show --grep` without sluiced against zstdgrep on the same files, one core."""
+    count = 200000 if bench.quick else 2000000
+    with Sluice(bench.directory) as receiver:
+        report = receiver.load("--protocol", "tcp", "--count", str(count), "--flows", "4", "--devices", "64")
+        receiver.wait(report)
+        receiver.appliance.stop()
+        journal = receiver.appliance.journal
+        files = sorted(map(str, journal.glob("*.zst")))
+        for what, pattern in PATTERNS.items():
+            ours = [str(BUILD / "control/cli/sluicectl"), "log", "show", "--raw", "--dir", str(journal), "--grep",
+                    pattern]
+            theirs = ["zstdgrep", "-h", "-a", "-E", pattern, *files]
+            samples, found = {"sluicectl log show": [], "zstdgrep": []}, set()
+            for _ in range(bench.runs):
+                for name, command in (("sluicectl log show", ours), ("zstdgrep", theirs)):
+                    cpu, lines = timed(*command)
+                    found.add(lines)
+                    samples[name].append((count / cpu, report["bytes"] / cpu, cpu * 1e6 / count))
+            if len(found) != 1:
+                raise Failed(f"search {what}: they do not find the same: {found}")
+            for name, values in samples.items():
+                bench.row("search", f"{name}, {what}", "disk", values,
+                          {"pattern": pattern, "logs": count, "raw_bytes": report["bytes"],
+                           "found": min(found), "per": "CPU second of one core"})
+
+
+# ---- micro, and what all of it is to be held against
+
+def micro(bench):
+    """Google Benchmark's cases."""
+    words = ["--benchmark_format=json", "--benchmark_repetitions=1" if bench.quick else
+             "--benchmark_repetitions=3", f"--benchmark_min_time={0.02 if bench.quick else 0.5}"]
+    done = subprocess.run(["taskset", "--cpu-list", str(RECEIVER_CPU), str(BUILD / "bench/micro/micro"), *words],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    by_name = {}
+    for one in json.loads(done.stdout)["benchmarks"]:
+        if one.get("run_type") == "iteration":
+            by_name.setdefault(one["run_name"], []).append(one)
+    for name, runs in by_name.items():
+        bench.row("micro", name, "memory", [(r["items_per_second"], r.get("bytes_per_second", 0),
+                                             1e6 / r["items_per_second"]) for r in runs],
+                  {"label": runs[0].get("label", ""), "min_time_s": 0.02 if bench.quick else 0.5})
+
+
+def yardsticks(bench):
+    """zstd -b1, openssl speed and memcpy (micro's base/memcpy), in the same sitting."""
+    with tempfile.NamedTemporaryFile(dir=bench.directory) as lines:
+        subprocess.run([str(LOAD), "lines", "--count", "100000", "--flows", "8"], stdout=lines, check=True)
+        text = measure.output("taskset", "--cpu-list", str(RECEIVER_CPU), "zstd", "-b1", "-i1", "-B1048576",
+                              lines.name)
+        # The last line of its progress: level, name, sizes, (ratio), compression, decompression.
+        rates, ratio = re.findall(r"([\d.]+) MB/s", text), re.findall(r"\(x?([\d.]+)\)", text)
+        if len(rates) >= 2 and ratio:
+            bench.row("yardstick", "zstd -b1", "memory", [(0, float(rates[-2]) * 1e6, 0)],
+                      {"block_bytes": 1048576, "ratio": float(ratio[-1]),
+                       "decompression_bytes_per_s": float(rates[-1]) * 1e6})
+    for cipher in ("aes-256-gcm", "aes-128-gcm"):
+        text = measure.output("taskset", "--cpu-list", str(RECEIVER_CPU), "openssl", "speed", "-mr", "-seconds", "1",
+                              "-bytes", "16384", "-evp", cipher)
+        rate = re.search(r"^\+F:.*:([\d.]+)\s*$", text, re.M)
+        if rate:
+            bench.row("yardstick", f"openssl speed {cipher}", "memory", [(0, float(rate[1]), 0)],
+                      {"bytes": 16384, "seconds": 1})
+
+
+SCENARIOS = {"udp": udp, "tcp": tcp, "latency": latency, "devices": devices, "search": search, "micro": micro}
+ALL = ["udp", "tcp", "tls", "relp", "oftp", "handshake", "latency", "sessions", "devices", "search", "micro"]
+assert sorted(ALL) == sorted([*SCENARIOS, *NOT_YET])
+
+
+class SocketBuffers:
+    """Lets receivers have the buffers they ask for; as it was before afterwards."""
+
+    WANTED = {"net.core.rmem_max": 134217728, "net.core.wmem_max": 134217728}
+
+    def __enter__(self):
+        self.before = {key: run("sysctl", "-n", key).strip() for key in self.WANTED}
+        for key, value in self.WANTED.items():
+            run("sysctl", "-q", "-w", f"{key}={value}")
+        return {**self.WANTED}
+
+    def __exit__(self, *_):
+        for key, value in self.before.items():
+            run("sysctl", "-q", "-w", f"{key}={value}", check=False)
+
+
+def build_settings():
+    options = json.loads(measure.output("meson", "introspect", "--buildoptions", str(BUILD)) or "[]")
+    return {o["name"]: o["value"] for o in options if o["name"] in ("buildtype", "optimization", "b_sanitize")}
