@@ -54,10 +54,6 @@ static enum refusal_reason failure_of_protocol(unsigned long error)
 		return REFUSAL_no_certificate;
 	case SSL_R_UNEXPECTED_EOF_WHILE_READING:
 		return REFUSAL_peer_gave_up;
-	case SSL_R_EE_KEY_TOO_SMALL:
-	case SSL_R_CA_KEY_TOO_SMALL:
-	case SSL_R_CA_MD_TOO_WEAK:
-		return REFUSAL_weak_certificate;
 	default:
 		return REFUSAL_protocol_error;
 	}
