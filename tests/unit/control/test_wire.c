@@ -11,7 +11,10 @@ static struct auth_event *tell(struct harness *h, enum auth_event_kind kind, con
 	struct dp *d = h->dp;
 	struct auth_event *ev;
 
-	d->told = realloc(d->told, (d->told_count + 1) * sizeof(*d->told));
+	/* To a power of two: a copy each time would take minutes under a sanitizer. */
+	if ((d->told_count & (d->told_count - 1)) == 0)
+		d->told = realloc(
+			d->told, (d->told_count ? 2 * d->told_count : 1) * sizeof(*d->told));
 	assert_non_null(d->told);
 	ev = &d->told[d->told_count++];
 	memset(ev, 0, sizeof(*ev));
@@ -260,7 +263,7 @@ static void the_trace_is_streamed_and_costs_nothing_unwatched(void **state)
 	assert_text(r, "error.data.reason", "busy");
 	json_decref(r);
 	/* A watcher that does not read loses lines, and the rest goes on. */
-	h->dp->trace_lines = 100000;
+	h->dp->trace_lines = 20000;
 	while (h->dp->trace_lines)
 		harness_settle(h);
 	json_decref(harness_result(h, "version", NULL));
