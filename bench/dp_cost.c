@@ -28,6 +28,7 @@
 #include <rte_pause.h>
 #include <rte_ring.h>
 
+#include "bench/wire/frames.h"
 #include "dataplane/base/bytes.h"
 #include "dataplane/lcore.h"
 
@@ -98,32 +99,19 @@ static void fill_line(char *to, unsigned n)
 		to[k] = (char)('a' + k % 26);
 }
 
-static struct rte_mbuf *frame(uint8_t host, uint8_t proto, uint32_t len, uint8_t **l4)
+static struct ip_addr address(uint8_t host)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-	const uint8_t s4[4] = {192, 0, 2, host}, d4[4] = {192, 0, 2, 2};
-	struct ip_addr src = ip_addr_v4(s4), dst = ip_addr_v4(d4);
-	uint8_t *at;
+	const uint8_t a[4] = {192, 0, 2, host};
 
-	if (!m)
-		die("no packet buffers");
-	at = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(34 + len));
-	memcpy(at, port_mac, 6);
-	memset(at + 6, 2, 6);
-	at[11] = host;
-	store_be16(at + 12, 0x0800);
-	net_build_ip(at + 14, &src, &dst, proto, len);
-	*l4 = at + 34;
-	return m;
+	return ip_addr_v4(a);
 }
 
-static void seal(uint8_t host, uint8_t proto, uint8_t *l4, uint32_t len, unsigned off)
+static uint8_t *room(struct rte_mbuf **m, uint32_t len)
 {
-	const uint8_t s4[4] = {192, 0, 2, host}, d4[4] = {192, 0, 2, 2};
-	struct ip_addr src = ip_addr_v4(s4), dst = ip_addr_v4(d4);
-	uint16_t sum = net_l4_checksum(&src, &dst, proto, l4, len);
-
-	memcpy(l4 + off, &sum, 2);
+	*m = rte_pktmbuf_alloc(pool);
+	if (!*m)
+		die("no packet buffers");
+	return (uint8_t *)rte_pktmbuf_append(*m, (uint16_t)len);
 }
 
 static void put(struct rte_mbuf *m)
@@ -136,15 +124,12 @@ static void put(struct rte_mbuf *m)
 
 static void udp_log(unsigned n)
 {
-	uint8_t host = (uint8_t)(10 + n % 16), *u;
-	struct rte_mbuf *m = frame(host, 17, 8 + LOG_BYTES, &u);
+	struct ip_addr src = address((uint8_t)(10 + n % 16)), dst = address(2);
+	struct rte_mbuf *m;
+	uint8_t *at = room(&m, FRAME_UDP + LOG_BYTES);
 
-	store_be16(u, 5000);
-	store_be16(u + 2, 514);
-	store_be16(u + 4, 8 + LOG_BYTES);
-	store_be16(u + 6, 0);
-	fill_line((char *)u + 8, n);
-	seal(host, 17, u, 8 + LOG_BYTES, 6);
+	fill_line((char *)at + FRAME_UDP, n);
+	frame_udp(at, port_mac, &src, &dst, 5000, 514, LOG_BYTES);
 	put(m);
 }
 
@@ -157,8 +142,9 @@ static struct {
 static void tcp_frame(uint8_t flags, const void *data, uint32_t len)
 {
 	uint32_t hdr = flags & TCP_SYN ? 28 : 20;
-	uint8_t *t;
-	struct rte_mbuf *m = frame(10, 6, hdr + len, &t);
+	struct ip_addr src = address(10), dst = address(2);
+	struct rte_mbuf *m;
+	uint8_t *t = frame_ip(room(&m, FRAME_L4 + hdr + len), port_mac, &src, &dst, 6, hdr + len);
 
 	memset(t, 0, hdr);
 	store_be16(t, 4000);
@@ -175,7 +161,7 @@ static void tcp_frame(uint8_t flags, const void *data, uint32_t len)
 	}
 	if (len)
 		memcpy(t + hdr, data, len);
-	seal(10, 6, t, hdr + len, 16);
+	frame_sum(&src, &dst, 6, t, hdr + len, 16);
 	tcp.snd_nxt += len + (flags & TCP_SYN ? 1 : 0);
 	put(m);
 }
@@ -188,21 +174,13 @@ static void pump(void)
 	for (unsigned i = 0; i < n; i++) {
 		uint8_t *f = rte_pktmbuf_mtod(m[i], uint8_t *);
 
-		if (load_be16(f + 12) == 0x0806 && load_be16(f + 20) == 1 && f[41] == 10) {
-			struct rte_mbuf *a = rte_pktmbuf_alloc(pool);
-			uint8_t *r = a ? (uint8_t *)rte_pktmbuf_append(a, 42) : NULL;
+		uint8_t answer[FRAME_ARP];
+		struct ip_addr asked;
 
-			if (!r)
-				die("no packet buffers");
-			memcpy(r, f, 42);
-			memcpy(r, port_mac, 6);
-			memset(r + 6, 2, 6);
-			r[11] = 10;
-			store_be16(r + 20, 2);
-			memcpy(r + 22, r + 6, 6);
-			memcpy(r + 28, f + 38, 4);
-			memcpy(r + 32, f + 22, 6);
-			memcpy(r + 38, f + 28, 4);
+		if (frame_arp_answer(f, m[i]->data_len, &asked, answer)) {
+			struct rte_mbuf *a;
+
+			memcpy(room(&a, FRAME_ARP), answer, FRAME_ARP);
 			put(a);
 		} else if (load_be16(f + 12) == 0x0800 && f[23] == 6) {
 			uint8_t *t = f + 34;

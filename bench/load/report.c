@@ -35,6 +35,7 @@ json_t *load_report(const struct load *l, double elapsed_s, double cpu_s)
 			sent ? cpu_s * 1e6 / (double)sent : 0, "blocked",
 			(json_int_t)atomic_load(&l->blocked), "errors",
 			(json_int_t)atomic_load(&l->errors), "sent_by_flow", flows));
+	json_object_set_new(report, "start_monotonic_s", json_real((double)l->start_ns / 1e9));
 	if (o->rate > 0)
 		json_object_set_new(report, "lag_us", histogram_json(&l->lag));
 	return report;

@@ -3,6 +3,7 @@
 import argparse
 import json
 import pathlib
+import signal
 import sys
 import time
 
@@ -15,6 +16,8 @@ from cases import Failed  # noqa: E402
 
 
 def main():
+    # However it is ended, namespaces, mounts and settings go back.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(prog="bench/run")
     parser.add_argument("scenario", nargs="*", metavar="SCENARIO", help=" ".join(scenarios.ALL))
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE")

@@ -190,10 +190,7 @@ class OnRing:
             sender.wait(10)
         if not report.exists():
             raise Failed("sluice-load: " + pathlib.Path(f"{self.directory}/sender.log").read_text()[-500:])
-        said = json.loads(report.read_text())
-        # The sender had to wait for the receiver to get up: the run begins with its first log.
-        self.begun = time.monotonic() - said["elapsed_s"]
-        return said
+        return json.loads(report.read_text())
 
     def start(self):
         """load() does."""
@@ -274,9 +271,9 @@ class Peer(Receiver):
         return ["chroot", self.root, *words]
 
     def version(self):
-        done = measure.output("dpkg-query", f"--admindir={self.root}/var/lib/dpkg", "-W", "-f", "${Version}",
-                              self.deb)
-        return done.strip()
+        """What it says of itself: the chroot is unpacked, not installed, and knows no packages."""
+        said = measure.output(*self.in_chroot(self.command()[0], self.version_option)).splitlines()
+        return said[0].strip() if said else None
 
     def start(self):
         configuration = (pathlib.Path(__file__).parent / "peers" / f"{self.name}-{self.kind()}.conf").read_text()
@@ -344,7 +341,7 @@ class Peer(Receiver):
 
 
 class Rsyslog(Peer):
-    name, package, deb = "rsyslog", "rsyslog-13", "rsyslog"
+    name, package, version_option = "rsyslog", "rsyslog-13", "-v"
 
     def compare(self):
         """Its last buffer is written when it closes the file."""
@@ -360,7 +357,7 @@ class Rsyslog(Peer):
 
 
 class SyslogNg(Peer):
-    name, package, deb = "syslog-ng", "syslog-ng-13", "syslog-ng-core"
+    name, package, version_option = "syslog-ng", "syslog-ng-13", "--version"
 
     def command(self):
         return ["/usr/sbin/syslog-ng", "--foreground", "--no-caps", "--cfgfile", f"{self.inside}/conf",

@@ -1,0 +1,114 @@
+/*
+ * Any bytes from the server, to the OFTP profile's client, before and after its login. Input: 1
+ * byte: how many items it has, and whether it is logged in already; then chunks: length u8, what
+ * happens before it (an item is added, what there is is sent, time goes by), bytes. Its accounts
+ * must add up, and it never sends what the codec would not read.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dataplane/client/client.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static uint64_t epochs(void *ctx)
+{
+	return ++*(uint64_t *)ctx;
+}
+
+static void add(struct client *c, uint32_t len)
+{
+	static const uint8_t logs[65536];
+	const uint32_t lengths[2] = {len, 1};
+
+	client_add(c, &(struct client_item){.logs = logs,
+			      .lengths = lengths,
+			      .count = (uint16_t)(1 + len % 2),
+			      .vdom = {len % 3 ? "root" : NULL, 4}});
+}
+
+static void send_all(struct client *c, uint64_t now)
+{
+	static struct oftp_msg m;
+	struct oftp_header h;
+	size_t n;
+	const uint8_t *out = client_output(c, &n, now);
+
+	for (size_t at = 0; at < n; at += OFTP_HEADER + h.length)
+		if (n - at < OFTP_HEADER ||
+			oftp_header_decode(out + at, OFTP_BODY_MAX, &h) != OFTP_OK ||
+			n - at - OFTP_HEADER < h.length ||
+			oftp_decode(&h, out + at + OFTP_HEADER, &m) != OFTP_OK)
+			abort();
+	client_sent(c, n);
+}
+
+static void check(const struct client *c)
+{
+	struct client_stats st;
+
+	client_stats(c, &st);
+	if (st.added != st.confirmed_logs + st.dropped + st.memory.logs + st.confirm.logs)
+		abort();
+}
+
+/* A connection, when it asks for one. */
+static void live(struct client *c, uint64_t *now, enum client_wish wish)
+{
+	if (wish == CLIENT_CONNECT)
+		client_connected(c, *now);
+	check(c);
+}
+
+static void chunk(struct client *c, uint64_t *now, uint8_t what, const uint8_t *p, size_t n)
+{
+	/* Of exactly its length, so that ASan sees each step too far. */
+	uint8_t *bytes = malloc(n ? n : 1);
+
+	if (!bytes)
+		abort();
+	memcpy(bytes, p, n);
+	if (what & 1)
+		add(c, 1 + what * 200u);
+	if (what & 2)
+		send_all(c, *now);
+	if (what & 4)
+		*now = client_deadline(c) > *now ? client_deadline(c) : *now;
+	live(c, now, client_tick(c, *now));
+	live(c, now, client_received(c, bytes, n, *now));
+	free(bytes);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint64_t epoch = 100, now = 1;
+	struct client_config cfg = {
+		.serial = "FGT1",
+		.conn_id = 7,
+		.bound = 2 * OFTP_ITEM_RAW_MAX,
+		.window = 4,
+		.conn_timeout_us = 10,
+		.keepalive_us = 5,
+		.retry_us = 2,
+		.random = epochs,
+		.ctx = &epoch,
+	};
+	struct client *c;
+
+	if (size < 1 || size > 16384)
+		return 0;
+	c = client_new(&cfg);
+	if (!c)
+		abort();
+	for (unsigned i = 0; i < data[0] % 32u; i++)
+		add(c, data[0] & 0x80 ? 60000 : 3);
+	live(c, &now, client_tick(c, now));
+	for (size_t at = 1; at + 2 <= size;) {
+		size_t n = data[at] < size - at - 2 ? data[at] : size - at - 2;
+
+		chunk(c, &now, data[at + 1], data + at + 2, n);
+		at += 2 + n;
+	}
+	client_free(c);
+	return 0;
+}
