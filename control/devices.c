@@ -67,7 +67,7 @@ enum registry_status devices_load(struct devices *d, struct registry *r, unsigne
 		d->chains_count *= 2;
 	if (getrandom(&d->key, sizeof(d->key), 0) != (ssize_t)sizeof(d->key))
 		return REGISTRY_E_IO;
-	d->chains = calloc(d->chains_count, sizeof(*d->chains));
+	d->chains = calloc(d->chains_count, sizeof(struct device *));
 	return d->chains ? registry_devices(r, load_one, d) : REGISTRY_E_IO;
 }
 
