@@ -272,10 +272,12 @@ static void what_costs_too_much_to_decrypt_is_refused_before(void **state)
 	PKCS12_set_mac(p12, "pw", -1, NULL, 0, 1, EVP_sha256());
 	{
 		const ASN1_INTEGER *iter;
+		ASN1_INTEGER *changed;
 
 		PKCS12_set_mac(p12, "pw", -1, NULL, 0, 2, EVP_sha256());
 		PKCS12_get0_mac(NULL, NULL, NULL, &iter, p12);
-		ASN1_INTEGER_set_int64((ASN1_INTEGER *)(uintptr_t)iter, 2000000000);
+		memcpy(&changed, &iter, sizeof(changed)); /* it is given as const */
+		ASN1_INTEGER_set_int64(changed, 2000000000);
 	}
 	n = i2d_PKCS12(p12, &der);
 	assert_true(n > 0);
