@@ -276,7 +276,7 @@ static void what_costs_too_much_to_decrypt_is_refused_before(void **state)
 
 		PKCS12_set_mac(p12, "pw", -1, NULL, 0, 2, EVP_sha256());
 		PKCS12_get0_mac(NULL, NULL, NULL, &iter, p12);
-		memcpy(&changed, &iter, sizeof(changed)); /* it is given as const */
+		memcpy(&changed, &iter, sizeof(void *)); /* it is given as const */
 		ASN1_INTEGER_set_int64(changed, 2000000000);
 	}
 	n = i2d_PKCS12(p12, &der);
