@@ -2,11 +2,10 @@
 
 #include "control/control.h"
 
-void control_audit(struct control *c, const struct peer *who, const char *what, const char *target,
-	const char *before, const char *after)
+void control_audit_row(struct audit_row *row, char name[64], const struct peer *who,
+	const char *what, const char *target, const char *before, const char *after)
 {
-	char name[64];
-	struct audit_row row = {
+	*row = (struct audit_row){
 		.time_ns = clock_wall_ns(),
 		.who = name,
 		.uid = who->uid,
@@ -16,8 +15,16 @@ void control_audit(struct control *c, const struct peer *who, const char *what, 
 		.before = before,
 		.after = after,
 	};
+	peer_user_name(who->uid, name, 64);
+}
 
-	peer_user_name(who->uid, name, sizeof(name));
+void control_audit(struct control *c, const struct peer *who, const char *what, const char *target,
+	const char *before, const char *after)
+{
+	char name[64];
+	struct audit_row row;
+
+	control_audit_row(&row, name, who, what, target, before, after);
 	if (registry_audit_add(c->registry, &row) == REGISTRY_OK) {
 		alarm_clear(&c->alarms, "audit_failed", "");
 		return;

@@ -13,6 +13,8 @@
 #include "control/checks.h"
 #include "control/method.h"
 #include "control/metrics_http.h"
+#include "control/skew.h"
+#include "control/trust_alarms.h"
 
 #define TICK_US 1000000u
 
@@ -74,7 +76,14 @@ static int open_registry(struct control *c, char *err, size_t err_size)
 			"%u settings in the registry are not of this version and have no effect",
 			unknown);
 	c->events.least = (enum event_level)c->settings.v[SETTING_EVENT_LEVEL].number;
-	return load_serial(c, err, err_size);
+	if (devices_load(&c->devices, c->registry, c->config.limits.devices) != REGISTRY_OK) {
+		snprintf(err, err_size, "registry: %s", registry_error(c->registry));
+		return -1;
+	}
+	refusals_init(&c->wire.refusals, &c->devices.key);
+	return load_serial(c, err, err_size) == 0
+		       ? trust_start(c, c->options.tls_dir, err, err_size)
+		       : -1;
 }
 
 static int set_up(struct control *c, char *err, size_t err_size)
@@ -267,6 +276,7 @@ int control_attach(struct control *c, struct dp *dp, const struct journal_recove
 	c->start_ns = clock_wall_ns();
 	journal_durable(dp_journal(dp), &c->durable_block, &c->durable_logs);
 	events_set_sink(&c->events, own_log, dp);
+	trust_publish(c);
 	tell_start(c, notes);
 	if (recovery->corrupt_blocks)
 		alarm_raise(&c->alarms, "journal_corrupt", "",
@@ -283,6 +293,9 @@ static uint64_t tick(struct control *c, uint64_t now_us)
 	if (now_us >= c->next_tick_us) {
 		c->next_tick_us = now_us + TICK_US;
 		checks_tick(c, now_us);
+		wire_events_tick(c, now_us);
+		trust_alarms_tick(c, now_us);
+		skew_tick(c, now_us);
 		if (c->options.tick)
 			c->options.tick(c->options.tick_ctx, c);
 	}
@@ -303,6 +316,8 @@ int control_round(struct control *c, uint64_t wait_us)
 	until = earlier(until, tick(c, now));
 	until = earlier(until, ready_round(c, now));
 	until = earlier(until, dp_control_round(c->dp, now));
+	until = earlier(until, wire_events_round(c, now));
+	until = earlier(until, debug_round(c, now));
 	until = earlier(until, notify_watchdog(&c->notify, now, c->stuck == 0));
 	if (c->metrics)
 		until = earlier(until, metrics_http_round(c->metrics, now));
@@ -365,6 +380,10 @@ void control_free(struct control *c)
 	if (c->signal_fd >= 0)
 		close(c->signal_fd);
 	notify_close(&c->notify);
+	if (c->registry)
+		wire_events_flush(c);
+	devices_free(&c->devices);
+	trust_free(c);
 	registry_close(c->registry);
 	loop_free(c->loop);
 	events_free(&c->events);

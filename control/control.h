@@ -14,6 +14,7 @@
 
 #include "control/alarms.h"
 #include "control/config/config.h"
+#include "control/devices.h"
 #include "control/events.h"
 #include "control/jobs.h"
 #include "control/loop.h"
@@ -22,7 +23,9 @@
 #include "control/registry.h"
 #include "control/server.h"
 #include "control/settings.h"
+#include "control/trust.h"
 #include "control/watchdog.h"
+#include "control/wire_events.h"
 #include "dataplane/dp.h"
 
 #define CONTROL_MAX_JOBS 16 /* log show and journal verify at once */
@@ -33,6 +36,7 @@ struct control_options {
 	const struct config *config; /* copied */
 	const char *config_file;     /* that a reload reads; NULL: none */
 	const char *registry_file;   /* NULL: in memory */
+	const char *tls_dir;	     /* of private keys; NULL: none can be kept */
 	uid_t owner;		     /* of the registry's file, when root makes it; -1: leave it */
 	gid_t group;
 	bool socket, metrics, signals, notify; /* which of the outside there shall be */
@@ -81,6 +85,8 @@ struct ready_waiter;
 struct verify_job;
 struct metrics_http;
 struct top_sample;
+struct debug_watch;
+struct skew_job;
 
 struct control {
 	struct control_options options;
@@ -93,6 +99,10 @@ struct control {
 	struct jobs *jobs;
 	struct registry *registry;
 	struct settings settings;
+	struct devices devices;
+	struct wire_events wire;
+	struct trust trust;
+	struct debug_watch *debug; /* who watches the trace, or NULL */
 	struct peer_rules rules;
 	struct events events;
 	struct alarms alarms;
@@ -106,7 +116,7 @@ struct control {
 	struct loop_watch *signal_watch, *dp_watch, *journal_watch;
 
 	uint64_t start_us, start_ns; /* monotonic, wall */
-	uint64_t next_tick_us, next_ready_us;
+	uint64_t next_tick_us, next_ready_us, next_alarms_us;
 	uint64_t durable_block, durable_logs; /* as last announced */
 	bool ready;			      /* has been, once */
 	bool stop;			      /* the loop shall end */
@@ -117,6 +127,8 @@ struct control {
 	struct ready_waiter *waiters;
 	struct verify_job *verify; /* the one that runs, or NULL */
 	struct top_sample *top;
+	struct skew_job *skew; /* the one that runs, or NULL */
+	uint64_t next_skew_us, skew_block;
 	uint64_t next_subscription;
 	uint64_t streams_expired; /* as many as were told by now */
 
@@ -130,6 +142,9 @@ const char *control_state(struct control *c);
 /* Is the journal running, and every port up with an address that works, none still unsure? */
 bool control_is_ready(struct control *c);
 
+/* A row of the audit with the time and the name of who it was, which is put into `name`. */
+void control_audit_row(struct audit_row *row, char name[64], const struct peer *who,
+	const char *what, const char *target, const char *before, const char *after);
 /* Writes it into the audit, with the time. When that fails the change stands, and an alarm and an
  * event say that it is not in the audit. */
 void control_audit(struct control *c, const struct peer *who, const char *what, const char *target,

@@ -1,4 +1,4 @@
-/* account.list|show, gap.list, device.list|show */
+/* account.list|show, gap.list */
 #include <string.h>
 
 #include "control/method.h"
@@ -87,57 +87,4 @@ void m_gap_list(struct call *call)
 	if (device && !find(call, device, &e))
 		return;
 	call_result(call, json_pack("{s:i,s:[]}", "schema", 1, "gaps"));
-}
-
-static uint64_t first_seen(const struct roster_entry *e)
-{
-	return e->in_life && e->life.first_seen_ns ? e->life.first_seen_ns : e->run.first_seen_ns;
-}
-
-static uint64_t last_seen(const struct roster_entry *e)
-{
-	return e->run.last_seen_ns > e->life.last_seen_ns ? e->run.last_seen_ns
-							  : e->life.last_seen_ns;
-}
-
-static void add_device(struct text *t, const struct roster_entry *e)
-{
-	text_json_key(t, "device");
-	text_json_string(t, e->device, strlen(e->device));
-	text_json_key(t, "state");
-	text_str(t, "\"accepted\"");
-	text_json_key(t, "first_seen");
-	text_json_time(t, first_seen(e));
-	text_json_key(t, "last_seen");
-	text_json_time(t, last_seen(e));
-}
-
-void m_device_list(struct call *call)
-{
-	struct text *t = &call->text;
-	struct roster r;
-
-	if (roster_take(&r, call->c->dp) != 0) {
-		call_fail(call, REASON_FAILED, "out of memory");
-		return;
-	}
-	text_str(t, "{\"schema\":1,\"devices\":[");
-	for (unsigned i = 0; i < r.count; i++) {
-		text_str(t, i ? ",{" : "{");
-		add_device(t, &r.v[i]);
-		text_char(t, '}');
-	}
-	text_str(t, "]}");
-	roster_free(&r);
-}
-
-void m_device_show(struct call *call)
-{
-	struct roster_entry e;
-
-	if (!find(call, call_string(call, "device", ""), &e))
-		return;
-	text_str(&call->text, "{\"schema\":1");
-	add_device(&call->text, &e);
-	text_char(&call->text, '}');
 }

@@ -63,18 +63,10 @@ static void set(struct call *call, unsigned id, const char *value)
 	struct control *c = call->c;
 	const char *name = setting_spec(id)->name;
 	char who[SETTING_WHO];
-	struct audit_row audit = {
-		.time_ns = clock_wall_ns(),
-		.who = who,
-		.uid = call->who->uid,
-		.pid = call->who->pid,
-		.what = call->method->name,
-		.target = name,
-		.before = c->settings.v[id].value,
-		.after = value,
-	};
+	struct audit_row audit;
 
-	peer_user_name(call->who->uid, who, sizeof(who));
+	control_audit_row(
+		&audit, who, call->who, call->method->name, name, c->settings.v[id].value, value);
 	if (registry_setting_set(c->registry, name, value, &audit) != REGISTRY_OK) {
 		call_fail(call, REASON_FAILED, "nothing is changed: the registry: %s",
 			registry_error(c->registry));
@@ -88,6 +80,8 @@ static void set(struct call *call, unsigned id, const char *value)
 	event_end(&c->events);
 	setting_apply(&c->settings, id, value, who, audit.time_ns);
 	c->events.least = (enum event_level)c->settings.v[SETTING_EVENT_LEVEL].number;
+	if (id == SETTING_LEGACY_AUTH_MODE)
+		trust_changed(c, TRUST_DEVICES);
 	call_result(call, with_schema(setting_json(c, id)));
 }
 

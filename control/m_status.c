@@ -1,4 +1,4 @@
-/* status, version, port.list, refusal.list */
+/* status, version, port.list */
 #include <stdio.h>
 
 #include "control/method.h"
@@ -108,10 +108,17 @@ static json_t *settings_brief(const struct control *c)
 	return o;
 }
 
+struct counting {
+	const struct control *c;
+	unsigned accepted;
+};
+
+/* Devices that log without being registered. */
 static void count_device(void *ctx, const struct dp_account *a)
 {
-	(void)a;
-	++*(unsigned *)ctx;
+	struct counting *n = ctx;
+
+	n->accepted += devices_find(&n->c->devices, a->device) == NULL;
 }
 
 void m_status(struct call *call)
@@ -120,12 +127,12 @@ void m_status(struct call *call)
 	struct dp_lcore_info lcores[DP_MAX_LCORES];
 	unsigned n = dp_lcores(c->dp, lcores, DP_MAX_LCORES);
 	uint64_t sessions = 0;
-	unsigned devices = 0;
+	struct counting n_devices = {.c = c};
+	const unsigned *by_state = c->devices.by_state;
 
 	for (unsigned i = 0; i < n && i < DP_MAX_LCORES; i++)
 		sessions += lcores[i].sessions;
-	dp_accounts(c->dp, count_device, &devices);
-	/* Nobody is authorized, pending or denied before there is authentication: all are taken. */
+	dp_accounts(c->dp, count_device, &n_devices);
 	call_result(call,
 		json_pack(
 			"{s:i,s:s,s:{s:s,s:s},s:s,s:I,s:o,s:o,s:o,s:I,s:{s:i,s:i,s:i,s:i},s:o,s:o}",
@@ -134,25 +141,13 @@ void m_status(struct call *call)
 			(json_int_t)((clock_mono_us() - c->start_us) / 1000000u), "started",
 			time_json(c->start_ns), "journal", journal_brief(c), "ports",
 			ports_json(c, port_state), "sessions", (json_int_t)sessions, "devices",
-			"authorized", 0, "pending", 0, "denied", 0, "accepted", (int)devices,
-			"settings", settings_brief(c), "alarms", alarms_json(&c->alarms)));
+			"authorized", (int)by_state[AUTH_AUTHORIZED], "pending",
+			(int)by_state[AUTH_PENDING], "denied", (int)by_state[AUTH_DENIED],
+			"accepted", (int)n_devices.accepted, "settings", settings_brief(c),
+			"alarms", alarms_json(&c->alarms)));
 }
 
 void m_version(struct call *call)
 {
 	call_result(call, json_pack("{s:i,s:s}", "schema", 1, "version", SLUICE_VERSION));
-}
-
-void m_refusal_list(struct call *call)
-{
-	uint64_t counts[REFUSAL_REASON_COUNT] = {0};
-	json_t *list = json_array();
-
-	dp_refusals(call->c->dp, counts);
-	for (unsigned i = 0; i < REFUSAL_REASON_COUNT; i++)
-		if (counts[i])
-			json_array_append_new(
-				list, json_pack("{s:s,s:I}", "reason", refusal_reason_slug(i),
-					      "count", (json_int_t)counts[i]));
-	call_result(call, json_pack("{s:i,s:o}", "schema", 1, "refusals", list));
 }

@@ -75,8 +75,8 @@ static void block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* registry.db lies beside the journal's directory. */
-static void registry_path(const struct config *cfg, char *path, size_t size)
+/* registry.db and the directory of keys lie beside the journal's directory. */
+static void state_path(const struct config *cfg, const char *name, char *path, size_t size)
 {
 	char dir[CONFIG_MAX_PATH + 1];
 	size_t n;
@@ -91,17 +91,19 @@ static void registry_path(const struct config *cfg, char *path, size_t size)
 		*slash = '\0';
 	else
 		snprintf(dir, sizeof(dir), "%s", slash ? "" : ".");
-	snprintf(path, size, "%s/registry.db", dir);
+	snprintf(path, size, "%s/%s", dir, name);
 }
 
 /* Everything that a process without root must still be able to write or remove. */
 static int give_files(const struct privileges *p, const struct config *cfg, char *err, size_t size)
 {
-	char dir[CONFIG_MAX_SOCKET + 1];
+	char dir[CONFIG_MAX_SOCKET + 1], tls[CONFIG_MAX_PATH + 16];
 	char *slash;
 
+	state_path(cfg, "tls", tls, sizeof(tls));
 	if (privileges_give(p, cfg->journal.dir, err, size) != 0 ||
-		privileges_give_one(p, PRIVILEGES_STATE_DIR, err, size) != 0)
+		privileges_give_one(p, PRIVILEGES_STATE_DIR, err, size) != 0 ||
+		privileges_give(p, tls, err, size) != 0)
 		return -1;
 	snprintf(dir, sizeof(dir), "%s", cfg->control.socket);
 	slash = strrchr(dir, '/');
@@ -207,7 +209,8 @@ static int start(const char *file, struct config *cfg)
 		.notify = true,
 		.tick = telemetry_tick,
 	};
-	char registry[CONFIG_MAX_PATH + 16], err[CONFIG_MAX_PATH + 256], path[PATH_MAX];
+	char registry[CONFIG_MAX_PATH + 16], tls[CONFIG_MAX_PATH + 16];
+	char err[CONFIG_MAX_PATH + 512], path[PATH_MAX];
 	struct privileges p;
 	struct control *c;
 	struct stat st = {0};
@@ -228,7 +231,9 @@ static int start(const char *file, struct config *cfg)
 	}
 	privileges_prepare();
 	privileges_choose(&p);
-	registry_path(cfg, registry, sizeof(registry));
+	state_path(cfg, "registry.db", registry, sizeof(registry));
+	state_path(cfg, "tls", tls, sizeof(tls));
+	options.tls_dir = tls;
 	options.registry_file = registry;
 	options.owner = p.uid;
 	options.group = p.gid;

@@ -74,6 +74,7 @@ void pending_error(struct pending *p, struct rpc_error *error);
 void m_status(struct call *call);
 void m_version(struct call *call);
 void m_port_list(struct call *call);
+/* m_refusal.c */
 void m_refusal_list(struct call *call);
 /* m_ready.c */
 void m_wait_ready(struct call *call);
@@ -86,8 +87,36 @@ void top_free(struct control *c);
 void m_account_list(struct call *call);
 void m_account_show(struct call *call);
 void m_gap_list(struct call *call);
+/* m_device.c */
 void m_device_list(struct call *call);
 void m_device_show(struct call *call);
+void m_device_authorize(struct call *call);
+void m_device_deny(struct call *call);
+void m_device_forget(struct call *call);
+void m_device_set(struct call *call);
+/* m_cert.c */
+void m_cert_list(struct call *call);
+void m_cert_show(struct call *call);
+void m_cert_delete(struct call *call);
+void m_cert_use(struct call *call);
+void m_cert_expiring(struct call *call);
+void m_tls_show(struct call *call);
+/* m_cert_make.c */
+void m_cert_import(struct call *call);
+void m_cert_check(struct call *call);
+void m_cert_request(struct call *call);
+void m_cert_ca_init(struct call *call);
+void m_cert_issue(struct call *call);
+void m_cert_export(struct call *call);
+/* m_debug.c */
+void m_debug_start(struct call *call);
+void m_debug_stop(struct call *call);
+/* Each round: lines to who watches. Returns the next deadline. */
+uint64_t debug_round(struct control *c, uint64_t now_us);
+/* m_user.c */
+void m_user_add(struct call *call);
+void m_user_delete(struct call *call);
+void m_user_list(struct call *call);
 /* m_session.c */
 void m_session_list(struct call *call);
 void m_session_kill(struct call *call);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "control/config/nearest.h"
+#include "tls/ca.h"
 
 #define DEVICE_PARAM(required)                                                                     \
 	{                                                                                          \
@@ -39,6 +40,53 @@ static const struct param setting[] = {
 static const struct param setting_value[] = {
 	{"name", PARAM_STRING, true, 64, "the name of a setting"},
 	{"value", PARAM_STRING, true, SETTING_VALUE - 1, "its value, as text"}, {0}};
+static const struct param device_set[] = {DEVICE_PARAM(true),
+	{"key", PARAM_STRING, true, 32, "legacy, rate or preshared-key"},
+	{"value", PARAM_STRING, true, 1024, "its value, as text"}, {0}};
+static const struct param user[] = {{"user", PARAM_STRING, true, 1024, "the name of a user"}, {0}};
+static const struct param user_add[] = {{"user", PARAM_STRING, true, 1024, "the name of a user"},
+	{"password", PARAM_STRING, true, 1024, "a password"}, {0}};
+#define CERT_NAME                                                                                  \
+	{                                                                                          \
+		"name", PARAM_STRING, true, 1024, "the name of a certificate"                      \
+	}
+#define CERT_DATA                                                                                  \
+	{                                                                                          \
+		"data", PARAM_STRING, true, 200000, "a file of at most 128 KiB in base64"          \
+	}
+#define CERT_PASSWORD(required)                                                                    \
+	{                                                                                          \
+		"password", PARAM_STRING, required, 1024, "a password"                             \
+	}
+#define CERT_KEY                                                                                   \
+	{                                                                                          \
+		"key", PARAM_STRING, false, 16, "p-256, rsa-2048, rsa-3072 or rsa-4096"            \
+	}
+#define CERT_DAYS                                                                                  \
+	{                                                                                          \
+		"days", PARAM_UINT, false, CA_MAX_DAYS, "a number of days"                         \
+	}
+#define CERT_CN                                                                                    \
+	{                                                                                          \
+		"common_name", PARAM_STRING, false, 1024, "a common name"                          \
+	}
+static const struct param cert_name[] = {CERT_NAME, {0}};
+static const struct param cert_check[] = {CERT_DATA, CERT_PASSWORD(false), {0}};
+static const struct param cert_import[] = {CERT_NAME, CERT_DATA, CERT_PASSWORD(false), {0}};
+static const struct param cert_expiring[] = {CERT_DAYS, {0}};
+static const struct param cert_export[] = {
+	CERT_NAME, CERT_PASSWORD(true), {"old", PARAM_BOOL, false, 0, "true or false"}, {0}};
+static const struct param cert_make[] = {CERT_CN, CERT_KEY, CERT_DAYS, {0}};
+static const struct param cert_request[] = {
+	CERT_NAME, CERT_CN, CERT_KEY, {"dns", PARAM_STRING, false, 1024, "a host name"}, {0}};
+static const struct param cert_issue[] = {DEVICE_PARAM(true), CERT_PASSWORD(true), CERT_KEY,
+	CERT_DAYS, {"old", PARAM_BOOL, false, 0, "true or false"}, {0}};
+static const struct param cert_use[] = {
+	{"name", PARAM_STRING, true, 1024, "names of identities, or \"configured\""},
+	{"sni", PARAM_STRING, false, 255, "\"default\" or a server name"}, {0}};
+static const struct param debug[] = {{"what", PARAM_STRING, true, 32, "oftpd"},
+	{"level", PARAM_UINT, true, 255, "a level from 1 to 255"},
+	{"address", PARAM_STRING, false, IP_ADDR_TEXT, "an address"}, {0}};
 static const struct param cancel[] = {
 	{"id", PARAM_ID, true, 0, "the id of a request of this connection"}, {0}};
 
@@ -46,10 +94,27 @@ const struct method methods[] = {
 	{"account.list", ROLE_READ, m_account_list, NULL},
 	{"account.show", ROLE_READ, m_account_show, device_optional},
 	{"audit.list", ROLE_READ, m_audit_list, audit},
+	{"cert.ca-init", ROLE_WRITE, m_cert_ca_init, cert_make},
+	{"cert.check", ROLE_READ, m_cert_check, cert_check},
+	{"cert.delete", ROLE_WRITE, m_cert_delete, cert_name},
+	{"cert.expiring", ROLE_READ, m_cert_expiring, cert_expiring},
+	{"cert.export", ROLE_WRITE, m_cert_export, cert_export},
+	{"cert.import", ROLE_WRITE, m_cert_import, cert_import},
+	{"cert.issue", ROLE_WRITE, m_cert_issue, cert_issue},
+	{"cert.list", ROLE_READ, m_cert_list, NULL},
+	{"cert.request", ROLE_WRITE, m_cert_request, cert_request},
+	{"cert.show", ROLE_READ, m_cert_show, cert_name},
+	{"cert.use", ROLE_WRITE, m_cert_use, cert_use},
 	{"config.check", ROLE_READ, m_config_check, check},
 	{"config.reload", ROLE_WRITE, m_config_reload, NULL},
 	{"config.show", ROLE_READ, m_config_show, NULL},
+	{"debug.start", ROLE_WRITE, m_debug_start, debug},
+	{"debug.stop", ROLE_WRITE, m_debug_stop, NULL},
+	{"device.authorize", ROLE_WRITE, m_device_authorize, device_needed},
+	{"device.deny", ROLE_WRITE, m_device_deny, device_needed},
+	{"device.forget", ROLE_WRITE, m_device_forget, device_needed},
 	{"device.list", ROLE_READ, m_device_list, NULL},
+	{"device.set", ROLE_WRITE, m_device_set, device_set},
 	{"device.show", ROLE_READ, m_device_show, device_needed},
 	{"gap.list", ROLE_READ, m_gap_list, device_optional},
 	{"journal.list", ROLE_READ, m_journal_list, NULL},
@@ -69,30 +134,13 @@ const struct method methods[] = {
 	{"settings.list", ROLE_READ, m_settings_list, NULL},
 	{"settings.set", ROLE_WRITE, m_settings_set, setting_value},
 	{"status", ROLE_READ, m_status, NULL},
+	{"tls.show", ROLE_READ, m_tls_show, NULL},
 	{"top", ROLE_READ, m_top, top},
+	{"user.add", ROLE_WRITE, m_user_add, user_add},
+	{"user.delete", ROLE_WRITE, m_user_delete, user},
+	{"user.list", ROLE_READ, m_user_list, NULL},
 	{"version", ROLE_READ, m_version, NULL},
 	{"wait.ready", ROLE_READ, m_wait_ready, timeout},
-
-	/* Named, so that they are told apart from mistyped ones. */
-	{"cert.ca-init", ROLE_WRITE, NULL, NULL},
-	{"cert.delete", ROLE_WRITE, NULL, NULL},
-	{"cert.expiring", ROLE_READ, NULL, NULL},
-	{"cert.import", ROLE_WRITE, NULL, NULL},
-	{"cert.issue", ROLE_WRITE, NULL, NULL},
-	{"cert.list", ROLE_READ, NULL, NULL},
-	{"cert.request", ROLE_WRITE, NULL, NULL},
-	{"cert.show", ROLE_READ, NULL, NULL},
-	{"cert.use", ROLE_WRITE, NULL, NULL},
-	{"debug.start", ROLE_WRITE, NULL, NULL},
-	{"debug.stop", ROLE_WRITE, NULL, NULL},
-	{"device.authorize", ROLE_WRITE, NULL, NULL},
-	{"device.deny", ROLE_WRITE, NULL, NULL},
-	{"device.forget", ROLE_WRITE, NULL, NULL},
-	{"device.set", ROLE_WRITE, NULL, NULL},
-	{"tls.show", ROLE_READ, NULL, NULL},
-	{"user.add", ROLE_WRITE, NULL, NULL},
-	{"user.delete", ROLE_WRITE, NULL, NULL},
-	{"user.list", ROLE_READ, NULL, NULL},
 	{0},
 };
 

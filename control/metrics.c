@@ -295,6 +295,47 @@ static void dp_number(void *ctx, const char *name, const char *help, bool is_gau
 	number(t, full, is_gauge ? "gauge" : "counter", help, v);
 }
 
+static void count_up(void *ctx, struct device *dev)
+{
+	*(uint64_t *)ctx += dev->lcores != 0;
+}
+
+/* Who may log, who is here, what lcores decide by. */
+static void write_trust(struct text *t, struct control *c)
+{
+	const struct wire_events *w = &c->wire;
+	uint64_t up = 0;
+
+	header(t, "registry_devices", "gauge", "Devices in the registry, by state.");
+	for (unsigned s = AUTH_PENDING; s <= AUTH_DENIED; s++) {
+		labelled(t, "registry_devices", "state", auth_state_name(s));
+		text_u64(t, c->devices.by_state[s]);
+		text_char(t, '\n');
+	}
+	devices_each(&c->devices, count_up, &up);
+	gauge(t, "registry_devices_up", "Registered devices that have a session.", up);
+	counter(t, "registry_devices_left_out_total",
+		"Unknown serials that were not registered: a bound was reached.",
+		c->devices.refused_new);
+	counter(t, "registry_batches_total", "Transactions of facts about devices.",
+		c->devices.batches);
+	counter(t, "registry_write_errors_total", "Those that failed.", c->devices.write_errors);
+	counter(t, "auth_events_total", "Events that lcores told of devices and refusals.",
+		w->events);
+	counter(t, "auth_events_lost_total", "Those that found a queue full.", w->lost);
+	counter(t, "auth_notes_left_out_total",
+		"Kinds of refusals and pending devices that were not put into the audit.",
+		w->notes_left_out);
+	gauge(t, "refusal_entries", "Entries of the list of refusals.", w->refusals.count);
+	counter(t, "refusals_forgotten_total", "Refusals whose entry made room for another.",
+		w->refusals.evicted);
+	gauge(t, "tls_enabled", "1: TLS is served.", c->trust.tls != NULL);
+	gauge(t, "tls_generation", "The trust generation in effect.", c->trust.generation);
+	counter(t, "tls_builds_total", "TLS contexts made anew.", c->trust.builds);
+	gauge(t, "certificates", "Identities, anchors, CRLs and requests that are kept.",
+		c->trust.certs.count);
+}
+
 static void write_control(struct text *t, struct control *c)
 {
 	static const struct server_counters none;
@@ -345,5 +386,6 @@ void metrics_write(struct text *t, struct control *c)
 	write_lcores(t, c);
 	write_ports(t, c);
 	dp_counters(c->dp, dp_number, t);
+	write_trust(t, c);
 	write_control(t, c);
 }

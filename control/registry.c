@@ -1,4 +1,4 @@
-#include "control/registry.h"
+#include "control/registry_db.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,15 +9,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <sqlite3.h>
-
 #define BUSY_MS 200 /* the control thread waits no longer for another program's lock */
-
-struct registry {
-	sqlite3 *db;
-	int fd; /* holds the lock by which a second sluiced is refused */
-	char error[256];
-};
 
 static const char schema_1[] =
 	"CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
@@ -28,7 +20,28 @@ static const char schema_1[] =
 	"  who TEXT NOT NULL, uid INTEGER NOT NULL, pid INTEGER NOT NULL, what TEXT NOT NULL,"
 	"  target TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL);";
 
-static enum registry_status fail(struct registry *r, const char *what)
+/* Devices, legacy logins, certificates. Keys are not here: members of the group `sluice` may read
+ * this file. */
+static const char schema_2[] =
+	"CREATE TABLE devices (serial TEXT PRIMARY KEY, state TEXT NOT NULL,"
+	"  legacy INTEGER NOT NULL DEFAULT 0, rate INTEGER NOT NULL DEFAULT 0,"
+	"  psk TEXT NOT NULL DEFAULT '', decided_ns INTEGER NOT NULL DEFAULT 0,"
+	"  decided_by TEXT NOT NULL DEFAULT '', first_ns INTEGER NOT NULL DEFAULT 0,"
+	"  up INTEGER NOT NULL DEFAULT 0, since_ns INTEGER NOT NULL DEFAULT 0,"
+	"  contact_ns INTEGER NOT NULL DEFAULT 0, address TEXT NOT NULL DEFAULT '',"
+	"  version TEXT NOT NULL DEFAULT '', subject TEXT NOT NULL DEFAULT '',"
+	"  issuer TEXT NOT NULL DEFAULT '', fingerprint TEXT NOT NULL DEFAULT '',"
+	"  not_after_s INTEGER NOT NULL DEFAULT 0, refusal TEXT NOT NULL DEFAULT '',"
+	"  refusal_ns INTEGER NOT NULL DEFAULT 0, refusal_address TEXT NOT NULL DEFAULT '',"
+	"  refusal_detail TEXT NOT NULL DEFAULT '') WITHOUT ROWID;"
+	"CREATE TABLE users (name TEXT PRIMARY KEY, verifier TEXT NOT NULL, time_ns INTEGER NOT "
+	"NULL,"
+	"  who TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE certificates (name TEXT PRIMARY KEY, kind TEXT NOT NULL, pem TEXT NOT NULL,"
+	"  key_file TEXT NOT NULL, time_ns INTEGER NOT NULL, who TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE contexts (sni TEXT PRIMARY KEY, identities TEXT NOT NULL) WITHOUT ROWID;";
+
+enum registry_status db_fail(struct registry *r, const char *what)
 {
 	int code = sqlite3_errcode(r->db) & 0xff;
 
@@ -36,9 +49,59 @@ static enum registry_status fail(struct registry *r, const char *what)
 	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? REGISTRY_E_CORRUPT : REGISTRY_E_IO;
 }
 
-static enum registry_status run(struct registry *r, const char *sql)
+enum registry_status db_run(struct registry *r, const char *sql)
 {
-	return sqlite3_exec(r->db, sql, NULL, NULL, NULL) == SQLITE_OK ? REGISTRY_OK : fail(r, sql);
+	return sqlite3_exec(r->db, sql, NULL, NULL, NULL) == SQLITE_OK ? REGISTRY_OK
+								       : db_fail(r, sql);
+}
+
+enum registry_status db_begin(struct registry *r)
+{
+	return db_run(r, "BEGIN IMMEDIATE");
+}
+
+enum registry_status db_finish(struct registry *r, enum registry_status rc)
+{
+	if (rc == REGISTRY_OK)
+		rc = db_run(r, "COMMIT");
+	if (rc != REGISTRY_OK && !sqlite3_get_autocommit(r->db))
+		sqlite3_exec(r->db, "ROLLBACK", NULL, NULL, NULL);
+	return rc;
+}
+
+sqlite3_stmt *db_prepare(struct registry *r, const char *sql)
+{
+	sqlite3_stmt *st;
+
+	if (sqlite3_prepare_v2(r->db, sql, -1, &st, NULL) == SQLITE_OK)
+		return st;
+	db_fail(r, sql);
+	return NULL;
+}
+
+void db_text(sqlite3_stmt *st, int i, const char *text)
+{
+	sqlite3_bind_text(st, i, text ? text : "", -1, SQLITE_STATIC);
+}
+
+enum registry_status db_ended(struct registry *r, sqlite3_stmt *st, int step, const char *what)
+{
+	enum registry_status rc = step == SQLITE_DONE ? REGISTRY_OK : db_fail(r, what);
+
+	sqlite3_finalize(st);
+	return rc;
+}
+
+enum registry_status db_done(struct registry *r, sqlite3_stmt *st, const char *what)
+{
+	return st ? db_ended(r, st, sqlite3_step(st), what) : REGISTRY_E_IO;
+}
+
+const char *db_column(sqlite3_stmt *st, int i)
+{
+	const char *s = (const char *)sqlite3_column_text(st, i);
+
+	return s ? s : "";
 }
 
 /* The one value that `sql` gives, as text. */
@@ -48,29 +111,33 @@ static enum registry_status ask(struct registry *r, const char *sql, char *value
 	sqlite3_stmt *st;
 
 	if (sqlite3_prepare_v2(r->db, sql, -1, &st, NULL) != SQLITE_OK)
-		return fail(r, sql);
+		return db_fail(r, sql);
 	if (sqlite3_step(st) == SQLITE_ROW)
 		snprintf(value, size, "%s", (const char *)sqlite3_column_text(st, 0));
 	else
-		rc = fail(r, sql);
+		rc = db_fail(r, sql);
 	sqlite3_finalize(st);
 	return rc;
 }
 
-static enum registry_status create(struct registry *r)
+/* From schema `from` (0: nothing is there) to ours, whole or not at all. */
+static enum registry_status upgrade(struct registry *r, long from)
 {
-	char sql[sizeof(schema_1) + 160];
-	enum registry_status rc;
+	char sql[160];
+	enum registry_status rc = db_begin(r);
 
-	snprintf(sql, sizeof(sql),
-		"BEGIN IMMEDIATE; %s PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT;",
-		schema_1, REGISTRY_APP_ID, REGISTRY_SCHEMA);
-	rc = run(r, sql);
-	if (rc != REGISTRY_OK) {
+	if (rc == REGISTRY_OK && from < 1)
+		rc = db_run(r, schema_1);
+	if (rc == REGISTRY_OK && from < 2)
+		rc = db_run(r, schema_2);
+	snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%d",
+		REGISTRY_APP_ID, REGISTRY_SCHEMA);
+	if (rc == REGISTRY_OK)
+		rc = db_run(r, sql);
+	rc = db_finish(r, rc);
+	if (rc != REGISTRY_OK)
 		snprintf(r->error, sizeof(r->error), "cannot create its tables: %s",
 			sqlite3_errmsg(r->db));
-		sqlite3_exec(r->db, "ROLLBACK", NULL, NULL, NULL);
-	}
 	return rc;
 }
 
@@ -100,7 +167,7 @@ static enum registry_status check_schema(struct registry *r)
 	if (rc != REGISTRY_OK)
 		return rc;
 	if (strcmp(tables, "0") == 0)
-		return create(r);
+		return upgrade(r, 0);
 	if (strtol(app, NULL, 10) != REGISTRY_APP_ID)
 		return REGISTRY_E_FOREIGN;
 	if (strtol(version, NULL, 10) > REGISTRY_SCHEMA) {
@@ -108,6 +175,8 @@ static enum registry_status check_schema(struct registry *r)
 			version, REGISTRY_SCHEMA);
 		return REGISTRY_E_NEWER;
 	}
+	if (strtol(version, NULL, 10) < REGISTRY_SCHEMA)
+		return upgrade(r, strtol(version, NULL, 10));
 	return REGISTRY_OK;
 }
 
@@ -120,8 +189,8 @@ static enum registry_status prepare(struct registry *r)
 	if (rc == REGISTRY_OK)
 		rc = check_schema(r);
 	if (rc == REGISTRY_OK)
-		rc = run(r, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-			    "PRAGMA trusted_schema=OFF; PRAGMA journal_size_limit=4194304");
+		rc = db_run(r, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+			       "PRAGMA trusted_schema=OFF; PRAGMA journal_size_limit=4194304");
 	return rc;
 }
 
@@ -186,7 +255,7 @@ enum registry_status registry_open(const char *path, uid_t owner, gid_t group,
 		int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX;
 
 		if (sqlite3_open_v2(path ? path : ":memory:", &r->db, flags, NULL) != SQLITE_OK)
-			rc = fail(r, "open");
+			rc = db_fail(r, "open");
 		else
 			rc = prepare(r);
 	}
@@ -223,11 +292,11 @@ static enum registry_status run_texts(
 	sqlite3_stmt *st;
 
 	if (sqlite3_prepare_v2(r->db, sql, -1, &st, NULL) != SQLITE_OK)
-		return fail(r, sql);
+		return db_fail(r, sql);
 	for (int i = 0; i < n; i++)
 		sqlite3_bind_text(st, i + 1, text[i] ? text[i] : "", -1, SQLITE_STATIC);
 	if (sqlite3_step(st) != SQLITE_DONE)
-		rc = fail(r, sql);
+		rc = db_fail(r, sql);
 	sqlite3_finalize(st);
 	return rc;
 }
@@ -239,14 +308,14 @@ int registry_meta_get(struct registry *r, const char *key, char *value, size_t s
 
 	if (sqlite3_prepare_v2(r->db, "SELECT value FROM meta WHERE key=?1", -1, &st, NULL) !=
 		SQLITE_OK)
-		return fail(r, "meta");
+		return db_fail(r, "meta");
 	sqlite3_bind_text(st, 1, key, -1, SQLITE_STATIC);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW) {
 		snprintf(value, size, "%s", (const char *)sqlite3_column_text(st, 0));
 		rc = 1;
 	} else {
-		rc = rc == SQLITE_DONE ? 0 : (int)fail(r, "meta");
+		rc = rc == SQLITE_DONE ? 0 : (int)db_fail(r, "meta");
 	}
 	sqlite3_finalize(st);
 	return rc;
@@ -259,7 +328,18 @@ enum registry_status registry_meta_set(struct registry *r, const char *key, cons
 	return run_texts(r, "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", v, 2);
 }
 
-static enum registry_status insert_audit(struct registry *r, const struct audit_row *row)
+enum registry_status registry_meta_decide(
+	struct registry *r, const char *key, const char *value, const struct audit_row *audit)
+{
+	enum registry_status rc = db_begin(r);
+
+	if (rc != REGISTRY_OK)
+		return rc;
+	rc = registry_meta_set(r, key, value);
+	return db_finish(r, rc == REGISTRY_OK ? db_insert_audit(r, audit) : rc);
+}
+
+enum registry_status db_insert_audit(struct registry *r, const struct audit_row *row)
 {
 	static const char sql[] =
 		"INSERT INTO audit (what, target, before, after, who, uid, pid, time_ns)"
@@ -269,46 +349,40 @@ static enum registry_status insert_audit(struct registry *r, const struct audit_
 	sqlite3_stmt *st;
 
 	if (sqlite3_prepare_v2(r->db, sql, -1, &st, NULL) != SQLITE_OK)
-		return fail(r, "audit");
+		return db_fail(r, "audit");
 	for (int i = 0; i < 5; i++)
 		sqlite3_bind_text(st, i + 1, text[i] ? text[i] : "", -1, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 6, (sqlite3_int64)row->uid);
 	sqlite3_bind_int64(st, 7, (sqlite3_int64)row->pid);
 	sqlite3_bind_int64(st, 8, (sqlite3_int64)row->time_ns);
 	if (sqlite3_step(st) != SQLITE_DONE)
-		rc = fail(r, "audit");
+		rc = db_fail(r, "audit");
 	sqlite3_finalize(st);
 	if (rc == REGISTRY_OK) {
 		char del[96];
 
 		snprintf(del, sizeof(del), "DELETE FROM audit WHERE id <= %lld",
 			(long long)sqlite3_last_insert_rowid(r->db) - REGISTRY_MAX_AUDIT);
-		rc = run(r, del);
+		rc = db_run(r, del);
 	}
-	return rc;
-}
-
-static enum registry_status finish(struct registry *r, enum registry_status rc)
-{
-	if (rc == REGISTRY_OK)
-		rc = run(r, "COMMIT");
-	if (rc != REGISTRY_OK && !sqlite3_get_autocommit(r->db))
-		sqlite3_exec(r->db, "ROLLBACK", NULL, NULL, NULL);
 	return rc;
 }
 
 enum registry_status registry_audit_add(struct registry *r, const struct audit_row *row)
 {
-	enum registry_status rc = run(r, "BEGIN IMMEDIATE");
-
-	return rc == REGISTRY_OK ? finish(r, insert_audit(r, row)) : rc;
+	return registry_audit_add_many(r, row, 1);
 }
 
-static const char *column(sqlite3_stmt *st, int i)
+enum registry_status registry_audit_add_many(
+	struct registry *r, const struct audit_row *rows, unsigned n)
 {
-	const char *s = (const char *)sqlite3_column_text(st, i);
+	enum registry_status rc = db_begin(r);
 
-	return s ? s : "";
+	if (rc != REGISTRY_OK)
+		return rc;
+	for (unsigned i = 0; i < n && rc == REGISTRY_OK; i++)
+		rc = db_insert_audit(r, &rows[i]);
+	return db_finish(r, rc);
 }
 
 enum registry_status registry_audit_list(
@@ -320,26 +394,26 @@ enum registry_status registry_audit_list(
 	int rc;
 
 	if (sqlite3_prepare_v2(r->db, sql, -1, &st, NULL) != SQLITE_OK)
-		return fail(r, "audit");
+		return db_fail(r, "audit");
 	sqlite3_bind_int64(st, 1, before_id > 0 ? before_id : INT64_MAX);
 	sqlite3_bind_int64(st, 2, limit);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		struct audit_row row = {
 			.id = sqlite3_column_int64(st, 0),
 			.time_ns = (uint64_t)sqlite3_column_int64(st, 1),
-			.who = column(st, 2),
+			.who = db_column(st, 2),
 			.uid = (uid_t)sqlite3_column_int64(st, 3),
 			.pid = (pid_t)sqlite3_column_int64(st, 4),
-			.what = column(st, 5),
-			.target = column(st, 6),
-			.before = column(st, 7),
-			.after = column(st, 8),
+			.what = db_column(st, 5),
+			.target = db_column(st, 6),
+			.before = db_column(st, 7),
+			.after = db_column(st, 8),
 		};
 
 		fn(ctx, &row);
 	}
 	sqlite3_finalize(st);
-	return rc == SQLITE_DONE ? REGISTRY_OK : fail(r, "audit");
+	return rc == SQLITE_DONE ? REGISTRY_OK : db_fail(r, "audit");
 }
 
 enum registry_status registry_settings(struct registry *r, setting_fn fn, void *ctx)
@@ -349,19 +423,19 @@ enum registry_status registry_settings(struct registry *r, setting_fn fn, void *
 
 	if (sqlite3_prepare_v2(r->db, "SELECT name, value, who, time_ns FROM settings", -1, &st,
 		    NULL) != SQLITE_OK)
-		return fail(r, "settings");
+		return db_fail(r, "settings");
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		struct setting_row row = {
-			.name = column(st, 0),
-			.value = column(st, 1),
-			.who = column(st, 2),
+			.name = db_column(st, 0),
+			.value = db_column(st, 1),
+			.who = db_column(st, 2),
 			.time_ns = (uint64_t)sqlite3_column_int64(st, 3),
 		};
 
 		fn(ctx, &row);
 	}
 	sqlite3_finalize(st);
-	return rc == SQLITE_DONE ? REGISTRY_OK : fail(r, "settings");
+	return rc == SQLITE_DONE ? REGISTRY_OK : db_fail(r, "settings");
 }
 
 enum registry_status registry_setting_set(
@@ -369,12 +443,12 @@ enum registry_status registry_setting_set(
 {
 	static const char sql[] = "INSERT OR REPLACE INTO settings (name, value, who, time_ns)"
 				  " VALUES (?1, ?2, ?3, CAST(?4 AS INTEGER))";
-	enum registry_status rc = run(r, "BEGIN IMMEDIATE");
+	enum registry_status rc = db_begin(r);
 	char when[24];
 
 	if (rc != REGISTRY_OK)
 		return rc;
 	snprintf(when, sizeof(when), "%llu", (unsigned long long)audit->time_ns);
 	rc = run_texts(r, sql, (const char *const[]){name, value, audit->who, when}, 4);
-	return finish(r, rc == REGISTRY_OK ? insert_audit(r, audit) : rc);
+	return db_finish(r, rc == REGISTRY_OK ? db_insert_audit(r, audit) : rc);
 }

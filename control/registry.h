@@ -3,8 +3,9 @@
  * SQLite database in WAL mode with synchronous=FULL: what a function here has reported as done is
  * on disk. One thread. Other programs may read it while sluiced runs (`sqlite3 -readonly`).
  *
- * Tables: meta (this node's own facts), settings, audit. Tables for devices, users and certificates
- * come with those parts, by a higher schema version.
+ * Tables: meta (this node's own facts), settings, audit; since schema 2 devices, users,
+ * certificates and contexts, whose functions are in registry_devices.h and registry_trust.h. A
+ * registry of an older schema is brought to ours when it is opened; there is no way back.
  */
 #ifndef SLUICE_CONTROL_REGISTRY_H
 #define SLUICE_CONTROL_REGISTRY_H
@@ -13,7 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define REGISTRY_SCHEMA	   1	      /* PRAGMA user_version */
+#define REGISTRY_SCHEMA	   2	      /* PRAGMA user_version */
 #define REGISTRY_APP_ID	   0x534c5543 /* "SLUC", PRAGMA application_id */
 #define REGISTRY_MAX_AUDIT 100000     /* rows; the oldest go */
 
@@ -44,6 +45,11 @@ const char *registry_error(const struct registry *r);
 int registry_meta_get(struct registry *r, const char *key, char *value, size_t size);
 enum registry_status registry_meta_set(struct registry *r, const char *key, const char *value);
 
+struct audit_row;
+/* The same with its audit, both or neither. */
+enum registry_status registry_meta_decide(
+	struct registry *r, const char *key, const char *value, const struct audit_row *audit);
+
 /* A row of the audit. Strings are never NULL in rows read; empty and NULL are the same when added.
  */
 struct audit_row {
@@ -58,6 +64,10 @@ struct audit_row {
 };
 
 enum registry_status registry_audit_add(struct registry *r, const struct audit_row *row);
+
+/* Several in one transaction. */
+enum registry_status registry_audit_add_many(
+	struct registry *r, const struct audit_row *rows, unsigned n);
 
 typedef void (*audit_fn)(void *ctx, const struct audit_row *row);
 /* Newest first, at most `limit`, only rows with a smaller id than `before_id` (0: all). */

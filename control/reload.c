@@ -74,20 +74,24 @@ static enum reload_result make_plan(struct control *c, struct plan *p, char *why
 static enum reload_result apply(struct control *c, const struct plan *p, char *why, size_t size)
 {
 	struct dp_config dp;
-	struct dp_policy policy;
+	struct trust_next next;
+	char err[400];
 	struct journal_fault fault = {0};
 
 	dp_config_defaults(&dp);
 	journal_config_defaults(&dp.journal);
 	config_to_dp(&p->next, &dp);
+	if (trust_prepare(c, &p->next, &next, err, sizeof(err)) != 0) {
+		snprintf(why, size, "nothing is changed: %s", err);
+		return RELOAD_FAILED;
+	}
 	if (journal_reconfigure(dp_journal(c->dp), &dp.journal, &fault) != JOURNAL_OK) {
+		trust_drop(&next);
 		snprintf(why, size, "nothing is changed: %s", fault.text);
 		return RELOAD_FAILED;
 	}
-	policy = dp.policy;
-	config_to_policy(&p->next, &policy);
-	dp_policy_publish(c->dp, &policy);
 	config_take_live(&c->config, &p->next);
+	trust_take(c, &next);
 	return RELOAD_DONE;
 }
 

@@ -29,6 +29,7 @@ enum rpc_code {
 #define REASON_NOT_AVAILABLE "not_available"
 #define REASON_FAILED	     "failed"
 #define REASON_CANCELLED     "cancelled"
+#define REASON_PASSWORD	     "password_needed" /* or it is wrong */
 #define REASON_NEEDS_RESTART "needs_restart"
 
 struct rpc_error {

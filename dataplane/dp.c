@@ -15,6 +15,8 @@
 #include <rte_lcore.h>
 
 #include "dataplane/lcore.h"
+#include "dataplane/tell.h"
+#include "tls/tls.h"
 
 #define SCRATCH_SIZE  65600u
 #define STOP_WAIT_MS  10000u
@@ -49,6 +51,11 @@ void dp_config_defaults(struct dp_config *cfg)
 	cfg->policy.sessions = 20000;
 	cfg->policy.idle_timeout_us = 86400ull * 1000000u;
 	cfg->policy.unfinished_timeout_us = 60ull * 1000000u;
+	cfg->policy.tls_require_certificate = true;
+	cfg->policy.tls_name_serial = true;
+	cfg->policy.pending_hold_us = 60ull * 1000000u;
+	cfg->policy.handshakes = 1024;
+	cfg->policy.handshake_timeout_us = 10ull * 1000000u;
 	cfg->telemetry = true;
 	snprintf(cfg->node_name, sizeof(cfg->node_name), "sluice");
 	journal_config_defaults(&cfg->journal);
@@ -132,6 +139,23 @@ static int make_rings(struct dp *d, struct dp_error *err)
 	return 0;
 }
 
+static void policy_ref(const struct dp_policy *p)
+{
+	if (p->tls)
+		tls_set_ref(p->tls);
+	if (p->auth)
+		auth_snapshot_ref(p->auth);
+}
+
+static void policy_free(struct dp_policy *p)
+{
+	if (!p)
+		return;
+	tls_set_unref(p->tls);
+	auth_snapshot_unref(p->auth);
+	free(p);
+}
+
 static int make_policy(struct dp *d)
 {
 	size_t size = rte_rcu_qsbr_get_memsize(d->lcores_count);
@@ -141,6 +165,8 @@ static int make_policy(struct dp *d)
 	if (!d->qsbr || !d->policy_owned || rte_rcu_qsbr_init(d->qsbr, d->lcores_count) != 0)
 		return -1;
 	*d->policy_owned = d->cfg.policy;
+	d->policy_owned->number = 1;
+	policy_ref(d->policy_owned);
 	atomic_init(&d->policy, d->policy_owned);
 	return 0;
 }
@@ -156,7 +182,8 @@ static int make_lcore(struct dp *d, struct lcore *l, struct dp_error *err)
 	l->now_ns = wall_ns();
 	if (!l->scratch || (adaptive && waker_init(&l->waker) != 0) ||
 		intake_init(&l->in, d->journal, l->index, d->cfg.limits.devices, &d->shard_key) !=
-			0) {
+			0 ||
+		tell_init(l) != 0) {
 		snprintf(err->text, sizeof(err->text), "lcore %u: out of memory", l->lcore_id);
 		return -1;
 	}
@@ -324,6 +351,7 @@ void dp_stop(struct dp *d)
 		worker_free(l->worker);
 		intake_fini(&l->in);
 		waker_destroy(&l->waker);
+		tell_fini(l);
 		free(l->scratch);
 		free(d->last_counts[i]);
 	}
@@ -339,26 +367,37 @@ void dp_stop(struct dp *d)
 	}
 	rte_mempool_free(d->pool);
 	free(d->qsbr);
-	free(d->policy_owned);
+	policy_free(d->policy_owned);
 	free(d);
 	rte_eal_cleanup();
 }
 
-void dp_policy_publish(struct dp *d, const struct dp_policy *policy)
+void dp_policy_swap(struct dp *d, struct dp_policy *next)
 {
-	struct dp_policy *next = malloc(sizeof(*next));
 	struct dp_policy *old = d->policy_owned;
 
-	if (!next)
-		abort(); /* a few KiB: the machine is out of memory */
-	*next = *policy;
-	next->number = old->number + 1;
+	policy_ref(next);
 	atomic_store_explicit(&d->policy, next, memory_order_release);
 	d->policy_owned = next;
 	wake_all(d);
 	/* Not rte_rcu_qsbr_synchronize(): TSan would not see that the readers are through. */
 	rte_rcu_qsbr_check(d->qsbr, rte_rcu_qsbr_start(d->qsbr), true);
-	free(old);
+	policy_free(old);
+}
+
+void dp_policy_publish(struct dp *d, const struct dp_policy *policy)
+{
+	const struct dp_policy *old = d->policy_owned;
+	struct dp_policy *next = malloc(sizeof(*next));
+
+	if (!next)
+		abort(); /* a few KiB: the machine is out of memory */
+	*next = *policy;
+	next->number = old->number + 1;
+	next->trace_level = old->trace_level;
+	next->trace_all = old->trace_all;
+	next->trace_addr = old->trace_addr;
+	dp_policy_swap(d, next);
 }
 
 struct journal *dp_journal(struct dp *d)

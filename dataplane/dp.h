@@ -10,10 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dataplane/auth.h"
 #include "dataplane/base/addr.h"
 #include "dataplane/base/reason.h"
 #include "dataplane/journal/journal.h"
 #include "dataplane/net/net.h"
+
+struct tls_set;
 
 #define DP_MAX_PORTS	    8
 #define DP_MAX_LCORES	    32
@@ -57,7 +60,20 @@ struct dp_policy {
 	uint32_t sessions;		/* limit, all workers */
 	uint64_t idle_timeout_us;	/* of a TCP session; 0: none */
 	uint64_t unfinished_timeout_us; /* of a log that has begun and does not end; 0: none */
-	uint64_t number;		/* given by dp_policy_publish() */
+	struct tls_set *tls; /* NULL: no TLS here (reference: dp_policy_publish() takes one) */
+	struct auth_snapshot *auth;   /* likewise; NULL: no device is known */
+	bool tls_require_certificate; /* else a TLS sender without one is as one in the clear */
+	bool tls_name_serial, tls_name_dns; /* listen.tls-names */
+	uint64_t pending_hold_us;	    /* how long a pending session waits unread */
+	uint32_t handshakes; /* in progress, all workers; past it connections wait unread */
+	uint32_t handshakes_per_source; /* new ones a second from one address; 0: no limit */
+	uint64_t handshake_timeout_us;	/* from the ClientHello's first byte; 0: none */
+	uint32_t device_rate;		/* logs a second of one device; 0: none */
+	/* Who is watched (dp_trace_set()); dp_policy_publish() keeps what it was. */
+	unsigned trace_level;
+	bool trace_all;
+	struct ip_addr trace_addr;
+	uint64_t number; /* given by dp_policy_publish() */
 };
 
 struct dp_config {
@@ -187,12 +203,17 @@ struct dp_session_info {
 	uint64_t id; /* unique in this run */
 	char device[DP_DEVICE_NAME + 1];
 	struct ip_flow flow; /* src is the peer */
-	const char *kind;    /* "detecting", "lines", "counted", "tls", ... */
+	const char *kind;    /* "detecting", "handshake", "pending", "lines", ... */
 	const char *tcp_state;
 	uint64_t opened_ns; /* wall clock */
 	uint64_t logs, bytes, last_log_ns;
 	uint32_t lcore, srtt_us, unread, rcv_wnd;
 	uint64_t retransmits;
+	/* TLS; else NULL and zeros. */
+	const char *tls_version, *tls_cipher;
+	uint64_t tls_generation;
+	unsigned tls_context;
+	bool tls_resumed, tls_verified;
 };
 typedef void (*dp_session_fn)(void *ctx, const struct dp_session_info *s);
 /* Asks each worker, a bounded number of sessions a round; -1 when one did not answer in 2 s. */

@@ -202,6 +202,7 @@ struct lcore_counts {
 	uint64_t crossed, ring_full, udp_logs, eccf_records, eccf_errors, acks_full, devices_full;
 	uint64_t devices_recycled;
 	struct tcp_counters tcp;
+	struct worker_tls tls;
 };
 
 static void counts_fn(struct lcore *l, void *arg)
@@ -218,8 +219,10 @@ static void counts_fn(struct lcore *l, void *arg)
 	c->acks_full = l->acks_full;
 	c->devices_full = device_table_full(l->in.devices);
 	c->devices_recycled = device_table_recycled(l->in.devices);
-	if (l->worker)
+	if (l->worker) {
 		c->tcp = *worker_tcp_counters(l->worker);
+		worker_tls_get(l->worker, &c->tls);
+	}
 	for (unsigned i = 0; i < l->dp->ports_count; i++)
 		if (l->dp->ports[i].owner == l) {
 			c->owns[i] = true;
@@ -419,6 +422,16 @@ void dp_refusals(struct dp *d, uint64_t counts[REFUSAL_REASON_COUNT])
 	X(time_wait, "TCP connections in TIME_WAIT", true)                                         \
 	X(rcv_bytes_held, "memory of TCP receive buffers", true)
 
+#define TLS_COUNTERS(X)                                                                            \
+	X(handshakes, "TLS handshakes completed", false)                                           \
+	X(resumed, "TLS sessions resumed by a ticket", false)                                      \
+	X(failed, "TLS handshakes that failed", false)                                             \
+	X(shaking, "TLS handshakes under way", true)                                               \
+	X(waiting, "connections that wait for their turn of a TLS handshake", true)                \
+	X(pending, "sessions of serial numbers that nobody has authorized yet", true)              \
+	X(carried_bytes, "decrypted bytes of unfinished logs", true)                               \
+	X(carry_buffers, "buffers of 2 KiB that hold decrypted bytes of unfinished logs", true)
+
 #define NET_COUNTERS(X)                                                                            \
 	X(arp_in, "ARP packets received", false)                                                   \
 	X(arp_out, "ARP packets sent", false)                                                      \
@@ -456,6 +469,9 @@ void dp_counters(struct dp *d, dp_counter_fn fn, void *ctx)
 #define ADD(member, help, gauge) sum->tcp.member += one.tcp.member;
 		TCP_COUNTERS(ADD)
 #undef ADD
+#define ADD(member, help, gauge) sum->tls.member += one.tls.member;
+		TLS_COUNTERS(ADD)
+#undef ADD
 		for (unsigned k = 0; k < d->ports_count; k++) {
 #define ADD(member, help, gauge) sum->net[0].member += one.net[k].member;
 			NET_COUNTERS(ADD)
@@ -476,6 +492,9 @@ void dp_counters(struct dp *d, dp_counter_fn fn, void *ctx)
 		false, sum->devices_recycled);
 #define TELL(member, help, gauge) fn(ctx, "tcp_" #member, help, gauge, sum->tcp.member);
 	TCP_COUNTERS(TELL)
+#undef TELL
+#define TELL(member, help, gauge) fn(ctx, "tls_" #member, help, gauge, sum->tls.member);
+	TLS_COUNTERS(TELL)
 #undef TELL
 #define TELL(member, help, gauge) fn(ctx, "net_" #member, help, gauge, sum->net[0].member);
 	NET_COUNTERS(TELL)

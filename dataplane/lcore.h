@@ -106,6 +106,12 @@ struct lcore_call {
 	_Atomic bool done;
 };
 
+/* A name that control was told of lately (admit.c). */
+struct told {
+	uint64_t hash, when_ns;
+};
+#define TOLD_SLOTS 256u
+
 struct lcore {
 	struct dp *dp;
 	unsigned index; /* 0..dp->lcores_count-1; also its journal port */
@@ -125,7 +131,10 @@ struct lcore {
 	struct wire_count wire[DP_MAX_PORTS];
 	uint64_t refusals[REFUSAL_REASON_COUNT];
 	uint64_t crossed, ring_full, udp_logs, eccf_records, eccf_errors, acks_full;
-	uint8_t *scratch; /* 64 KiB: a frame that lies in several mbufs, an inflated record */
+	struct rte_ring *events, *lines; /* tell.h */
+	struct told told[TOLD_SLOTS];
+	uint64_t lines_lost; /* since the last line that found room */
+	uint8_t *scratch;    /* 64 KiB: a frame that lies in several mbufs, an inflated record */
 
 	/* From other lcores, by their index; NULL for itself. */
 	struct rte_ring *in_ring[DP_MAX_LCORES];
@@ -135,6 +144,7 @@ struct lcore {
 	_Atomic uint64_t heartbeat;
 	_Atomic uint64_t busy_ns, started_ns;
 	_Atomic uint64_t told_logs, told_packets, told_sessions, told_ring_full, told_crossed;
+	_Atomic uint64_t events_lost; /* not told to control yet */
 	_Atomic(struct lcore_call *) call;
 	_Atomic bool ended;   /* its loop is over: what it has written may be read */
 	_Atomic bool drained; /* in the DRAIN phase: nothing is left to do */
@@ -213,6 +223,11 @@ static inline void wire_unaccept(struct lcore *l, uint8_t port, enum wire_reason
 	l->wire[port].rejected[reason]++;
 }
 
+/* ---- dp.c ---- */
+
+/* Publishes `next`, which it owns from here on, number and all; frees the old one. */
+void dp_policy_swap(struct dp *d, struct dp_policy *next);
+
 /* ---- eal.c ---- */
 
 /* Resolves `auto` in cfg->cores into CPUs. */
@@ -265,6 +280,13 @@ bool worker_round(struct worker *w);
 uint64_t worker_deadline(const struct worker *w);
 /* Shutdown: reads what is readable; true when nothing more is. */
 bool worker_drain(struct worker *w);
+struct worker_tls {
+	uint64_t handshakes, resumed, failed;
+	uint64_t shaking, waiting, pending; /* gauges */
+	uint64_t carried_bytes;		    /* gauge: plaintext of unfinished logs */
+	uint64_t carry_buffers;		    /* gauge: 2 KiB each, that hold it */
+};
+void worker_tls_get(const struct worker *w, struct worker_tls *t);
 /* Says what there is to say of what became durable, then resets all connections. */
 void worker_farewell(struct worker *w);
 const struct tcp_counters *worker_tcp_counters(const struct worker *w);

@@ -7,6 +7,7 @@
 
 #include "dataplane/framing/eccf.h"
 #include "dataplane/framing/fields.h"
+#include "dataplane/admit.h"
 #include "dataplane/lcore.h"
 
 #define SCRATCH_SIZE 65600u
@@ -45,14 +46,6 @@ static enum net_csum l4_csum(const struct port *p, const struct rte_mbuf *m)
 	}
 }
 
-/* The device that a datagram's log belongs to: its source, unless that may speak for others. */
-static uint32_t device_of(struct lcore *l, const struct ip_addr *src, struct text devid)
-{
-	if (devid.at && devid.len > 0)
-		return device_by_name(l->in.devices, devid.at, devid.len, l->now_ns);
-	return device_by_addr(l->in.devices, src, l->now_ns);
-}
-
 static bool may_speak_for_others(const struct lcore *l, const struct ip_addr *src)
 {
 	const struct dp_policy *pol = l->policy;
@@ -79,8 +72,9 @@ static void take_eccf(
 			&l->in, device_known_by_addr(l->in.devices, &flow->src), DROP_malformed, 1);
 		return;
 	}
-	src.device =
-		device_of(l, &flow->src, may_speak_for_others(l, &flow->src) ? rec.devid : none);
+	if (!admit_clear(l, &flow->src, flow->src_port, TRANSPORT_ECCF,
+		    may_speak_for_others(l, &flow->src) ? rec.devid : none, rec.nlogs, &src.device))
+		return;
 	if (rec.nlogs > BLOCK_MAX_ROWS ||
 		(uint32_t)raw_len + rec.nlogs > l->dp->cfg.journal.block_size) {
 		intake_drop(&l->in, src.device, DROP_oversize_item, rec.nlogs);
@@ -97,8 +91,9 @@ static void take_eccf(
 
 		if (rec.nlogs > 1)
 			flags |= LOG_FLAG_BATCH;
-		if (v.len == 0) {
-			intake_drop(&l->in, src.device, DROP_malformed, 1);
+		if (v.len == 0 || !admit_rate(l, src.device)) {
+			intake_drop(&l->in, src.device,
+				v.len == 0 ? DROP_malformed : DROP_rate_limit, 1);
 			continue;
 		}
 		intake_append(&l->in, &src, &v, 0, v.len, flags, rec.vdom.len ? rec.vdom.at : NULL,
@@ -141,7 +136,12 @@ static void take_udp(struct lcore *l, const struct ip_flow *flow, const uint8_t 
 			&l->in, device_known_by_addr(l->in.devices, &flow->src), DROP_malformed, 1);
 		return;
 	}
-	src.device = device_of(l, &flow->src, devid);
+	if (!admit_clear(l, &flow->src, flow->src_port, TRANSPORT_UDP, devid, 1, &src.device))
+		return;
+	if (!admit_rate(l, src.device)) {
+		intake_drop(&l->in, src.device, DROP_rate_limit, 1);
+		return;
+	}
 	if (!intake_admit(&l->in, src.device, len) || !intake_room(&l->in, len, 1)) {
 		intake_drop(&l->in, src.device, intake_no_room_reason(&l->in), 1);
 		return;

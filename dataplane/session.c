@@ -1,4 +1,5 @@
 #include "dataplane/session_protocol.h"
+#include "tls/tls.h"
 
 #include <string.h>
 
@@ -16,6 +17,7 @@ static enum session_result plain_peek(struct session *s, struct worker *w, struc
 	in->n = tcp_peek(s->conn, (struct tcp_span *)w->spans, SESSION_SPANS);
 	/* Only when the last unread byte is in sight may the end of the stream be believed. */
 	in->whole = in->n < SESSION_SPANS;
+	in->more = false;
 	in->eof = s->peer_closed && in->whole;
 	return SESSION_WAIT;
 }
@@ -32,20 +34,28 @@ static uint32_t plain_write(struct session *s, struct worker *w, const void *dat
 	return tcp_write(s->conn, data, n, w->l->now_us);
 }
 
+static void plain_finish(struct session *s, struct worker *w)
+{
+	(void)s, (void)w;
+}
+
 const struct session_transport session_plain = {
 	.peek = plain_peek,
 	.consume = plain_consume,
 	.write = plain_write,
+	.finish = plain_finish,
 };
 
 /* ---- the session ---- */
 
-void session_init(struct session *s, struct lcore *l, struct tcp_conn *conn, uint64_t id)
+void session_init(struct session *s, struct worker *w, struct tcp_conn *conn, uint64_t id)
 {
+	struct lcore *l = w->l;
 	struct tcp_info info;
 
 	memset(s, 0, sizeof(*s));
 	tcp_info(conn, &info);
+	s->worker = w;
 	s->conn = conn;
 	s->id = id;
 	s->transport = &session_plain;
@@ -53,15 +63,23 @@ void session_init(struct session *s, struct lcore *l, struct tcp_conn *conn, uin
 	s->src.addr = info.flow.src;
 	s->src.port = info.flow.src_port;
 	s->src.transport = TRANSPORT_TCP;
-	s->src.device = device_by_addr(l->in.devices, &info.flow.src, l->now_ns);
+	/* An account of its address, if it has one already: it may turn out to be somebody else. */
+	s->src.device = device_known_by_addr(l->in.devices, &info.flow.src);
 	device_hold(device_at(l->in.devices, s->src.device));
 	s->opened_ns = l->now_ns;
 	s->active_us = l->now_us;
 }
 
-void session_fini(struct session *s, struct lcore *l)
+void session_fini(struct session *s)
 {
-	device_release(device_at(l->in.devices, s->src.device));
+	struct worker *w = s->worker;
+
+	session_leave_line(s);
+	session_down(s);
+	tls_conn_free(s->tls);
+	s->tls = NULL;
+	carry_take(&w->carry, &s->carry, s->carry.len);
+	device_release(device_at(w->l->in.devices, s->src.device));
 }
 
 bool session_permitted(const struct session *s, const struct lcore *l, enum refusal_reason *why)
@@ -71,11 +89,24 @@ bool session_permitted(const struct session *s, const struct lcore *l, enum refu
 	*why = REFUSAL_address_not_allowed;
 	if (!prefixes_have(pol->allow, pol->allow_count, &s->src.addr))
 		return false;
+	if (!session_identity_permitted(s, l, why))
+		return false;
 	return !s->protocol || s->protocol->permitted(s, l, why);
 }
 
 const char *session_kind_name(const struct session *s)
 {
+	switch ((enum session_stage)s->stage) {
+	case SESSION_WAITING:
+	case SESSION_SHAKING:
+		return "handshake";
+	case SESSION_PENDING:
+		return "pending";
+	case SESSION_SLOWED:
+	case SESSION_OPEN:
+	case SESSION_STAGES:
+		break;
+	}
 	return s->protocol ? s->protocol->name : "detecting";
 }
 
@@ -117,19 +148,21 @@ static enum session_result detect(
 		/* The profile is spoken inside of TLS only. */
 		why = REFUSAL_cleartext_forbidden;
 		break;
+	case STREAM_TLS:
+		if (!s->tls && w->l->policy->tls)
+			return session_tls_begin(s, w);
+		break;
 	case STREAM_RELP:
 		p = &session_relp;
 		break;
-	case STREAM_TLS:
-		break; /* not served by this version */
 	}
 	if (!p || !p->permitted(s, w->l, &why)) {
-		w->l->refusals[why]++;
+		session_refused(s, why, "by its first bytes");
 		return SESSION_ABORT;
 	}
 	s->protocol = p;
 	p->begin(s, w);
-	return SESSION_AGAIN;
+	return s->proven ? SESSION_AGAIN : session_identify_address(s, w);
 }
 
 static enum session_result read_input(struct session *s, struct worker *w, struct session_input *in)
@@ -138,30 +171,41 @@ static enum session_result read_input(struct session *s, struct worker *w, struc
 
 	if (!s->protocol) {
 		r = detect(s, w, in);
-		if (r != SESSION_AGAIN)
+		if (r == SESSION_WAIT && in->more)
+			r = SESSION_AGAIN;
+		if (!s->protocol || r != SESSION_AGAIN)
 			return r;
 	}
 	r = s->protocol->read(s, w, in);
-	if (r != SESSION_WAIT || in->whole)
+	if (r != SESSION_WAIT || (in->whole && !in->more))
 		return r;
-	if (in->consumed)
+	if (in->consumed || in->whole)
 		return SESSION_AGAIN; /* no event will come for what is out of sight */
 	/* TCP holds no log in more buffers than that: the receive buffer's bound is by true size.
 	 * Were it otherwise, this would wait for ever. */
-	w->l->refusals[REFUSAL_protocol_error]++;
+	session_refused(s, REFUSAL_protocol_error, "nothing of it could be read");
 	return SESSION_ABORT;
 }
 
 enum session_result session_read(struct session *s, struct worker *w)
 {
+	const struct session_transport *below = s->transport;
 	struct session_input in = {0};
 	enum session_result r;
 
+	if (s->closing) {
+		/* We have said our last word; what still comes is not read. */
+		tcp_consume(s->conn, tcp_unread(s->conn), w->l->now_us);
+		return SESSION_WAIT;
+	}
 	s->active_us = w->l->now_us;
 	r = s->transport->peek(s, w, &in);
 	if (r != SESSION_WAIT)
 		return r;
 	r = read_input(s, w, &in);
+	s->blocked = r == SESSION_NO_ROOM;
+	if (r == SESSION_HELD && s->transport != below)
+		return r; /* TLS begins: its bytes stay where they are */
 	if (!s->transport->consume(s, w, &in))
 		s->partial_us = 0;
 	else if (in.consumed || s->partial_us == 0)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "dataplane/carry.h"
 #include "dataplane/framing/framing.h"
 #include "dataplane/framing/relp.h"
 #include "dataplane/lcore.h"
@@ -19,6 +20,17 @@
 
 struct session_transport;
 struct session_protocol;
+struct tls_conn;
+
+/* How far a session has come. Only open ones and those that shake hands are read. */
+enum session_stage {
+	SESSION_OPEN,	 /* anybody in the clear; over TLS one that may log */
+	SESSION_WAITING, /* its ClientHello has begun, and too many handshakes are under way */
+	SESSION_SHAKING,
+	SESSION_PENDING, /* an unknown serial: waits to be authorized */
+	SESSION_SLOWED,	 /* it has used its device's rate up: not read for a while */
+	SESSION_STAGES
+};
 
 struct session {
 	struct tcp_conn *conn;	     /* NULL: the slot is free */
@@ -31,6 +43,12 @@ struct session {
 	};
 	uint8_t kind; /* enum stream_kind */
 	bool queued, peer_closed, closing;
+	uint8_t stage;	      /* enum session_stage */
+	bool tls_ended;	      /* no more plaintext will come */
+	bool proven;	      /* `serial` is from a certificate that holds; else from its address */
+	bool by_dns;	      /* `serial` is a DNS name */
+	bool up;	      /* AUTH_EV_UP was told */
+	bool blocked;	      /* what it has found no block: it reads no more until it does */
 	bool cut_off;	      /* it ended without a FIN: an unfinished log is part of one */
 	bool closed;	      /* the stack has let go of it: this is the last read */
 	bool paused;	      /* it reads on when its answers are out */
@@ -45,18 +63,29 @@ struct session {
 	uint64_t id, logs, bytes, opened_ns, last_log_ns;
 	uint64_t partial_us; /* since when the log that is being received is unfinished; 0: none */
 	uint64_t active_us;  /* when bytes came last */
+
+	struct worker *worker;
+	struct tls_conn *tls; /* NULL: in the clear */
+	struct carry carry;   /* plaintext that is not consumed yet */
+	/* On the worker's line of its stage, in the order in which they came to it. */
+	struct session *line_next, *line_prev;
+	uint64_t stage_us;	  /* since when it is at its stage, or closing */
+	uint64_t progress_us;	  /* when its handshake got on */
+	char serial[AUTH_SERIAL]; /* by its certificate, also of one that is pending */
 };
 
 /* A new connection. */
-void session_init(struct session *s, struct lcore *l, struct tcp_conn *conn, uint64_t id);
-void session_fini(struct session *s, struct lcore *l);
+void session_init(struct session *s, struct worker *w, struct tcp_conn *conn, uint64_t id);
+void session_fini(struct session *s);
 
 enum session_result {
 	SESSION_WAIT,	 /* everything readable was read */
 	SESSION_AGAIN,	 /* its turn is over, there is more */
+	SESSION_HELD,	 /* not read now; who holds it has arranged what comes next */
 	SESSION_NO_ROOM, /* backpressure: no block */
 	SESSION_PAUSE,	 /* it reads on when it has answered */
 	SESSION_ABORT,	 /* to be reset; the reason was counted */
+	SESSION_REFUSED, /* the same, but the peer is to get what was written: an alert */
 	SESSION_DONE,	 /* the peer has closed and all was read: close our side */
 };
 
@@ -66,7 +95,7 @@ enum session_result session_read(struct session *s, struct worker *w);
 /* May it go on under the policy of this round? Else the reason. */
 bool session_permitted(const struct session *s, const struct lcore *l, enum refusal_reason *why);
 
-/* "detecting", or the name of its protocol. Static. */
+/* "detecting", "handshake", "pending", or the name of its protocol. Static. */
 const char *session_kind_name(const struct session *s);
 
 #endif

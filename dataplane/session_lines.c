@@ -24,8 +24,10 @@ static enum session_result lines_read(struct session *s, struct worker *w, struc
 		case FRAME_LOG:
 			if (intake_room(&l->in, f.len, 1)) {
 				mark_partial(s, &f);
-				session_take_log(s, l, in->v, &f, relay);
-				break;
+				if (session_take_log(s, l, in->v, &f, relay))
+					break;
+				s->framer = before;
+				return session_slow_down(s);
 			}
 			if (!s->closed) {
 				/* Not consumed, so it must be found again. */
@@ -38,7 +40,7 @@ static enum session_result lines_read(struct session *s, struct worker *w, struc
 		case FRAME_SKIP:
 			break;
 		case FRAME_BROKEN:
-			l->refusals[REFUSAL_protocol_error]++;
+			session_refused(s, REFUSAL_protocol_error, "a broken octet count");
 			return SESSION_ABORT;
 		case FRAME_MORE:
 			return in->eof ? SESSION_DONE : SESSION_WAIT;
@@ -52,9 +54,9 @@ static enum session_result lines_read(struct session *s, struct worker *w, struc
 static bool lines_permitted(
 	const struct session *s, const struct lcore *l, enum refusal_reason *why)
 {
-	(void)s;
 	*why = REFUSAL_cleartext_forbidden;
-	return l->policy->cleartext & DP_CLEAR_TCP_SYSLOG;
+	/* One that shows no certificate over TLS is as one in the clear. */
+	return s->proven || (l->policy->cleartext & DP_CLEAR_TCP_SYSLOG);
 }
 
 static void lines_begin(struct session *s, struct worker *w)

@@ -1,9 +1,10 @@
 /*
- * What a session is made of: a transport below (plain TCP), an application protocol above (syslog
- * lines, counted frames). session.c joins the two: it lets the transport show what there is to
- * read, finds out what is spoken, lets the protocol read, and gives back what the protocol has
- * consumed. A new protocol is a `struct session_protocol` that detect() in session.c chooses by the
- * stream's first bytes. Both run on the session's worker, between two rounds of TCP's.
+ * What a session is made of: a transport below (plain TCP, TLS on it), an application protocol
+ * above (syslog lines, counted frames). session.c joins the two: it lets the transport show what
+ * there is to read, finds out what is spoken, lets the protocol read, and gives back what the
+ * protocol has consumed. A new protocol is a `struct session_protocol` that detect() in session.c
+ * chooses by the stream's first bytes. Both run on the session's worker, between two rounds of
+ * TCP's.
  */
 #ifndef SLUICE_SESSION_PROTOCOL_H
 #define SLUICE_SESSION_PROTOCOL_H
@@ -14,9 +15,10 @@
 struct session_input {
 	struct framing_span *v;
 	unsigned n;
-	/* The spans reach to the last byte that is there. Where they do not, and a protocol can do
-	 * nothing with them, it never will. */
+	/* The spans reach as far as they ever will while none of it is consumed. Where they do not,
+	 * and a protocol can do nothing with them, it never will. */
 	bool whole;
+	bool more;	   /* another turn will show more, though no event comes */
 	bool eof;	   /* they reach to the end of the stream: the peer sends no more */
 	uint32_t consumed; /* set by the protocol: so many bytes from the first one are done with */
 };
@@ -30,9 +32,41 @@ struct session_transport {
 	/* Copies into the send buffer; returns how many bytes it took. TCP_EV_WRITABLE follows when
 	 * there is room after a short one. */
 	uint32_t (*write)(struct session *s, struct worker *w, const void *data, uint32_t n);
+	/* Nothing more will be written: what the transport itself says at the end. */
+	void (*finish)(struct session *s, struct worker *w);
 };
 
-extern const struct session_transport session_plain;
+extern const struct session_transport session_plain, session_tls;
+
+/* ---- session_tls.c ---- */
+
+/* A ClientHello has begun in the clear. SESSION_HELD: it is or will be shaking hands. */
+enum session_result session_tls_begin(struct session *s, struct worker *w);
+/* One step of a handshake; true: it cost something, so that is enough for this round. */
+bool session_tls_step(struct session *s, struct worker *w);
+/* Takes the session out of its line, and lets the next one that waits for it shake hands. */
+void session_leave_line(struct session *s);
+void session_enter_line(struct session *s, enum session_stage stage);
+
+/* ---- session_auth.c ---- */
+
+/* Counts and tells that the session is refused or ended by us; `detail` may be NULL. */
+void session_refused(struct session *s, enum refusal_reason why, const char *detail);
+/* After its handshake: who is it? Opens it, holds it back, or says SESSION_REFUSED. */
+enum session_result session_identify(struct session *s, struct worker *w);
+/* In the clear, or without a certificate: it is its address, of which unknown-source decides.
+ * SESSION_AGAIN: it may be read. */
+enum session_result session_identify_address(struct session *s, struct worker *w);
+/* It has used its device's rate up: it is read again after a while. */
+enum session_result session_slow_down(struct session *s);
+/* A pending one under the policy of this round: opens it if it may go on. */
+void session_reconsider(struct session *s, struct worker *w);
+/* May whoever the session is go on? */
+bool session_identity_permitted(
+	const struct session *s, const struct lcore *l, enum refusal_reason *why);
+/* It ends: tells it, if that was the device's last one here. */
+void session_down(struct session *s);
+void session_set_device(struct session *s, uint32_t device);
 
 struct session_protocol {
 	const char *name; /* in `session list` */
@@ -61,10 +95,13 @@ struct session_protocol {
 
 extern const struct session_protocol session_lines, session_counted, session_relp;
 
-/* session_take.c: is it a relay, whose devid names the device? */
+/* session_take.c: is it a relay, whose devid names the device? Who has proven to be somebody speaks
+ * for itself alone. */
 bool session_is_relay(const struct session *s, const struct lcore *l);
-/* Puts the log at `f` of the spans into the block; intake_room() has just confirmed its room. */
-void session_take_log(struct session *s, struct lcore *l, const struct framing_span *v,
+/* Puts the log at `f` of the spans into the block; intake_room() has just confirmed its room. A
+ * relay's log of a device that may not log is counted as dropped instead. false: the device may not
+ * have more now, and nothing was done: see session_slow_down(). */
+bool session_take_log(struct session *s, struct lcore *l, const struct framing_span *v,
 	const struct frame *f, bool relay);
 /* Takes `len` bytes off the front of what is to be read. */
 void session_advance(struct session_input *in, uint32_t len);

@@ -62,7 +62,10 @@ static enum session_result read_frames(
 				s->relp = before;
 				return s->closed ? SESSION_DONE : SESSION_NO_ROOM;
 			}
-			session_take_log(s, l, in->v, &f, relay);
+			if (!session_take_log(s, l, in->v, &f, relay)) {
+				s->relp = before;
+				return session_slow_down(s);
+			}
 			mark(s, w);
 			break;
 		case RELP_SKIP:
@@ -75,7 +78,7 @@ static enum session_result read_frames(
 		case RELP_CLOSED:
 			return finish(s, in);
 		case RELP_BROKEN:
-			l->refusals[REFUSAL_protocol_error]++;
+			session_refused(s, REFUSAL_protocol_error, "broken RELP");
 			return SESSION_ABORT;
 		}
 		s->quantum -= f.total < s->quantum ? f.total : s->quantum;
@@ -130,7 +133,7 @@ static void relp_farewell(struct session *s, struct worker *w)
 static bool relp_permitted(const struct session *s, const struct lcore *l, enum refusal_reason *why)
 {
 	*why = REFUSAL_cleartext_forbidden;
-	return s->transport != &session_plain || (l->policy->cleartext & DP_CLEAR_RELP);
+	return s->proven || (l->policy->cleartext & DP_CLEAR_RELP);
 }
 
 const struct session_protocol session_relp = {

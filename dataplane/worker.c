@@ -5,43 +5,58 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_random.h>
+
 #include "dataplane/session_protocol.h"
 
 #define SESSIONS_A_ROUND 256u
 #define TIMERS_A_ROUND	 256u
+#define CARRY_BUFFERS	 8192u	/* besides one for each session */
 #define ACK_MARKS	 65536u /* 2 MiB; a block leaves one a session */
 
 /* ---- sessions ---- */
 
+/* The circle that it stands in by its stage; NULL: none. */
+static struct session **circle(struct worker *w, const struct session *s)
+{
+	if (s->stage == SESSION_OPEN)
+		return &w->ready;
+	return s->stage == SESSION_SHAKING ? &w->shaking : NULL;
+}
+
 void worker_ready(struct worker *w, struct session *s)
 {
-	if (s->queued)
+	struct session **head = circle(w, s);
+
+	if (s->queued || !head)
 		return;
 	s->queued = true;
-	if (!w->ready) {
+	if (!*head) {
 		s->next = s->prev = s;
-		w->ready = s;
+		*head = s;
 		return;
 	}
-	s->next = w->ready;
-	s->prev = w->ready->prev;
+	s->next = *head;
+	s->prev = (*head)->prev;
 	s->prev->next = s;
 	s->next->prev = s;
 }
 
-static void unqueue(struct worker *w, struct session *s)
+void worker_unqueue(struct worker *w, struct session *s)
 {
+	struct session **head = circle(w, s);
+
 	if (!s->queued)
 		return;
 	s->queued = false;
 	if (s->next == s) {
-		w->ready = NULL;
+		*head = NULL;
 		return;
 	}
 	s->prev->next = s->next;
 	s->next->prev = s->prev;
-	if (w->ready == s)
-		w->ready = s->next;
+	if (*head == s)
+		*head = s->next;
 }
 
 static void accepted(struct worker *w, struct tcp_conn *conn)
@@ -59,7 +74,7 @@ static void accepted(struct worker *w, struct tcp_conn *conn)
 		return;
 	}
 	s = &w->sessions[w->free_slots[--w->free_count]];
-	session_init(s, l, conn, ((uint64_t)l->index << 48) | ++w->next_id);
+	session_init(s, w, conn, ((uint64_t)l->index << 48) | ++w->next_id);
 	s->slot = (uint32_t)(s - w->sessions);
 	s->quantum = SESSION_QUANTUM;
 	w->count++;
@@ -70,13 +85,15 @@ static void ended(struct worker *w, struct session *s)
 {
 	/* What the peer had sent before the end is still a log. */
 	s->closed = true;
+	if (s->stage == SESSION_SLOWED)
+		session_leave_line(s);
 	s->cut_off = !s->peer_closed;
 	s->peer_closed = true;
 	while (!s->closing && session_read(s, w) == SESSION_AGAIN)
 		;
-	unqueue(w, s);
+	worker_unqueue(w, s);
 	worker_answer_never(s);
-	session_fini(s, w->l);
+	session_fini(s);
 	tcp_set_user(s->conn, NULL);
 	s->conn = NULL;
 	w->free_slots[w->free_count++] = s->slot;
@@ -109,10 +126,23 @@ void worker_event(void *ctx, struct tcp_conn *conn, enum tcp_event ev)
 		break;
 	case TCP_EV_WRITABLE:
 		worker_answer_soon(w, s);
+		if (s->stage == SESSION_SHAKING)
+			worker_ready(w, s); /* its flight may have been cut short */
 		break;
 	case TCP_EV_ACCEPTED:
 		break;
 	}
+}
+
+void worker_close(struct worker *w, struct session *s)
+{
+	worker_unqueue(w, s);
+	session_leave_line(s);
+	s->transport->finish(s, w);
+	s->stage = SESSION_OPEN;
+	s->closing = true;
+	s->stage_us = w->l->now_us;
+	tcp_close(s->conn, w->l->now_us);
 }
 
 /* One turn of one session; false: there is no block, so nobody else need try. */
@@ -123,7 +153,7 @@ static bool serve(struct worker *w, struct session *s)
 	switch (session_read(s, w)) {
 	case SESSION_WAIT:
 	case SESSION_PAUSE:
-		unqueue(w, s);
+		worker_unqueue(w, s);
 		s->quantum = SESSION_QUANTUM;
 		return true;
 	case SESSION_AGAIN:
@@ -133,14 +163,15 @@ static bool serve(struct worker *w, struct session *s)
 		return true;
 	case SESSION_NO_ROOM:
 		return false;
+	case SESSION_HELD:
+		return true;
 	case SESSION_ABORT:
 		s->closing = true;
 		tcp_abort(s->conn, l->now_us);
 		return true;
+	case SESSION_REFUSED:
 	case SESSION_DONE:
-		unqueue(w, s);
-		s->closing = true;
-		tcp_close(s->conn, l->now_us);
+		worker_close(w, s);
 		return true;
 	}
 	return true;
@@ -161,6 +192,19 @@ static bool serve_ready(struct worker *w, uint32_t budget)
 	return any;
 }
 
+/* Handshakes get on, one step that costs a round; how many do nothing is bounded too. */
+static bool shake_hands(struct worker *w)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < HANDSHAKE_LOOK && w->shaking; i++) {
+		any = true;
+		if (session_tls_step(w->shaking, w))
+			break;
+	}
+	return any;
+}
+
 /* ---- the worker's door ---- */
 
 struct worker *worker_new(struct lcore *l)
@@ -174,7 +218,12 @@ struct worker *worker_new(struct lcore *l)
 	w->tcp = worker_tcp_new(w);
 	w->sessions = calloc(w->slots, sizeof(*w->sessions));
 	w->free_slots = calloc(w->slots, sizeof(*w->free_slots));
-	if (!w->tcp || !w->sessions || !w->free_slots || acks_init(&w->acks, ACK_MARKS) != 0) {
+	w->plain = malloc(PLAIN_BYTES);
+	w->sources = calloc(SOURCE_SLOTS, sizeof(*w->sources));
+	w->source_key = (struct siphash_key){rte_rand(), rte_rand()};
+	if (!w->tcp || !w->sessions || !w->free_slots || !w->plain || !w->sources ||
+		carry_pool_init(&w->carry, CARRY_BUFFERS + w->slots) != 0 ||
+		acks_init(&w->acks, ACK_MARKS) != 0) {
 		worker_free(w);
 		return NULL;
 	}
@@ -192,9 +241,14 @@ void worker_free(struct worker *w)
 		return;
 	if (w->tcp)
 		tcp_stack_free(w->tcp);
+	for (uint32_t i = 0; w->sessions && i < w->slots; i++)
+		tls_conn_free(w->sessions[i].tls);
+	carry_pool_fini(&w->carry);
 	acks_fini(&w->acks);
 	free(w->sessions);
 	free(w->free_slots);
+	free(w->sources);
+	free(w->plain);
 	free(w);
 }
 
@@ -244,6 +298,8 @@ bool worker_round(struct worker *w)
 		any |= tcp_expire(w->tcp, now, TIMERS_A_ROUND) > 0;
 	if (w->ready)
 		any |= serve_ready(w, SESSIONS_A_ROUND);
+	if (w->shaking)
+		any |= shake_hands(w);
 	any |= worker_care(w);
 	worker_answer(w);
 	tcp_flush(w->tcp, now);
@@ -252,9 +308,11 @@ bool worker_round(struct worker *w)
 
 uint64_t worker_deadline(const struct worker *w)
 {
-	if ((w->ready && !w->no_room) || !LIST_EMPTY(&w->answering))
+	uint64_t at = tcp_next_deadline(w->tcp), care = worker_care_deadline(w);
+
+	if ((w->ready && !w->no_room) || w->shaking || !LIST_EMPTY(&w->answering))
 		return 0;
-	return tcp_next_deadline(w->tcp);
+	return at < care ? at : care;
 }
 
 bool worker_drain(struct worker *w)
@@ -284,6 +342,20 @@ void worker_farewell(struct worker *w)
 const struct tcp_counters *worker_tcp_counters(const struct worker *w)
 {
 	return tcp_counters(w->tcp);
+}
+
+void worker_tls_get(const struct worker *w, struct worker_tls *t)
+{
+	*t = (struct worker_tls){
+		.handshakes = w->handshakes,
+		.resumed = w->resumed,
+		.failed = w->handshakes_failed,
+		.shaking = w->lines[SESSION_SHAKING].count,
+		.waiting = w->lines[SESSION_WAITING].count,
+		.pending = w->lines[SESSION_PENDING].count,
+		.carried_bytes = w->carry.bytes,
+		.carry_buffers = w->carry.used,
+	};
 }
 
 uint32_t worker_session_count(const struct worker *w)
@@ -320,6 +392,14 @@ unsigned worker_sessions(
 		i->unread = info.unread;
 		i->rcv_wnd = info.rcv_wnd;
 		i->retransmits = info.retransmits;
+		if (s->tls && s->stage != SESSION_SHAKING && s->stage != SESSION_WAITING) {
+			i->tls_version = tls_conn_version(s->tls);
+			i->tls_cipher = tls_conn_cipher(s->tls);
+			i->tls_generation = tls_conn_generation(s->tls);
+			i->tls_context = tls_conn_context(s->tls);
+			i->tls_resumed = tls_conn_resumed(s->tls);
+			i->tls_verified = tls_conn_verified(s->tls);
+		}
 		found++;
 	}
 	return found;

@@ -7,6 +7,24 @@
 
 #include "dataplane/acks.h"
 #include "dataplane/session.h"
+#include "tls/tls.h"
+
+#define PLAIN_BYTES    65536u /* plaintext that one turn of a session decrypts */
+#define SOURCE_SLOTS   4096u
+#define HANDSHAKE_LOOK 64u /* sessions whose handshakes a round looks at */
+
+/* Sessions at one stage, oldest first. */
+struct session_line {
+	struct session *first, *last;
+	uint32_t count;
+};
+
+/* New handshakes of one source within a second. */
+struct source_rate {
+	struct ip_addr addr;
+	uint64_t second;
+	uint32_t count;
+};
 
 struct worker {
 	struct lcore *l;
@@ -14,9 +32,19 @@ struct worker {
 	struct session *sessions; /* limits.sessions of them, untouched until used */
 	uint32_t *free_slots;
 	uint32_t free_count, slots;
-	uint32_t count;	       /* sessions in use */
-	struct session *ready; /* head of the circle of those with something to read */
-	bool no_room;	       /* the last read of a ready session found no block */
+	uint32_t count;		 /* sessions in use */
+	struct session *ready;	 /* head of the circle of those with something to read */
+	struct session *shaking; /* the same of those that shake hands */
+	struct session_line lines[SESSION_STAGES]; /* of all stages but SESSION_OPEN */
+	struct carry_pool carry;
+	bool carry_short; /* somebody could not read for want of buffers to carry in */
+	struct source_rate *sources;
+	struct siphash_key source_key;
+	uint8_t *plain; /* scratch of PLAIN_BYTES */
+	uint32_t plain_len;
+	struct tls_peer peer; /* scratch */
+	uint64_t handshakes, resumed, handshakes_failed;
+	bool no_room; /* the last read of a ready session found no block */
 	struct acks acks;
 	LIST_HEAD(session_list, session) answering;
 	uint64_t next_id;
@@ -34,6 +62,13 @@ static inline bool worker_held_up(const struct worker *w)
 	return w->ready && w->no_room;
 }
 
+/* worker.c: it has something to read (or a step of its handshake to make); it has nothing now. */
+void worker_ready(struct worker *w, struct session *s);
+void worker_unqueue(struct worker *w, struct session *s);
+
+/* worker.c: says the last word and closes; what the peer still sends is not read. */
+void worker_close(struct worker *w, struct session *s);
+
 /* worker.c: an event of a connection (tcp.h); `ctx` is the worker. */
 void worker_event(void *ctx, struct tcp_conn *conn, enum tcp_event ev);
 
@@ -47,9 +82,6 @@ void worker_answer(struct worker *w);
 /* intake.h: a block came back, durable or not. `ctx` is the worker. */
 void worker_block_completed(void *ctx, const struct block *b);
 
-/* worker.c: the session may have something to read. */
-void worker_ready(struct worker *w, struct session *s);
-
 /* worker_tcp.c: a stack of `w`'s own, its bounds from the configuration; NULL when out of memory.
  */
 struct tcp_stack *worker_tcp_new(struct worker *w);
@@ -60,5 +92,7 @@ struct tcp_stack *worker_tcp_new(struct worker *w);
  * is more to look at, so the lcore must not sleep.
  */
 bool worker_care(struct worker *w);
+/* When it must look at handshakes and pending sessions again; UINT64_MAX: there are none. */
+uint64_t worker_care_deadline(const struct worker *w);
 
 #endif

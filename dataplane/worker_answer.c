@@ -43,7 +43,7 @@ static void answer(struct worker *w, struct session *s)
 	if (s->lost) {
 		/* No answer will come for these logs; on its next connection the peer sends them
 		 * again, and is held until they can be stored. */
-		l->refusals[REFUSAL_journal_failed]++;
+		session_refused(s, REFUSAL_journal_failed, NULL);
 		s->closing = true;
 		tcp_abort(s->conn, l->now_us);
 		return;
@@ -53,10 +53,11 @@ static void answer(struct worker *w, struct session *s)
 		worker_ready(w, s);
 		break;
 	case SESSION_DONE:
-		s->closing = true;
-		tcp_close(s->conn, l->now_us);
+		worker_close(w, s);
 		break;
 	case SESSION_WAIT:
+	case SESSION_HELD:
+	case SESSION_REFUSED:
 	case SESSION_NO_ROOM:
 	case SESSION_PAUSE:
 	case SESSION_ABORT:

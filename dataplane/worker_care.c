@@ -5,10 +5,15 @@
 #define SWEEP_US    10000u
 #define EVICT_US    10000u
 #define CHECK_SLOTS 1024u
+#define LINGER_US   2000000u /* for a peer that was refused to close too */
+/* While others wait for their turn, a handshake must get on within this time. */
+#define STALLED_US   1000000u
+#define STALLED_LOOK 64u
+#define SLOWED_US    10000u
 
-static void refuse(struct worker *w, struct session *s, enum refusal_reason why)
+static void refuse(struct worker *w, struct session *s, enum refusal_reason why, const char *detail)
 {
-	w->l->refusals[why]++;
+	session_refused(s, why, detail);
 	tcp_abort(s->conn, w->l->now_us);
 }
 
@@ -28,6 +33,14 @@ static void sweep(struct worker *w)
 		w->swept = w->swept + 1 < w->slots ? w->swept + 1 : 0;
 		if (!s->conn || s->queued)
 			continue;
+		if (s->closing) {
+			if (l->now_us - s->stage_us >= LINGER_US)
+				tcp_abort(s->conn, l->now_us);
+			continue;
+		}
+		if (s->stage == SESSION_PENDING || s->stage == SESSION_SHAKING ||
+			s->stage == SESSION_SLOWED)
+			continue; /* they have times of their own */
 		/* While we cannot store, windows are closed: no peer is to blame for not going on.
 		 */
 		if (worker_held_up(w) && s->partial_us)
@@ -39,7 +52,7 @@ static void sweep(struct worker *w)
 		if ((pol->idle_timeout_us && l->now_us - s->active_us >= pol->idle_timeout_us) ||
 			(s->partial_us && pol->unfinished_timeout_us &&
 				l->now_us - s->partial_us >= pol->unfinished_timeout_us))
-			refuse(w, s, REFUSAL_idle_timeout);
+			refuse(w, s, REFUSAL_idle_timeout, NULL);
 	}
 }
 
@@ -60,13 +73,14 @@ static void evict(struct worker *w)
 		if (!s->conn)
 			continue;
 		tcp_info(s->conn, &info);
-		if (info.rcv_held > held) {
-			held = info.rcv_held;
+		if (info.rcv_held + s->carry.len > held) {
+			held = info.rcv_held + s->carry.len;
 			most = s;
 		}
 	}
+	w->carry_short = false;
 	if (most)
-		refuse(w, most, REFUSAL_session_limit);
+		refuse(w, most, REFUSAL_session_limit, "it held most of the memory");
 }
 
 /* A new policy: established sessions that it forbids end. false: all have been looked at. */
@@ -84,10 +98,68 @@ static bool check_policy(struct worker *w)
 		struct session *s = &w->sessions[w->checked++];
 		enum refusal_reason why;
 
-		if (s->conn && !session_permitted(s, l, &why))
-			refuse(w, s, why);
+		if (!s->conn || s->closing)
+			continue;
+		if (!session_permitted(s, l, &why))
+			refuse(w, s, why, "by a new policy");
+		else if (s->stage == SESSION_PENDING)
+			session_reconsider(s, w);
 	}
 	return true;
+}
+
+/* Who was slowed down tries again: its device's rate has been paid for in part. */
+static void release_slowed(struct worker *w)
+{
+	struct session *s;
+
+	while ((s = w->lines[SESSION_SLOWED].first) && w->l->now_us - s->stage_us >= SLOWED_US) {
+		session_leave_line(s);
+		worker_ready(w, s);
+	}
+}
+
+/* Handshakes that take too long, and serials that nobody authorized in time. */
+static void check_lines(struct worker *w)
+{
+	const struct dp_policy *pol = w->l->policy;
+	uint64_t now = w->l->now_us;
+	struct session *s;
+
+	while ((s = w->lines[SESSION_SHAKING].first) && pol->handshake_timeout_us &&
+		now - s->stage_us >= pol->handshake_timeout_us)
+		refuse(w, s, REFUSAL_handshake_timeout, NULL);
+	while ((s = w->lines[SESSION_PENDING].first) && now - s->stage_us >= pol->pending_hold_us)
+		refuse(w, s, REFUSAL_not_authorized, "nobody authorized it in time");
+	release_slowed(w);
+	if (!w->lines[SESSION_WAITING].first)
+		return;
+	s = w->lines[SESSION_SHAKING].first;
+	for (unsigned i = 0; s && i < STALLED_LOOK; i++, s = s->line_next)
+		if (now - s->progress_us >= STALLED_US) {
+			refuse(w, s, REFUSAL_handshake_timeout, "others waited for its place");
+			return;
+		}
+}
+
+uint64_t worker_care_deadline(const struct worker *w)
+{
+	const struct dp_policy *pol = w->l->policy;
+	const struct session *s;
+	uint64_t at = UINT64_MAX, t;
+
+	s = w->lines[SESSION_SHAKING].first;
+	if (s && pol->handshake_timeout_us && (t = s->stage_us + pol->handshake_timeout_us) < at)
+		at = t;
+	if (s && w->lines[SESSION_WAITING].first && (t = s->progress_us + STALLED_US) < at)
+		at = t;
+	s = w->lines[SESSION_SLOWED].first;
+	if (s && (t = s->stage_us + SLOWED_US) < at)
+		at = t;
+	s = w->lines[SESSION_PENDING].first;
+	if (s && (t = s->stage_us + pol->pending_hold_us) < at)
+		at = t;
+	return at;
 }
 
 bool worker_care(struct worker *w)
@@ -95,8 +167,11 @@ bool worker_care(struct worker *w)
 	uint64_t now = w->l->now_us;
 	bool more = check_policy(w);
 
+	check_lines(w);
 	if (now - w->swept_us >= SWEEP_US)
 		sweep(w);
+	if (w->carry_short && now - w->evicted_us >= EVICT_US)
+		evict(w);
 	if (!w->ready && now - w->evicted_us >= EVICT_US &&
 		tcp_counters(w->tcp)->rcv_bytes_held >= w->rcv_total / 4 * 3)
 		evict(w);

@@ -189,12 +189,6 @@ static int complete(const struct line *l)
 	return 0;
 }
 
-static bool is_global(const char *word)
-{
-	return strncmp(word, "--", 2) == 0 &&
-	       find_option(global_options, word + 2, strcspn(word + 2, "="));
-}
-
 int args_parse(struct args *a, int argc, char **argv, FILE *err)
 {
 	struct line l = {.a = a, .argc = argc, .argv = argv, .err = err};
@@ -205,9 +199,6 @@ int args_parse(struct args *a, int argc, char **argv, FILE *err)
 		const char *word = argv[l.at];
 		int rc;
 
-		/* What a command that does not exist yet takes is not known. */
-		if (a->command && a->command->later && !is_global(word))
-			continue;
 		if (words_only || word[0] != '-' || word[1] == '\0')
 			rc = take_word(&l, word);
 		else if (strcmp(word, "--") == 0)

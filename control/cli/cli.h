@@ -45,7 +45,6 @@ struct command {
 	const char *method;
 	json_t *(*params)(struct cli *cli, const struct args *args);
 	void (*show)(struct cli *cli, const json_t *result);
-	bool later; /* of a part not built yet: any arguments, sluiced says why not */
 };
 
 /* Up to a NULL noun. */
@@ -115,6 +114,11 @@ int run_version(struct cli *cli, const struct args *args);
 int run_config_check(struct cli *cli, const struct args *args);
 int run_top(struct cli *cli, const struct args *args);
 int run_log_show(struct cli *cli, const struct args *args);
+int run_cert_import(struct cli *cli, const struct args *args);
+int run_cert_check(struct cli *cli, const struct args *args);
+int run_cert_issue(struct cli *cli, const struct args *args);
+int run_cert_export(struct cli *cli, const struct args *args);
+int run_debug_start(struct cli *cli, const struct args *args);
 int run_journal_list(struct cli *cli, const struct args *args);
 int run_journal_verify(struct cli *cli, const struct args *args);
 

@@ -1,6 +1,9 @@
 /* All that sluicectl can be told. */
 
+#include <string.h>
+
 #include "control/cli/cli.h"
+#include "control/cli/secret.h"
 #include "control/cli/show.h"
 #include "control/cli/when.h"
 #include "control/config/units.h"
@@ -99,6 +102,102 @@ static json_t *audit_params(struct cli *cli, const struct args *args)
 	return NULL;
 }
 
+static json_t *user_operand(struct cli *cli, const struct args *args)
+{
+	(void)cli;
+	return json_pack("{s:s}", "user", args_operand(args, 0));
+}
+
+static json_t *user_add_params(struct cli *cli, const struct args *args)
+{
+	char secret[SECRET_MAX];
+	json_t *params = NULL;
+
+	if (secret_read(cli, args_option(args, "password-file"), "Password", true, secret))
+		params = json_pack("{s:s,s:s}", "user", args_operand(args, 0), "password", secret);
+	explicit_bzero(secret, sizeof(secret));
+	return params;
+}
+
+static json_t *device_set_params(struct cli *cli, const struct args *args)
+{
+	const char *key = args_operand(args, 1), *value = args_operand(args, 2);
+	const bool psk = strcmp(key, "preshared-key") == 0;
+	char secret[SECRET_MAX] = "";
+	json_t *params;
+
+	if (psk && value && strcmp(value, "none") != 0) {
+		cli_error(cli, "a preshared key is asked for or read by --password-file, so that "
+			       "no process list shows it; `none` removes it");
+		return NULL;
+	}
+	if (!psk && !value) {
+		cli_error(cli, "device set %s %s needs a value", args_operand(args, 0), key);
+		return NULL;
+	}
+	if (psk && !value &&
+		!secret_read(
+			cli, args_option(args, "password-file"), "Preshared key", true, secret))
+		return NULL;
+	params = json_pack("{s:s,s:s,s:s}", "device", args_operand(args, 0), "key", key, "value",
+		psk ? secret : value);
+	explicit_bzero(secret, sizeof(secret));
+	return params;
+}
+
+static json_t *cert_operand(struct cli *cli, const struct args *args)
+{
+	(void)cli;
+	return json_pack("{s:s}", "name", args_operand(args, 0));
+}
+
+/* Options of the same meaning in cert request and ca-init. */
+static json_t *cert_make_params(struct cli *cli, const struct args *args)
+{
+	static const char *const texts[][2] = {
+		{"cn", "common_name"}, {"dns", "dns"}, {"key", "key"}};
+	json_t *params = json_object();
+
+	if (args_operand(args, 0))
+		json_object_set_new(params, "name", json_string(args_operand(args, 0)));
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (args_option(args, texts[i][0]))
+			json_object_set_new(
+				params, texts[i][1], json_string(args_option(args, texts[i][0])));
+	if (add_number(cli, args, "days", params))
+		return params;
+	json_decref(params);
+	return NULL;
+}
+
+static json_t *expiring_params(struct cli *cli, const struct args *args)
+{
+	json_t *params = json_object();
+
+	if (add_number(cli, args, "days", params))
+		return params;
+	json_decref(params);
+	return NULL;
+}
+
+static json_t *cert_use_params(struct cli *cli, const struct args *args)
+{
+	const char *sni = args_option(args, "sni");
+	char names[300] = "";
+	json_t *params;
+
+	(void)cli;
+	for (unsigned i = 0; args_operand(args, i); i++) {
+		size_t n = strlen(names);
+
+		snprintf(names + n, sizeof(names) - n, "%s%s", i ? " " : "", args_operand(args, i));
+	}
+	params = json_pack("{s:s}", "name", names);
+	if (sni)
+		json_object_set_new(params, "sni", json_string(sni));
+	return params;
+}
+
 /* ---- options ---------------------------------------------------------------------------- */
 
 static const struct option_spec top_options[] = {
@@ -141,6 +240,72 @@ static const struct option_spec audit_options[] = {
 	{0},
 };
 
+static const struct option_spec password_options[] = {
+	{"password-file", "FILE", "its first line, instead of asking on the terminal"},
+	{0},
+};
+
+static const char password_help[] =
+	"The password is asked for on the terminal, or is the first line of a file; 8 to 128 "
+	"printable ASCII\ncharacters. Only a verifier of it is kept.\n";
+static const struct option_spec import_options[] = {
+	{"name", "NAME", "under which it is kept (default: the file's)"},
+	{"password-file", "FILE", "its first line, instead of asking on the terminal"},
+	{0},
+};
+static const struct option_spec use_options[] = {
+	{"sni", "NAME", "for clients that ask for this server name (default: all others)"},
+	{0},
+};
+static const struct option_spec request_options[] = {
+	{"cn", "NAME", "common name (default: the node's serial number)"},
+	{"dns", "NAME", "another name for the SAN"},
+	{"key", "KIND", "p-256, rsa-2048 (default), rsa-3072, rsa-4096"},
+	{0},
+};
+static const struct option_spec ca_options[] = {
+	{"cn", "NAME", "common name (default: Sluice CA and the node's serial number)"},
+	{"key", "KIND", "p-256, rsa-2048 (default), rsa-3072, rsa-4096"},
+	{"days", "N", "valid for so long (default 3650)"},
+	{0},
+};
+static const struct option_spec issue_options[] = {
+	{"out", "FILE", "where to write it (default SERIAL.pfx)"},
+	{"password-file", "FILE", "its first line, instead of asking on the terminal"},
+	{"key", "KIND", "p-256, rsa-2048 (default), rsa-3072, rsa-4096"},
+	{"days", "N", "valid for so long (default 825)"},
+	{"old", NULL, "encrypted by 3DES and SHA-1, for devices that know nothing newer"},
+	{0},
+};
+static const struct option_spec export_options[] = {
+	{"out", "FILE", "where to write it (default NAME.pfx)"},
+	{"password-file", "FILE", "its first line, instead of asking on the terminal"},
+	{"old", NULL, "encrypted by 3DES and SHA-1"},
+	{0},
+};
+static const struct option_spec expiring_options[] = {
+	{"days", "N", "within so many days (default 30)"},
+	{0},
+};
+static const char password_file_help[] =
+	"A password is asked for on the terminal, or is the first line of --password-file.\n";
+static const char import_help[] =
+	"PEM, DER or PKCS#12. A private key makes it an identity (also the certificate that "
+	"answers a\n`cert request` of this name), certificates alone are authorities to trust. "
+	"What would stumble\nlater is said at once; what cannot work is refused. Passwords are "
+	"asked for on the terminal.\n";
+static const char use_help[] = "Up to four at once, one of each kind of key (say, RSA and P-256). "
+			       "`cert use configured` goes back\nto tls.contexts.\n";
+static const char request_help[] =
+	"Prints the request. Import what the authority sends under the same name.\n";
+static const char issue_help[] =
+	"The common name is the serial number, the purpose clientAuth, the file holds the chain. "
+	"The key is\nnot kept here. Needs `cert ca-init`.\n";
+static const char device_set_help[] =
+	"legacy enable|disable    may it log in by user and password (see legacy-auth-mode)\n"
+	"rate N/s|none            logs a second that are taken from it\n"
+	"preshared-key [none]     asked for, or the first line of --password-file; DEVICE \"*\": "
+	"one for all\n";
 static const char log_help[] = "Prints `TIME DEVICE LOG` a line (UTC, microseconds), in the order "
 			       "of the journal. Control\n"
 			       "characters and bytes that are no UTF-8 show as \\xNN. --raw prints "
@@ -161,12 +326,6 @@ static const char verify_help[] =
 /* ---- the table -------------------------------------------------------------------------- */
 
 #define CMD(n, v) .noun = (n), .verb = (v)
-#define LATER(n, v, o, a)                                                                          \
-	{                                                                                          \
-		CMD(n, v), .operands = (o), .most = CLI_MAX_OPERANDS, .about = (a), .later = true, \
-			   .method = n "." v, .params = no_params                                  \
-	}
-
 const struct command commands[] = {
 	{CMD("status", NULL), .about = "this node on one screen", .method = "status",
 		.params = no_params, .show = show_status},
@@ -216,10 +375,19 @@ const struct command commands[] = {
 		.params = no_params, .show = show_devices},
 	{CMD("device", "show"), .operands = "DEVICE", .least = 1, .most = 1, .about = "one of them",
 		.method = "device.show", .params = device_operand, .show = show_device},
-	LATER("device", "authorize", "DEVICE", "let it log"),
-	LATER("device", "deny", "DEVICE", "refuse it"),
-	LATER("device", "forget", "DEVICE", "as if it had never been seen"),
-	LATER("device", "set", "DEVICE ...", "change what is kept about it"),
+	{CMD("device", "authorize"), .operands = "DEVICE", .least = 1, .most = 1,
+		.about = "let it log, also before it was ever seen", .method = "device.authorize",
+		.params = device_operand, .show = show_device},
+	{CMD("device", "deny"), .operands = "DEVICE", .least = 1, .most = 1,
+		.about = "refuse it, and end its sessions", .method = "device.deny",
+		.params = device_operand, .show = show_device},
+	{CMD("device", "forget"), .operands = "DEVICE", .least = 1, .most = 1,
+		.about = "as if it had never been registered; its logs stay",
+		.method = "device.forget", .params = device_operand, .show = show_forgotten},
+	{CMD("device", "set"), .operands = "DEVICE KEY [VALUE]", .least = 2, .most = 3,
+		.about = "change what is kept about it", .more = device_set_help,
+		.options = password_options, .method = "device.set", .params = device_set_params,
+		.show = show_device_set},
 	{CMD("refusal", "list"), .about = "what was refused, and why", .method = "refusal.list",
 		.params = no_params, .show = show_refusals},
 
@@ -231,21 +399,54 @@ const struct command commands[] = {
 		.about = "change one", .method = "settings.set", .params = setting_value,
 		.show = show_setting},
 
-	LATER("user", "add", "NAME", "a legacy login"),
-	LATER("user", "delete", "NAME", "remove one"),
-	LATER("user", "list", NULL, "all of them"),
+	{CMD("user", "add"), .operands = "NAME", .least = 1, .most = 1,
+		.about = "a legacy login, or another password for it", .more = password_help,
+		.options = password_options, .method = "user.add", .params = user_add_params,
+		.show = show_user},
+	{CMD("user", "delete"), .operands = "NAME", .least = 1, .most = 1, .about = "remove one",
+		.method = "user.delete", .params = user_operand, .show = show_user},
+	{CMD("user", "list"), .about = "all of them", .method = "user.list", .params = no_params,
+		.show = show_users},
 
-	LATER("cert", "list", NULL, "certificates"),
-	LATER("cert", "show", "NAME", "one of them"),
-	LATER("cert", "import", "FILE", "from a file"),
-	LATER("cert", "delete", "NAME", "remove one"),
-	LATER("cert", "use", "NAME", "for an identity"),
-	LATER("cert", "request", "NAME", "make a signing request"),
-	LATER("cert", "expiring", NULL, "those that end soon"),
-	LATER("cert", "ca-init", NULL, "make a certificate authority"),
-	LATER("cert", "issue", "SERIAL", "for a device"),
-	LATER("tls", "show", NULL, "TLS as it is in effect"),
-	LATER("debug", "start", "oftpd LEVEL [ADDRESS]", "stream what the login does"),
+	{CMD("cert", "list"), .about = "certificates by name", .method = "cert.list",
+		.params = no_params, .show = show_certs},
+	{CMD("cert", "show"), .operands = "NAME", .least = 1, .most = 1,
+		.about = "one of them, with what is wrong with it", .method = "cert.show",
+		.params = cert_operand, .show = show_cert},
+	{CMD("cert", "import"), .operands = "FILE", .least = 1, .most = 1,
+		.about = "an identity, authorities to trust, or CRLs", .more = import_help,
+		.options = import_options, .run = run_cert_import},
+	{CMD("cert", "check"), .operands = "FILE", .least = 1, .most = 1,
+		.about = "could a device use this certificate here?", .more = password_file_help,
+		.options = password_options, .run = run_cert_check},
+	{CMD("cert", "delete"), .operands = "NAME", .least = 1, .most = 1,
+		.about = "remove one, and its key", .method = "cert.delete", .params = cert_operand,
+		.show = show_cert_deleted},
+	{CMD("cert", "use"), .operands = "NAME...", .least = 1, .most = 4,
+		.about = "show these identities to devices", .more = use_help,
+		.options = use_options, .method = "cert.use", .params = cert_use_params,
+		.show = show_cert_use},
+	{CMD("cert", "request"), .operands = "NAME", .least = 1, .most = 1,
+		.about = "a key, and a signing request for an authority elsewhere",
+		.more = request_help, .options = request_options, .method = "cert.request",
+		.params = cert_make_params, .show = show_cert_request},
+	{CMD("cert", "expiring"), .about = "those that end soon, devices' too",
+		.options = expiring_options, .method = "cert.expiring", .params = expiring_params,
+		.show = show_cert_expiring},
+	{CMD("cert", "ca-init"), .about = "make a certificate authority of our own",
+		.options = ca_options, .method = "cert.ca-init", .params = cert_make_params,
+		.show = show_cert},
+	{CMD("cert", "issue"), .operands = "SERIAL", .least = 1, .most = 1,
+		.about = "certificate and key for a device, as a PKCS#12 file", .more = issue_help,
+		.options = issue_options, .run = run_cert_issue},
+	{CMD("cert", "export"), .operands = "NAME", .least = 1, .most = 1,
+		.about = "certificate and key as a PKCS#12 file; it is audited",
+		.more = password_file_help, .options = export_options, .run = run_cert_export},
+	{CMD("tls", "show"), .about = "contexts, trust, and sessions by trust generation",
+		.method = "tls.show", .params = no_params, .show = show_tls},
+	{CMD("debug", "start"), .operands = "oftpd LEVEL [ADDRESS]", .least = 2, .most = 3,
+		.about = "stream what handshakes and logins do, until interrupted",
+		.run = run_debug_start},
 
 	{CMD("audit", "list"), .about = "who changed what, and when", .options = audit_options,
 		.method = "audit.list", .params = audit_params, .show = show_audit},

@@ -19,7 +19,7 @@ static void command_line(const struct command *c, FILE *out)
 
 	snprintf(line, sizeof(line), "%s%s%s%s%s", c->noun, c->verb ? " " : "",
 		c->verb ? c->verb : "", c->operands ? " " : "", c->operands ? c->operands : "");
-	fprintf(out, "  %-34s %s%s\n", line, c->about, c->later ? " (not available yet)" : "");
+	fprintf(out, "  %-34s %s\n", line, c->about);
 }
 
 void help_all(FILE *out)
@@ -49,9 +49,9 @@ void help_noun(const char *noun, FILE *out)
 
 void help_command(const struct command *c, FILE *out)
 {
-	fprintf(out, "usage: sluicectl %s%s%s%s%s%s\n\n%s%s\n", c->noun, c->verb ? " " : "",
+	fprintf(out, "usage: sluicectl %s%s%s%s%s%s\n\n%s\n", c->noun, c->verb ? " " : "",
 		c->verb ? c->verb : "", c->operands ? " " : "", c->operands ? c->operands : "",
-		c->options ? " [OPTION]..." : "", c->about, c->later ? " (not available yet)" : "");
+		c->options ? " [OPTION]..." : "", c->about);
 	if (c->more)
 		fprintf(out, "\n%s", c->more);
 	fputs("\nOptions:\n", out);

@@ -16,6 +16,18 @@ void show_account(struct cli *cli, const json_t *r);
 void show_gaps(struct cli *cli, const json_t *r);
 void show_devices(struct cli *cli, const json_t *r);
 void show_device(struct cli *cli, const json_t *r);
+void show_forgotten(struct cli *cli, const json_t *r);
+void show_device_set(struct cli *cli, const json_t *r);
+void show_user(struct cli *cli, const json_t *r);
+void show_users(struct cli *cli, const json_t *r);
+void show_certs(struct cli *cli, const json_t *r);
+void show_cert(struct cli *cli, const json_t *r);
+void show_cert_check(struct cli *cli, const json_t *r);
+void show_cert_request(struct cli *cli, const json_t *r);
+void show_cert_deleted(struct cli *cli, const json_t *r);
+void show_cert_use(struct cli *cli, const json_t *r);
+void show_cert_expiring(struct cli *cli, const json_t *r);
+void show_tls(struct cli *cli, const json_t *r);
 void show_refusals(struct cli *cli, const json_t *r);
 void show_settings(struct cli *cli, const json_t *r);
 void show_setting(struct cli *cli, const json_t *r);
@@ -54,6 +66,8 @@ void cell_time(struct table *t, const json_t *o, const char *path);
 /* "a 5, b 7": the members that are not 0 of an object of numbers; "" where there is none. */
 void list_counts(const json_t *counts, char *text, size_t size);
 uint64_t sum_counts(const json_t *counts);
+/* "name           value" in a line, unless it is no text. */
+void put_member(const json_t *r, const char *name, const char *path, FILE *out);
 /* Text made safe for a terminal. */
 void put_text(const char *text, FILE *out);
 

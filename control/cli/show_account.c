@@ -1,4 +1,4 @@
-/* account, gap, device, session, refusal: who sends, and what became of it. */
+/* account, gap, session: who sends, and what became of it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,38 +158,6 @@ void show_gaps(struct cli *cli, const json_t *r)
 	table_free(t);
 }
 
-void show_devices(struct cli *cli, const json_t *r)
-{
-	const json_t *list = get_list(cli, r, "devices");
-	struct table *t;
-	const json_t *d;
-	size_t i;
-
-	if (!list)
-		return;
-	t = table_new("DEVICE|STATE|FIRST SEEN|LAST SEEN");
-	json_array_foreach(list, i, d)
-	{
-		cell_text(t, d, "device");
-		cell_text(t, d, "state");
-		cell_time(t, d, "first_seen");
-		cell_time(t, d, "last_seen");
-	}
-	if (table_rows(t))
-		table_print(t, cli->out, 0);
-	else
-		fputs("no devices\n", cli->out);
-	table_free(t);
-}
-
-void show_device(struct cli *cli, const json_t *r)
-{
-	put_line(cli->out, "device", get_text(r, "device"));
-	put_line(cli->out, "state", get_text(r, "state"));
-	put_line(cli->out, "first seen", get_text(r, "first_seen"));
-	put_line(cli->out, "last seen", get_text(r, "last_seen"));
-}
-
 static void cell_peer(struct table *t, const json_t *s)
 {
 	const char *peer = get_text(s, "peer");
@@ -234,29 +202,4 @@ void show_sessions(struct cli *cli, const json_t *r)
 void show_killed(struct cli *cli, const json_t *r)
 {
 	fprintf(cli->out, "session %llu ended\n", (unsigned long long)get_uint(r, "id"));
-}
-
-void show_refusals(struct cli *cli, const json_t *r)
-{
-	const json_t *list = get_list(cli, r, "refusals");
-	struct table *t;
-	const json_t *f;
-	size_t i;
-
-	if (!list)
-		return;
-	t = table_new("REASON|>COUNT|ADDRESS|DEVICE|LAST SEEN");
-	json_array_foreach(list, i, f)
-	{
-		cell_text(t, f, "reason");
-		cell_count(t, f, "count");
-		cell_text(t, f, "address");
-		cell_text(t, f, "device");
-		cell_time(t, f, "last_seen");
-	}
-	if (table_rows(t))
-		table_print(t, cli->out, 0);
-	else
-		fputs("nothing was refused\n", cli->out);
-	table_free(t);
 }

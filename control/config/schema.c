@@ -1,5 +1,6 @@
 #include "control/config/schema.h"
 
+#include <regex.h>
 #include <string.h>
 
 #define COUNT(a)     (sizeof(a) / sizeof((a)[0]))
@@ -90,6 +91,16 @@ static bool valid_eal_arg(const char *text)
 	return valid_printable(text);
 }
 
+static bool valid_pattern(const char *text)
+{
+	regex_t re;
+
+	if (!valid_printable(text) || regcomp(&re, text, REG_EXTENDED | REG_NOSUB) != 0)
+		return false;
+	regfree(&re);
+	return true;
+}
+
 static const struct config_key node_keys[] = {
 	{"name", &config_string, CFG(node.name), .fallback = "fw-logs-1", .min = 1,
 		.valid = valid_name, .expect = "a name of letters, digits, '.', '_' and '-'"},
@@ -149,11 +160,11 @@ static const struct config_key cores_keys[] = {
 static const struct config_word cleartext_words[] = {WORD("udp-syslog", DP_CLEAR_UDP_SYSLOG),
 	WORD("tcp-syslog", DP_CLEAR_TCP_SYSLOG), WORD("relp", DP_CLEAR_RELP), {0}};
 static const struct config_word unknown_words[] = {WORD("accept", DP_UNKNOWN_ACCEPT),
-	LATER("pending", DP_UNKNOWN_PENDING), LATER("drop", DP_UNKNOWN_DROP), {0}};
+	WORD("pending", DP_UNKNOWN_PENDING), WORD("drop", DP_UNKNOWN_DROP), {0}};
 static const struct config_word client_words[] = {WORD("require", CONFIG_CLIENT_CERT_REQUIRE),
-	LATER("optional", CONFIG_CLIENT_CERT_OPTIONAL), {0}};
+	WORD("optional", CONFIG_CLIENT_CERT_OPTIONAL), {0}};
 static const struct config_word tls_name_words[] = {
-	WORD("serial", CONFIG_TLS_NAME_SERIAL), LATER("dns", CONFIG_TLS_NAME_DNS), {0}};
+	WORD("serial", CONFIG_TLS_NAME_SERIAL), WORD("dns", CONFIG_TLS_NAME_DNS), {0}};
 
 static const struct config_key listen_keys[] = {
 	{"ports", LIST(struct config, listen.ports.v, listen.ports.count, config_number),
@@ -168,9 +179,9 @@ static const struct config_key listen_keys[] = {
 		LIST(struct config, listen.trust_devid.v, listen.trust_devid.count, config_prefix),
 		.fallback = "[]", .flags = KEY_LIVE},
 	{"tls-client-certificate", &config_enum, CFG(listen.tls_client_certificate),
-		.fallback = "require", .flags = KEY_LATER, .words = client_words},
+		.fallback = "require", .flags = KEY_LIVE, .words = client_words},
 	{"tls-names", &config_words, CFG(listen.tls_names), .fallback = "[serial]",
-		.flags = KEY_LATER, .words = tls_name_words},
+		.flags = KEY_LIVE, .words = tls_name_words},
 	{0},
 };
 
@@ -214,9 +225,9 @@ static const struct config_key journal_keys[] = {
 };
 
 static const struct config_word tls_version_words[] = {
-	WORD("tls1.2", CONFIG_TLS1_2), LATER("tls1.3", CONFIG_TLS1_3), {0}};
+	WORD("tls1.2", CONFIG_TLS1_2), WORD("tls1.3", CONFIG_TLS1_3), {0}};
 static const struct config_word enc_words[] = {WORD("high", CONFIG_ENC_HIGH),
-	LATER("medium", CONFIG_ENC_MEDIUM), LATER("low", CONFIG_ENC_LOW), {0}};
+	WORD("medium", CONFIG_ENC_MEDIUM), WORD("low", CONFIG_ENC_LOW), {0}};
 
 static const struct config_key context_keys[] = {
 	{"sni", &config_string, AT(struct config_tls_context, sni), .flags = KEY_REQUIRED, .min = 1,
@@ -228,21 +239,22 @@ static const struct config_key context_keys[] = {
 
 static const struct config_key tls_keys[] = {
 	{"min-proto-version", &config_enum, CFG(tls.min_proto_version), .fallback = "tls1.2",
-		.flags = KEY_LATER, .words = tls_version_words},
+		.flags = KEY_LIVE, .words = tls_version_words},
 	{"enc-algorithm", &config_enum, CFG(tls.enc_algorithm), .fallback = "high",
-		.flags = KEY_LATER, .words = enc_words},
+		.flags = KEY_LIVE, .words = enc_words},
 	{"contexts", LIST(struct config, tls.contexts.v, tls.contexts.count, config_map),
 		.sub = context_keys, .fallback = "[{sni: default, identity: node}]",
-		.flags = KEY_LATER | KEY_NONEMPTY},
+		.flags = KEY_LIVE | KEY_NONEMPTY},
 	{0},
 };
 
 static const struct config_key auth_keys[] = {
 	{"serial-pattern", &config_string, CFG(auth.serial_pattern),
-		.fallback = "\"[A-Z0-9-]{8,24}\"", .flags = KEY_LATER, .min = 1,
-		.valid = valid_printable, .expect = "a regular expression for the whole name"},
+		.fallback = "\"[A-Z0-9-]{8,24}\"", .flags = KEY_LIVE, .min = 1,
+		.valid = valid_pattern,
+		.expect = "a POSIX extended regular expression for the whole name"},
 	{"pending-hold", &config_duration, CFG(auth.pending_hold), .fallback = "60s",
-		.flags = KEY_LATER, .min = S, .max = DAY},
+		.flags = KEY_LIVE, .min = S, .max = DAY},
 	{0},
 };
 
@@ -254,7 +266,7 @@ static const struct config_key limits_keys[] = {
 	{"message-size", &config_size, CFG(limits.message_size), .fallback = "64KiB",
 		.flags = KEY_LIVE, .min = KIB, .max = 256 * KIB},
 	{"device-rate", &config_rate, CFG(limits.device_rate), .fallback = "none",
-		.flags = KEY_LATER, .min = 1, .max = 100000000, .word = "none"},
+		.flags = KEY_LIVE, .min = 1, .max = 100000000, .word = "none"},
 	{"half-open", &config_number, CFG(limits.half_open), .fallback = "16384", .min = 16,
 		.max = 1 << 20},
 	{"time-wait", &config_number, CFG(limits.time_wait), .fallback = "16384", .min = 16,
@@ -270,7 +282,11 @@ static const struct config_key limits_keys[] = {
 	{"icmp-rate", &config_rate, CFG(limits.icmp_rate), .fallback = "1000/s", .min = 1,
 		.max = 100000},
 	{"handshakes", &config_number, CFG(limits.handshakes), .fallback = "1024",
-		.flags = KEY_LATER, .min = 1, .max = 1 << 20},
+		.flags = KEY_LIVE, .min = 1, .max = 1 << 20},
+	{"handshake-rate", &config_rate, CFG(limits.handshake_rate), .fallback = "500/s",
+		.flags = KEY_LIVE, .min = 1, .max = 1000000, .word = "none"},
+	{"handshake-timeout", &config_duration, CFG(limits.handshake_timeout), .fallback = "10s",
+		.flags = KEY_LIVE, .min = S, .max = 3600 * S},
 	{"idle-timeout", &config_duration, CFG(limits.idle_timeout), .fallback = "1d",
 		.flags = KEY_LIVE, .min = S, .max = 365 * DAY, .step = S, .word = "none",
 		.word_value = CONFIG_NEVER},

@@ -58,6 +58,15 @@ void config_to_policy(const struct config *cfg, struct dp_policy *policy)
 	policy->sessions = cfg->limits.sessions;
 	policy->idle_timeout_us = cfg->limits.idle_timeout;
 	policy->unfinished_timeout_us = cfg->limits.unfinished_timeout;
+	policy->tls_require_certificate =
+		cfg->listen.tls_client_certificate == CONFIG_CLIENT_CERT_REQUIRE;
+	policy->tls_name_serial = (cfg->listen.tls_names & CONFIG_TLS_NAME_SERIAL) != 0;
+	policy->tls_name_dns = (cfg->listen.tls_names & CONFIG_TLS_NAME_DNS) != 0;
+	policy->pending_hold_us = cfg->auth.pending_hold;
+	policy->handshakes = cfg->limits.handshakes;
+	policy->handshakes_per_source = cfg->limits.handshake_rate;
+	policy->handshake_timeout_us = cfg->limits.handshake_timeout;
+	policy->device_rate = cfg->limits.device_rate;
 }
 
 static void to_journal(const struct config *cfg, struct journal_config *j)

@@ -61,7 +61,9 @@
 	X(handshake_rate)                                                                          \
 	X(idle_timeout)                                                                            \
 	X(protocol_error)                                                                          \
-	X(conflict)
+	X(conflict)                                                                                \
+	X(weak_certificate)                                                                        \
+	X(peer_gave_up)
 
 #define REASON_ENUM_DROP(s)    DROP_##s,
 #define REASON_ENUM_WIRE(s)    WIRE_##s,

@@ -43,10 +43,12 @@ struct device {
 	uint16_t source_port;
 	uint8_t by_addr; /* its key is `addr`, else `name` */
 	uint8_t name_len;
-	uint8_t dirty; /* on the list of devices with deltas to tell */
-	uint8_t reserved[3];
+	uint8_t dirty;	 /* on the list of devices with deltas to tell */
+	uint8_t verdict; /* enum admit (admit.h), of `policy` */
+	uint8_t reserved[2];
 	uint64_t cut;
-	uint64_t first_seen_ns;
+	uint32_t policy; /* the number of the one by which verdict and rate were looked up */
+	uint32_t rate;	 /* logs a second; 0: none */
 
 	/* Second: the key. */
 	struct ip_addr addr;
@@ -56,8 +58,11 @@ struct device {
 	uint64_t duplicate;
 	uint64_t late;
 
-	uint32_t holds;	 /* who refers to it by its index: blocks in flight, sessions */
-	uint32_t window; /* scarcity (intake.h): the window in which window_bytes were counted */
+	uint64_t first_seen_ns;
+	uint64_t rate_ns;  /* admit.c: when what it sent has been paid for */
+	uint32_t sessions; /* of this device, by certificate or login */
+	uint32_t holds;	   /* who refers to it by its index: blocks in flight, sessions */
+	uint32_t window;   /* scarcity (intake.h): the window in which window_bytes were counted */
 	uint32_t window_bytes;
 	uint64_t conflict, client_dropped;
 	uint64_t dropped[DROP_REASON_COUNT];

@@ -84,14 +84,6 @@ static void two_dashes_end_options(void **state)
 	assert_string_equal(args_operand(&args, 0), "--json");
 }
 
-static void a_verb_of_a_later_part_takes_anything(void **state)
-{
-	(void)state;
-	assert_int_equal(parse("cert import --key k --json x y z"), CLI_DONE);
-	assert_string_equal(args.command->method, "cert.import");
-	assert_true(args.json);
-}
-
 static void what_is_wrong_is_said(void **state)
 {
 	static const struct {
@@ -202,7 +194,6 @@ int main(void)
 		cmocka_unit_test(global_options_stand_anywhere),
 		cmocka_unit_test(options_of_a_command),
 		cmocka_unit_test(two_dashes_end_options),
-		cmocka_unit_test(a_verb_of_a_later_part_takes_anything),
 		cmocka_unit_test(what_is_wrong_is_said),
 		cmocka_unit_test(every_command_has_help),
 		cmocka_unit_test(help_of_a_noun_names_its_verbs),

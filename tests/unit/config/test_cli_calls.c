@@ -91,15 +91,26 @@ static void an_error_without_a_reason_is_a_failure(void **state)
 	assert_string_equal(ran.err, "sluicectl: not JSON\n");
 }
 
-static void a_verb_of_a_later_part_shows_what_sluiced_says(void **state)
+static void the_trace_is_printed_line_by_line(void **state)
 {
 	(void)state;
-	RUN_WITH(EXCHANGES({"cert.ca-init", NULL,
-			 REFUSED("not_available", "cert.ca-init: not available yet")}),
-		"cert", "ca-init", "--some", "thing");
-	assert_int_equal(ran.status, CLI_FAILED);
-	assert_string_equal(
-		ran.err, "sluicectl: cert.ca-init: not available yet (not_available)\n");
+	RUN_WITH(
+		EXCHANGES({"debug.start",
+			"{\"what\":\"oftpd\",\"level\":8,\"address\":\"192.0.2.7\"}",
+			RESULT("{\"schema\":1,\"watching\":true}") "{\"jsonrpc\":\"2.0\","
+								   "\"method\":\"debug.line\","
+								   "\"params\":{\"schema\":1,"
+								   "\"line\":\"[T1] "
+								   "one\",\"lost\":0}}\n"
+								   "{\"jsonrpc\":\"2.0\","
+								   "\"method\":\"debug.line\","
+								   "\"params\":{\"schema\":1,"
+								   "\"line\":\"two "
+								   "\\u001b[31m\",\"lost\":7}}\n"}),
+		"debug", "start", "oftpd", "8", "192.0.2.7");
+	assert_string_equal(ran.out, "[T1] one\n(7 lines lost)\ntwo \\x1b[31m\n");
+	assert_int_equal(ran.status, CLI_ABSENT); /* sluiced has ended */
+	assert_int_equal(RUN("debug", "start", "oftpd", "loud"), CLI_USAGE);
 }
 
 static void nobody_there(void **state)
@@ -142,6 +153,36 @@ static void the_configuration_names_the_socket(void **state)
 	/* Unless one runs on this machine while it is tested. */
 	if (RUN("status") != CLI_DONE)
 		assert_non_null(strstr(ran.err, "/run/sluice/control.sock"));
+}
+
+static void a_password_comes_from_a_file_and_never_from_argv(void **state)
+{
+	char path[] = "/tmp/sluice-cli-XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "open sesame\r\nsecond line\n", 25), 25);
+	close(fd);
+	RUN_WITH(EXCHANGES({"user.add", "{\"user\":\"fw\",\"password\":\"open sesame\"}",
+			 RESULT("{\"schema\":1,\"user\":\"fw\",\"done\":\"added\"}")}),
+		"user", "add", "fw", "--password-file", path);
+	assert_string_equal(ran.out, "fw: added\n");
+	RUN_WITH(EXCHANGES({"device.set",
+			 "{\"device\":\"*\",\"key\":\"preshared-key\",\"value\":\"open sesame\"}",
+			 RESULT("{\"schema\":1,\"device\":\"*\",\"preshared_key\":true}")}),
+		"device", "set", "*", "preshared-key", "--password-file", path);
+	assert_string_equal(ran.out, "preshared key for all devices: set\n");
+	RUN_WITH(EXCHANGES({"device.set",
+			 "{\"device\":\"A\",\"key\":\"preshared-key\",\"value\":\"\"}",
+			 RESULT("{\"schema\":1,\"device\":\"A\",\"state\":\"pending\"}")}),
+		"device", "set", "A", "preshared-key", "none");
+	unlink(path);
+	assert_int_equal(RUN("device", "set", "A", "preshared-key", "open sesame"), CLI_USAGE);
+	assert_non_null(strstr(ran.err, "--password-file"));
+	assert_int_equal(RUN("device", "set", "A", "legacy"), CLI_USAGE);
+	assert_int_equal(RUN("user", "add", "fw", "--password-file", path), CLI_USAGE);
+	assert_non_null(strstr(ran.err, "No such file"));
 }
 
 static void sluiced_that_goes_away(void **state)
@@ -364,9 +405,10 @@ int main(void)
 		cmocka_unit_test(numbers_are_checked_before_anything_is_sent),
 		cmocka_unit_test(a_refusal_is_told_with_its_reason),
 		cmocka_unit_test(an_error_without_a_reason_is_a_failure),
-		cmocka_unit_test(a_verb_of_a_later_part_shows_what_sluiced_says),
+		cmocka_unit_test(the_trace_is_printed_line_by_line),
 		cmocka_unit_test(nobody_there),
 		cmocka_unit_test(the_configuration_names_the_socket),
+		cmocka_unit_test(a_password_comes_from_a_file_and_never_from_argv),
 		cmocka_unit_test(sluiced_that_goes_away),
 		cmocka_unit_test(what_is_no_json_rpc),
 		cmocka_unit_test(notifications_before_the_answer_are_passed_over),

@@ -49,9 +49,10 @@ static void whatever_is_missing_is_left_out(void **state)
 {
 	static const char *const words[][3] = {{"status"}, {"port", "list"}, {"session", "list"},
 		{"account", "list"}, {"account", "show"}, {"gap", "list"}, {"device", "list"},
-		{"refusal", "list"}, {"settings", "list"}, {"audit", "list"}, {"config", "show"},
-		{"config", "reload"}, {"journal", "status"}, {"journal", "list"},
-		{"journal", "verify"}, {"journal", "resume"}, {"top", "--once"}};
+		{"user", "list"}, {"refusal", "list"}, {"settings", "list"}, {"audit", "list"},
+		{"config", "show"}, {"config", "reload"}, {"journal", "status"},
+		{"journal", "list"}, {"journal", "verify"}, {"journal", "resume"},
+		{"top", "--once"}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -255,8 +256,49 @@ static void lists_of_what_was_decided(void **state)
 	RUN_WITH(EXCHANGES({"refusal.list", NULL,
 			 RESULT("{\"refusals\":[{\"reason\":\"session_limit\",\"count\":1234}]}")}),
 		"refusal", "list");
-	assert_string_equal(ran.out, "REASON         COUNT  ADDRESS  DEVICE  LAST SEEN\n"
-				     "session_limit  1,234  -        -       -\n");
+	assert_string_equal(ran.out,
+		"REASON         COUNT  ADDRESS  DEVICE  LAST SEEN  SUBJECT  DETAIL\n"
+		"session_limit  1,234  -        -       -          -        -\n");
+}
+
+static void devices_with_what_is_known_of_them(void **state)
+{
+#define DEVICE                                                                                     \
+	"{\"device\":\"FGT-1\",\"state\":\"authorized\",\"up\":true,\"since\":"                    \
+	"\"2025-11-21T22:08:01.000000000Z\",\"address\":\"192.0.2.7\",\"version\":null,"           \
+	"\"certificate\":{\"subject\":\"/CN=FGT-1\"},\"refusal\":{\"reason\":\"expired\"},"        \
+	"\"legacy\":false,\"preshared_key\":true,\"rate\":5}"
+	(void)state;
+	RUN_WITH(EXCHANGES({"device.list", NULL,
+			 RESULT("{\"devices\":[" DEVICE ",{\"device\":\"x\",\"state\":"
+				"\"accepted\"}],\"preshared_key\":true}")}),
+		"device", "list");
+	assert_string_equal(ran.out,
+		"DEVICE  STATE       IS  SINCE                 ADDRESS    LAST SEEN  LAST REFUSAL\n"
+		"FGT-1   authorized  Up  2025-11-21T22:08:01Z  192.0.2.7  -          expired\n"
+		"x       accepted    -   -                     -          -          -\n"
+		"a preshared key for all devices is set\n");
+	RUN_WITH(EXCHANGES({"device.authorize", "{\"device\":\"FGT-1\"}", RESULT(DEVICE)}),
+		"device", "authorize", "FGT-1");
+	assert_string_equal(ran.out, "device         FGT-1\n"
+				     "state          authorized\n"
+				     "is             Up\n"
+				     "since          2025-11-21T22:08:01.000000000Z\n"
+				     "address        192.0.2.7\n"
+				     "certificate    /CN=FGT-1\n"
+				     "refused        expired\n"
+				     "legacy         disable\n"
+				     "preshared key  set\n"
+				     "rate           5/s\n");
+	RUN_WITH(EXCHANGES({"device.forget", "{\"device\":\"FGT-1\"}",
+			 RESULT("{\"device\":\"FGT-1\"}")}),
+		"device", "forget", "FGT-1");
+	assert_string_equal(ran.out, "FGT-1 is forgotten\n");
+	RUN_WITH(EXCHANGES({"user.list", NULL,
+			 RESULT("{\"users\":[{\"user\":\"fw\",\"changed_by\":\"root\"}]}")}),
+		"user", "list");
+	assert_string_equal(ran.out, "USER  CHANGED  BY\n"
+				     "fw    -        root\n");
 }
 
 static void configuration_in_effect(void **state)
@@ -348,6 +390,7 @@ int main(void)
 		cmocka_unit_test(ports),
 		cmocka_unit_test(top_on_one_screen),
 		cmocka_unit_test(lists_of_what_was_decided),
+		cmocka_unit_test(devices_with_what_is_known_of_them),
 		cmocka_unit_test(configuration_in_effect),
 		cmocka_unit_test(journal_and_its_segments),
 		cmocka_unit_test(a_journal_that_is_not_clean_has_its_exit_status),

@@ -259,6 +259,35 @@ uint64_t dp_control_round(struct dp *d, uint64_t now_us)
 	return UINT64_MAX;
 }
 
+unsigned dp_auth_events(struct dp *d, unsigned max, auth_event_fn fn, void *ctx)
+{
+	unsigned n = 0;
+
+	for (; n < max && d->told_at < d->told_count; n++)
+		fn(ctx, &d->told[d->told_at++]);
+	return n;
+}
+
+void dp_trace_set(struct dp *d, unsigned level, const struct ip_addr *addr)
+{
+	d->trace_level = level;
+	d->trace_all = addr == NULL;
+	if (addr)
+		d->trace_addr = *addr;
+}
+
+unsigned dp_trace_lines(struct dp *d, unsigned max, dp_trace_fn fn, void *ctx)
+{
+	unsigned n = 0;
+
+	for (; n < max && d->trace_lines; n++, d->trace_lines--) {
+		fn(ctx, "[T1:tls :192.0.2.7] VERIFY OK: depth=0, /CN=FGT60F0000000001",
+			d->trace_lost);
+		d->trace_lost = 0;
+	}
+	return n;
+}
+
 int dp_control_fd(struct dp *d)
 {
 	(void)d;

@@ -67,6 +67,14 @@ struct dp {
 	unsigned events_count;
 	bool refuse_events;
 	unsigned rounds;
+	/* What lcores would tell, once each. */
+	struct auth_event *told;
+	unsigned told_count, told_at;
+	unsigned trace_level;
+	bool trace_all;
+	struct ip_addr trace_addr;
+	unsigned trace_lines; /* made up, still to be told */
+	uint64_t trace_lost;  /* before the next */
 };
 
 /* With one port that is up, two lcores, two devices, a session. */

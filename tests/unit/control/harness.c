@@ -1,5 +1,6 @@
 #include "tests/unit/control/harness.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -50,6 +51,7 @@ struct harness *harness_new(void)
 	snprintf(h->config_file, sizeof(h->config_file), "%s/sluice.yaml", h->dir);
 	snprintf(h->socket, sizeof(h->socket), "%s/control.sock", h->dir);
 	snprintf(h->registry, sizeof(h->registry), "%s/registry.db", h->dir);
+	snprintf(h->tls, sizeof(h->tls), "%s/tls", h->dir);
 	h->role = ROLE_WRITE;
 	h->dp = fake_dp_new();
 	fake_reader_journal = &h->dp->journal;
@@ -66,6 +68,7 @@ void harness_start(struct harness *h)
 		.config = cfg,
 		.config_file = h->config_file,
 		.registry_file = h->registry,
+		.tls_dir = h->tls,
 		.owner = (uid_t)-1,
 		.group = (gid_t)-1,
 		.socket = true,
@@ -99,6 +102,19 @@ void harness_stop(struct harness *h)
 	h->c = NULL;
 }
 
+static void drop_keys(const struct harness *h)
+{
+	DIR *d = opendir(h->tls);
+	const struct dirent *e;
+
+	if (!d)
+		return;
+	while ((e = readdir(d)))
+		unlinkat(dirfd(d), e->d_name, 0);
+	closedir(d);
+	assert_int_equal(rmdir(h->tls), 0);
+}
+
 void harness_free(struct harness *h)
 {
 	static const char *const suffixes[] = {"", "-wal", "-shm"};
@@ -113,6 +129,7 @@ void harness_free(struct harness *h)
 		snprintf(path, sizeof(path), "%s%s", h->registry, suffixes[i]);
 		unlink(path);
 	}
+	drop_keys(h);
 	assert_int_equal(rmdir(h->dir), 0);
 	free(h);
 }

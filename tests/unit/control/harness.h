@@ -18,7 +18,7 @@
 
 struct harness {
 	char dir[64];
-	char config_file[128], socket[100], registry[128];
+	char config_file[128], socket[100], registry[128], tls[128];
 	struct dp *dp;
 	struct control *c;
 	enum role role; /* of whoever connects */

@@ -191,6 +191,9 @@ static void all_metrics_are_well_formed(void **state)
 	assert_contains(t.data, "sluice_tcp_retransmits_total 7\n");
 	assert_contains(t.data, "sluice_net_neighbours 2\n");
 	assert_contains(t.data, "sluice_refusals_total{reason=\"session_limit\"} 0\n");
+	assert_contains(t.data, "sluice_registry_devices{state=\"pending\"} 0\n");
+	assert_contains(t.data, "sluice_tls_enabled 1\n");
+	assert_contains(t.data, "sluice_certificates 1\n");
 	assert_contains(t.data, "sluice_journal_commit_seconds{quantile=\"0.5\"} 0.000900000\n");
 	assert_contains(t.data, "sluice_port_up{port=\"data0\"} 1\n");
 	assert_contains(

@@ -21,7 +21,7 @@
 #include "dataplane/tcp/tcp.h"
 
 #define WIRE_RING     4096u
-#define MAX_CLIENTS   1100u
+#define MAX_CLIENTS   2048u
 #define RX_QUEUES_MAX 2u
 #define TX_QUEUES_MAX 4u
 #define WAIT_S	      60
@@ -32,6 +32,7 @@ static struct rte_ring *to_port[RX_QUEUES_MAX], *from_port;
 static unsigned queues; /* rx */
 static struct rte_mempool *pool;
 static struct rig_tcp *clients[MAX_CLIENTS];
+static unsigned clients_used; /* slots that ever were */
 static uint8_t port_mac[6];
 
 static void die(const char *what)
@@ -362,7 +363,7 @@ static void take_tcp(struct rig *r, uint8_t host, const uint8_t *t, uint32_t len
 	uint32_t hdr = (uint32_t)(t[12] >> 4) * 4, data = len - hdr;
 	uint32_t seq = load_be32(t + 4), ack = load_be32(t + 8);
 
-	for (unsigned i = 0; i < MAX_CLIENTS; i++) {
+	for (unsigned i = 0; i < clients_used; i++) {
 		struct rig_tcp *c = clients[i];
 
 		if (!c || c->host != host || c->port != load_be16(t + 2))
@@ -443,6 +444,8 @@ void rig_tcp_open(struct rig *r, struct rig_tcp *c, uint8_t host, uint16_t port,
 	for (unsigned i = 0; i < MAX_CLIENTS; i++)
 		if (!clients[i]) {
 			clients[i] = c;
+			if (i >= clients_used)
+				clients_used = i + 1;
 			break;
 		}
 	tcp_segment(r, c, dport, TCP_SYN, NULL, 0);

@@ -1,0 +1,106 @@
+#include "control/cert_json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *string(const char *s)
+{
+	return s[0] ? text_json_value(s, strlen(s)) : json_null();
+}
+
+static json_t *time_s_json(int64_t s)
+{
+	return time_json(s > 0 ? (uint64_t)s * 1000000000u : 0);
+}
+
+static json_t *users_json(const struct control *c, const struct stored *s)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < c->trust.contexts.count; i++) {
+		const struct trust_context *t = &c->trust.contexts.v[i];
+
+		for (unsigned k = 0; k < t->count; k++)
+			if (s->kind == STORE_IDENTITY && strcmp(t->identity[k], s->name) == 0)
+				json_array_append_new(list, json_string(t->sni));
+	}
+	return list;
+}
+
+json_t *cert_json(const struct control *c, const struct stored *s)
+{
+	const struct cert_facts *f = &s->facts;
+
+	return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:b,s:o,s:o,s:s}",
+		"name", s->name, "kind", store_kind_name(s->kind), "subject", string(f->subject),
+		"issuer", string(f->issuer), "common_name", string(f->cn), "names",
+		string(f->names), "key", string(f->key), "signature", string(f->signature),
+		"number", string(f->number), "fingerprint", string(f->fingerprint), "not_before",
+		time_s_json(f->not_before_s), "not_after", time_s_json(s->ends_s), "certificates",
+		(int)s->count, "private_key", s->key_file[0] != '\0', "used_by", users_json(c, s),
+		"changed", time_json(s->time_ns), "changed_by", s->who);
+}
+
+json_t *cert_report_json(const struct cert_report *r)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < r->count; i++)
+		json_array_append_new(
+			list, json_pack("{s:s,s:s,s:o}", "level",
+				      r->v[i].level == CERT_ERROR ? "error" : "warning", "reason",
+				      r->v[i].slug, "text", string(r->v[i].text)));
+	return list;
+}
+
+struct cert_judge cert_judge_of(struct control *c, enum cert_role role, char **anchors)
+{
+	*anchors = certstore_pem_of(&c->trust.certs, 1u << STORE_ANCHOR | 1u << STORE_CA);
+	return (struct cert_judge){
+		.role = role,
+		.now_s = (int64_t)(clock_wall_ns() / 1000000000u),
+		.legal = trust_serial_legal,
+		.ctx = c,
+		.serial = c->serial,
+		.anchors_pem = *anchors,
+	};
+}
+
+json_t *cert_findings_json(struct control *c, const struct stored *s)
+{
+	static const enum cert_role roles[STORE_KINDS] = {[STORE_IDENTITY] = CERT_ROLE_NODE,
+		[STORE_ANCHOR] = CERT_ROLE_ANCHOR,
+		[STORE_CA] = CERT_ROLE_ANCHOR,
+		[STORE_CRL] = CERT_ROLE_CRL};
+	struct cert_report report = {0};
+	struct cert_bundle b;
+	char *anchors, err[64];
+	struct cert_judge j;
+
+	if (s->kind != STORE_REQUEST &&
+		cert_bundle_read(&b, s->pem, strlen(s->pem), NULL, err, sizeof(err)) == CERT_OK) {
+		j = cert_judge_of(c, roles[s->kind], &anchors);
+		cert_explain(&b, &j, &report);
+		cert_bundle_free(&b);
+		free(anchors);
+	}
+	return cert_report_json(&report);
+}
+
+void cert_describe(const struct stored *s, char *text, size_t size)
+{
+	snprintf(text, size, "%s %s %.16s", store_kind_name(s->kind),
+		s->kind == STORE_CRL ? s->facts.issuer : s->facts.subject, s->facts.fingerprint);
+}
+
+void cert_event(
+	struct control *c, const char *what, const char *name, const char *about, const char *who)
+{
+	event_begin(&c->events, EVENT_NOTICE, "certificate");
+	event_add(&c->events, "name", "%s", name);
+	event_add(&c->events, "msg", "%s", what);
+	event_add(&c->events, "about", "%s", about);
+	event_add(&c->events, "who", "%s", who);
+	event_end(&c->events);
+}

@@ -1,0 +1,24 @@
+/* Between the files that answer about certificates (m_cert*.c). */
+#ifndef SLUICE_CONTROL_CERT_JSON_H
+#define SLUICE_CONTROL_CERT_JSON_H
+
+#include "control/method.h"
+
+/* As cert.list has it. */
+json_t *cert_json(const struct control *c, const struct stored *s);
+/* What would stumble, as it is now: [{level, reason, text}]. */
+json_t *cert_findings_json(struct control *c, const struct stored *s);
+json_t *cert_report_json(const struct cert_report *r);
+
+/* "identity /O=x/CN=y 12ab..." for the audit. */
+void cert_describe(const struct stored *s, char *text, size_t size);
+void cert_event(
+	struct control *c, const char *what, const char *name, const char *about, const char *who);
+
+/* The one of this name, or NULL after call_fail(). */
+struct stored *cert_wanted(struct call *call, const char *name);
+
+/* How it is judged, with the anchors that there are: free() them after use. */
+struct cert_judge cert_judge_of(struct control *c, enum cert_role role, char **anchors);
+
+#endif

@@ -1,0 +1,86 @@
+#include "control/cli/secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* A line without its end; -1 where there is none or it is too long. */
+static int read_line(int fd, char line[SECRET_MAX])
+{
+	size_t n = 0;
+	ssize_t got;
+	char c;
+
+	while ((got = read(fd, &c, 1)) == 1 && c != '\n') {
+		if (n == SECRET_MAX - 1 || c == '\0')
+			return -1;
+		line[n++] = c;
+	}
+	line[n] = '\0';
+	if (n > 0 && line[n - 1] == '\r')
+		line[n - 1] = '\0';
+	return got < 0 || (got == 0 && n == 0) ? -1 : 0;
+}
+
+static int ask(int tty, const char *what, const char *more, char line[SECRET_MAX])
+{
+	struct termios old, quiet;
+	char prompt[128];
+	int n = snprintf(prompt, sizeof(prompt), "%s%s: ", what, more);
+	int rc;
+
+	if (tcgetattr(tty, &old) != 0 || write(tty, prompt, (size_t)n) != n)
+		return -1;
+	quiet = old;
+	quiet.c_lflag &= (tcflag_t)~ECHO;
+	quiet.c_lflag |= ICANON;
+	tcsetattr(tty, TCSAFLUSH, &quiet);
+	rc = read_line(tty, line);
+	tcsetattr(tty, TCSAFLUSH, &old);
+	(void)!write(tty, "\n", 1);
+	return rc;
+}
+
+static bool from_terminal(struct cli *cli, const char *what, bool twice, char secret[SECRET_MAX])
+{
+	char again[SECRET_MAX];
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	bool same = true;
+
+	if (tty < 0) {
+		cli_error(cli, "no terminal to ask on: use --password-file FILE");
+		return false;
+	}
+	if (ask(tty, what, "", secret) != 0) {
+		close(tty);
+		cli_error(cli, "nothing was typed");
+		return false;
+	}
+	if (twice)
+		same = ask(tty, what, " again", again) == 0 && strcmp(secret, again) == 0;
+	explicit_bzero(again, sizeof(again));
+	close(tty);
+	if (!same)
+		cli_error(cli, "these were two different ones");
+	return same;
+}
+
+bool secret_read(
+	struct cli *cli, const char *file, const char *what, bool twice, char secret[SECRET_MAX])
+{
+	int fd, rc;
+
+	if (!file)
+		return from_terminal(cli, what, twice, secret);
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	rc = fd < 0 ? -1 : read_line(fd, secret);
+	if (fd < 0)
+		cli_error(cli, "%s: %s", file, strerror(errno));
+	else if (rc != 0)
+		cli_error(cli, "%s: its first line is no password", file);
+	if (fd >= 0)
+		close(fd);
+	return rc == 0;
+}

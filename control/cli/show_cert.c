@@ -1,0 +1,173 @@
+/* cert and tls: who we are, and whom we believe. */
+#include <string.h>
+
+#include "control/cli/show.h"
+
+void show_certs(struct cli *cli, const json_t *r)
+{
+	const json_t *list = get_list(cli, r, "certificates");
+	struct table *t;
+	const json_t *c;
+	size_t i;
+
+	if (!list)
+		return;
+	t = table_new("NAME|KIND|SUBJECT|KEY|NOT AFTER|USED BY");
+	json_array_foreach(list, i, c)
+	{
+		const char *subject = get_text(c, "subject");
+
+		cell_text(t, c, "name");
+		cell_text(t, c, "kind");
+		cell_text(t, c, subject && subject[0] ? "subject" : "issuer");
+		cell_text(t, c, "key");
+		cell_time(t, c, "not_after");
+		table_cell(t, json_string_value(json_array_get(get(c, "used_by"), 0))
+				      ? json_string_value(json_array_get(get(c, "used_by"), 0))
+				      : "-");
+	}
+	if (table_rows(t))
+		table_print(t, cli->out, 0);
+	else
+		fputs("no certificates\n", cli->out);
+	table_free(t);
+}
+
+static void put_findings(const json_t *list, FILE *out)
+{
+	const json_t *f;
+	size_t i;
+
+	json_array_foreach(list, i, f)
+	{
+		fputs(get_text(f, "level"), out);
+		fputs(": ", out);
+		put_text(get_text(f, "reason"), out);
+		fputs(": ", out);
+		put_text(get_text(f, "text"), out);
+		fputc('\n', out);
+	}
+}
+
+/* PEM is text of many lines, which put_text() would make one. */
+static void put_pem(const char *text, FILE *out)
+{
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+
+		print_safe(text, n, out);
+		fputc('\n', out);
+		text += n + (text[n] == '\n');
+	}
+}
+
+void show_cert(struct cli *cli, const json_t *r)
+{
+	static const char *const lines[][2] = {{"name", "name"}, {"kind", "kind"},
+		{"subject", "subject"}, {"issuer", "issuer"}, {"names", "names"}, {"key", "key"},
+		{"signature", "signature"}, {"number", "number"}, {"fingerprint", "fingerprint"},
+		{"not before", "not_before"}, {"not after", "not_after"}, {"changed", "changed"},
+		{"changed by", "changed_by"}};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		put_member(r, lines[i][0], lines[i][1], cli->out);
+	put_findings(get(r, "findings"), cli->out);
+	if (json_is_string(get(r, "pem")))
+		put_pem(get_text(r, "pem"), cli->out);
+}
+
+void show_cert_check(struct cli *cli, const json_t *r)
+{
+	put_member(r, "subject", "subject", cli->out);
+	put_member(r, "issuer", "issuer", cli->out);
+	put_findings(get(r, "findings"), cli->out);
+	if (get_bool(r, "usable"))
+		fputs("a device could use it here\n", cli->out);
+}
+
+void show_cert_request(struct cli *cli, const json_t *r)
+{
+	put_pem(get_text(r, "request"), cli->out);
+}
+
+void show_cert_deleted(struct cli *cli, const json_t *r)
+{
+	put_text(get_text(r, "name"), cli->out);
+	fputs(" is deleted\n", cli->out);
+}
+
+void show_cert_use(struct cli *cli, const json_t *r)
+{
+	put_text(get_text(r, "sni"), cli->out);
+	fputs(": ", cli->out);
+	put_text(get_text(r, "identities"), cli->out);
+	fputc('\n', cli->out);
+}
+
+void show_cert_expiring(struct cli *cli, const json_t *r)
+{
+	const json_t *list = get_list(cli, r, "expiring");
+	struct table *t;
+	const json_t *e;
+	size_t i;
+
+	if (!list)
+		return;
+	t = table_new("NAME|KIND|NOT AFTER|SUBJECT");
+	json_array_foreach(list, i, e)
+	{
+		cell_text(t, e, get(e, "device") ? "device" : "name");
+		cell_text(t, e, "kind");
+		cell_time(t, e, "not_after");
+		cell_text(t, e, "subject");
+	}
+	if (table_rows(t))
+		table_print(t, cli->out, 0);
+	else
+		fputs("nothing expires within this time\n", cli->out);
+	table_free(t);
+}
+
+static void put_list(const char *name, const json_t *list, FILE *out)
+{
+	const json_t *v;
+	size_t i;
+
+	fprintf(out, "%-15s", name);
+	json_array_foreach(list, i, v)
+	{
+		fputs(i ? ", " : "", out);
+		put_text(json_string_value(v) ? json_string_value(v) : "?", out);
+	}
+	fputs(json_array_size(list) ? "\n" : "none\n", out);
+}
+
+void show_tls(struct cli *cli, const json_t *r)
+{
+	const json_t *e;
+	struct table *t;
+	size_t i;
+
+	fprintf(cli->out, "%-15s%s\n", "TLS", get_bool(r, "enabled") ? "on" : "off");
+	fprintf(cli->out, "%-15s%llu\n", "generation",
+		(unsigned long long)get_uint(r, "generation"));
+	put_member(r, "at least", "min_proto_version", cli->out);
+	put_member(r, "algorithms", "enc_algorithm", cli->out);
+	put_member(r, "client must", "client_certificate", cli->out);
+	put_list("anchors", get(r, "anchors"), cli->out);
+	put_list("CRLs", get(r, "crls"), cli->out);
+	json_array_foreach(get(r, "contexts"), i, e)
+	{
+		fprintf(cli->out, "context %-7u", (unsigned)i);
+		put_list(get_text(e, "sni"), get(e, "identities"), cli->out);
+	}
+	t = table_new(">GENERATION||>SESSIONS");
+	json_array_foreach(get(r, "sessions"), i, e)
+	{
+		table_cellf(t, "%llu", (unsigned long long)get_uint(e, "generation"));
+		table_cell(t, get_bool(e, "current") ? "current" : "of before");
+		cell_count(t, e, "sessions");
+	}
+	table_print(t, cli->out, 0);
+	table_free(t);
+}

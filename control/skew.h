@@ -1,0 +1,39 @@
+/*
+ * Whose clock is wrong: every few minutes a thread compares what the newest logs say of their time
+ * (eventtime and its kin, framing/fields.h) with when they were received. A device whose logs all
+ * differ by more than a minute is named by the alarm `clock_skew`. A log that was late is no proof,
+ * so the smallest difference of a device counts. Nothing of it is on the way of a log.
+ */
+#ifndef SLUICE_CONTROL_SKEW_H
+#define SLUICE_CONTROL_SKEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/dp.h"
+
+#define SKEW_EVERY_US 300000000u
+#define SKEW_BLOCKS   8	    /* of the newest that are looked at */
+#define SKEW_LOGS     50000 /* at most, of these */
+#define SKEW_DEVICES  256   /* told apart in one look */
+#define SKEW_LIMIT_S  60
+
+struct skew_scan {
+	char dir[1024];	  /* of the journal */
+	uint64_t durable; /* its newest block that may be read */
+	unsigned count;
+	struct {
+		char device[DP_DEVICE_NAME + 1];
+		int64_t least_ns; /* of all its logs: what they say minus when they came */
+	} v[SKEW_DEVICES];
+};
+
+/* Any thread. Ends early when `cancelled` says so. */
+void skew_scan(struct skew_scan *s, bool (*cancelled)(void *ctx), void *ctx);
+
+struct control;
+
+/* Once a second: begins a look when it is time. */
+void skew_tick(struct control *c, uint64_t now_us);
+
+#endif

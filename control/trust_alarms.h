@@ -1,0 +1,17 @@
+/* Alarms about who we are and who they are: certificates that end, CRLs out of date, devices that
+ * are silent. Looked at once a minute, and after each change of certificates. */
+#ifndef SLUICE_CONTROL_TRUST_ALARMS_H
+#define SLUICE_CONTROL_TRUST_ALARMS_H
+
+#include <stdint.h>
+
+#define TRUST_ALARMS_US	   60000000u
+#define TRUST_ALARMS_DAYS  30 /* before the end of a certificate */
+#define TRUST_ALARMS_NAMES 5  /* devices named in one alarm */
+
+struct control;
+
+/* Each second; looks when it is time. */
+void trust_alarms_tick(struct control *c, uint64_t now_us);
+
+#endif

@@ -1,0 +1,229 @@
+"""Who may log: devices, certificates and refusals on a running sluiced, over TLS by Python's ssl."""
+
+import base64
+import os
+import pathlib
+import ssl
+import stat
+import subprocess
+
+from appliance import stage
+from case_control import Rpc
+from cases import Failed, collector, equal, expect
+from netns import HOST4, PEER4
+
+CASES = []
+case = collector(CASES, lambda **changes: stage(**changes))
+
+SERIAL = "FGT60F0000000001"
+
+
+def password_file(appliance, text="open sesame"):
+    path = appliance.dir / "password"
+    path.write_text(text + "\n", encoding="ascii")
+    return str(path)
+
+
+def openssl(*words, data=None):
+    return subprocess.run(["openssl", *words], input=data, capture_output=True, check=True).stdout
+
+
+def issue(appliance, serial=SERIAL):
+    """A device's certificate and key as PEM files, out of the PFX that sluiced gives."""
+    pfx = appliance.dir / f"{serial}.pfx"
+    said = appliance.ctl("cert", "issue", serial, "--key", "p-256", "--out", str(pfx),
+                         "--password-file", password_file(appliance))
+    equal("mode of the PFX", stat.S_IMODE(os.stat(pfx).st_mode), 0o600)
+    expect("pkcs12" not in said, "the key is printed")
+    pem = appliance.dir / f"{serial}.pem"
+    pem.write_bytes(openssl("pkcs12", "-in", str(pfx), "-nodes", "-passin", "pass:open sesame"))
+    return pem
+
+
+def client(appliance, pem=None, ca=None):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_REQUIRED if ca else ssl.CERT_NONE
+    if ca:
+        context.load_verify_locations(cadata=ca)
+    if pem:
+        context.load_cert_chain(str(pem))
+    raw = appliance.ns.connect((HOST4, 514))
+    raw.settimeout(20)
+    return context.wrap_socket(raw)
+
+
+def until(appliance, what, ask):
+    """Asks again and again, as each question takes a process of its own."""
+    for _ in range(400):
+        got = ask()
+        if got:
+            return got
+    raise Failed(f"{what}: not in time")
+
+
+def refused(appliance, reason):
+    return until(appliance, f"a refusal {reason}", lambda: [
+        r for r in appliance.ctl("refusal", "list")["refusals"] if r["reason"] == reason])
+
+
+@case()
+def a_device_is_let_in(appliance):
+    """ca-init, issue, connect: pending, unread; authorized: it goes on at once, and is Up"""
+    ca = appliance.ctl("cert", "ca-init", "--key", "p-256")["pem"]
+    pem = issue(appliance)
+    s = client(appliance, pem, ca)
+    shown = s.getpeercert()
+    serial = appliance.ctl("status")["node"]["serial"]
+    expect((("commonName", serial),) in shown["subject"], f"sluiced shows {shown['subject']}")
+    s.sendall(b"<13>over tls\n")
+    device = until(appliance, "the device is pending", lambda: [
+        d for d in appliance.ctl("device", "list")["devices"]
+        if d["device"] == SERIAL and d["state"] == "pending"])[0]
+    equal("address", device["address"], PEER4)
+    expect(SERIAL in device["certificate"]["subject"], device)
+    equal("logs while pending", len(appliance.logs("--device", SERIAL)), 0)
+    equal("authorized", appliance.ctl("device", "authorize", SERIAL)["state"], "authorized")
+    appliance.wait_total("stored", 1)
+    equal("logs", appliance.logs("--device", SERIAL), [b"<13>over tls"])
+    until(appliance, "Up", lambda: appliance.ctl("device", "show", SERIAL)["up"])
+    show = appliance.ctl("tls", "show")
+    expect(show["enabled"] and sum(g["sessions"] for g in show["sessions"]) == 1, show)
+    # A denial ends the session, and the next one is refused by name.
+    appliance.ctl("device", "deny", SERIAL)
+    s.settimeout(10)
+    try:
+        expect(s.recv(1) == b"", "the session of a denied device lives on")
+    except (ssl.SSLError, ConnectionResetError):
+        pass
+    until(appliance, "Down", lambda: not appliance.ctl("device", "show", SERIAL)["up"])
+    appliance.ctl("device", "forget", SERIAL)
+
+
+@case()
+def refusals_by_name(appliance):
+    """no certificate, a stranger's, one without a serial number: each with its slug"""
+    appliance.ctl("cert", "ca-init", "--key", "p-256")
+    for pem, reason in ((None, "no_certificate"), ("stranger", "wrong_ca")):
+        if pem:
+            path = appliance.dir / "stranger.pem"
+            openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-subj", f"/CN={SERIAL}", "-days", "30", "-keyout", str(path), "-out",
+                    str(path) + ".crt")
+            path.write_bytes(path.read_bytes() + pathlib.Path(str(path) + ".crt").read_bytes())
+            pem = path
+        try:
+            s = client(appliance, pem)
+            s.sendall(b"<13>not to be taken\n")
+            while s.recv(1):
+                pass
+        except (ssl.SSLError, OSError):
+            pass
+        entry = refused(appliance, reason)[0]
+        equal("address", entry["address"], PEER4)
+    until(appliance, "the refusal is in the audit", lambda: any(
+        r["what"] == "auth.refused" and r["after"] == "wrong_ca"
+        for r in appliance.ctl("audit", "list")["audit"]))
+
+
+@case()
+def certificates(appliance):
+    """import explains, keys are 0600 and leave only by an audited export, everything outlives a kill"""
+    key, cert = appliance.dir / "k.pem", appliance.dir / "c.pem"
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=logs.example.org",
+            "-days", "3", "-keyout", str(key), "-out", str(cert))
+    both = appliance.dir / "both.pem"
+    both.write_bytes(key.read_bytes() + cert.read_bytes())
+    said = appliance.ctl("cert", "import", str(both), "--name", "bought")
+    equal("kind", said["kind"], "identity")
+    reasons = {f["reason"] for f in said["findings"]}
+    expect({"not_our_serial", "expires_soon"} <= reasons, f"import says {reasons}")
+    # The same as PKCS#12, with its password out of a file; and with none.
+    pfx = appliance.dir / "both.pfx"
+    openssl("pkcs12", "-export", "-in", str(both), "-out", str(pfx), "-passout", "pass:open sesame")
+    appliance.ctl("cert", "import", str(pfx), "--name", "again", "--password-file",
+                  password_file(appliance))
+    wrong = Rpc(appliance).call("cert.import", name="x",
+                                data=base64.b64encode(pfx.read_bytes()).decode())
+    equal("without password", wrong["error"]["data"]["reason"], "password_needed")
+    # A key that is another's.
+    openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(key))
+    both.write_bytes(key.read_bytes() + cert.read_bytes())
+    done = appliance.run("cert", "import", str(both), "--name", "broken")
+    equal("mismatch", done.returncode, 1)
+    expect(b"key_mismatch" in done.stderr, done.stderr)
+    for path in (appliance.dir / "tls").iterdir():
+        equal(f"mode of {path.name}", stat.S_IMODE(os.stat(path).st_mode), 0o600)
+    # In use at once: the next client sees it, RSA beside P-256.
+    appliance.ctl("cert", "use", "node", "bought")
+    s = client(appliance)
+    s.close()
+    expect(appliance.run("cert", "delete", "bought").returncode == 1, "deleted while in use")
+    appliance.ctl("cert", "use", "configured")
+    out = appliance.dir / "out.pfx"
+    appliance.ctl("cert", "export", "again", "--out", str(out), "--password-file",
+                  password_file(appliance))
+    expect(any(r["what"] == "cert.export" for r in appliance.ctl("audit", "list")["audit"]),
+           "an export that is not in the audit")
+    node = appliance.ctl("cert", "show", "node")["fingerprint"]
+    appliance.kill()
+    appliance.start()
+    equal("node's certificate", appliance.ctl("cert", "show", "node")["fingerprint"], node)
+    equal("names", [c["name"] for c in appliance.ctl("cert", "list")["certificates"]],
+          ["again", "bought", "node"])
+    for words in (["cert", "list"], ["cert", "show", "node"], ["cert", "expiring"], ["tls", "show"],
+                  ["device", "list"], ["user", "list"], ["refusal", "list"]):
+        expect(appliance.run(*words).stdout.strip(), f"{words} says nothing")
+
+
+@case()
+def users_and_keys(appliance):
+    """users, preshared keys and the legacy mode: no password in argv, none in the registry"""
+    secret = password_file(appliance, "correct horse battery")
+    appliance.ctl("user", "add", "fw-old", "--password-file", secret)
+    appliance.ctl("device", "set", SERIAL, "preshared-key", "--password-file", secret)
+    appliance.ctl("settings", "set", "legacy-auth-mode", "enable")
+    equal("legacy mode", appliance.ctl("status")["settings"]["legacy-auth-mode"], "enable")
+    equal("on the command line", appliance.run("device", "set", SERIAL, "preshared-key",
+                                               "correct horse battery").returncode, 2)
+    appliance.stop()
+    for path in appliance.dir.glob("registry.db*"):
+        expect(b"correct horse" not in path.read_bytes(), f"the password is in {path.name}")
+    appliance.start()
+    equal("users", [u["user"] for u in appliance.ctl("user", "list")["users"]], ["fw-old"])
+    expect(appliance.ctl("device", "show", SERIAL)["preshared_key"], "the key is gone")
+
+
+@case()
+def the_trace(appliance):
+    """debug start oftpd streams a handshake in the words of the vendor's"""
+    ca = appliance.ctl("cert", "ca-init", "--key", "p-256")["pem"]
+    pem = issue(appliance)
+    watch = Rpc(appliance)
+    expect("result" in watch.call("debug.start", what="oftpd", level=8, address=PEER4), "no trace")
+    equal("a second one", Rpc(appliance).call("debug.start", what="oftpd", level=8)["error"]["data"][
+        "reason"], "busy")
+    s = client(appliance, pem, ca)
+    text = ""
+    while "depth=0" not in text:
+        text += watch.read()["params"]["line"] + "\n"
+    s.close()
+    for words in ("VERIFY OK: depth=1", "VERIFY OK: depth=0", SERIAL, PEER4):
+        expect(words in text, f"no {words} in {text}")
+
+
+@case()
+def reload_of_tls(appliance):
+    """a reload that names an identity that is not there changes nothing"""
+    appliance.config["tls"] = {"contexts": [{"sni": "default", "identity": "nobody"}]}
+    appliance.write_config()
+    done = appliance.run("config", "reload")
+    equal("status", done.returncode, 1)
+    expect(b"nobody" in done.stderr, done.stderr)
+    appliance.config["tls"] = {"min-proto-version": "tls1.3"}
+    appliance.write_config()
+    appliance.ctl("config", "reload")
+    equal("version", appliance.ctl("tls", "show")["min_proto_version"], "tls1.3")
+    s = client(appliance)
+    equal("spoken", s.version(), "TLSv1.3")
+    s.close()

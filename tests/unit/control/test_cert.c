@@ -1,0 +1,415 @@
+/* Certificates for operators: what is read from files, what is said about it, what we make. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+
+#include "tests/unit/control/harness.h"
+#include "tests/unit/tls/pki.h"
+#include "tls/ca.h"
+#include "tls/cert.h"
+#include "tls/tls.h"
+
+static struct ca_pair ca, device, node;
+static int64_t now;
+static char err[400];
+
+static struct ca_order order(const char *cn, bool client, bool server)
+{
+	return (struct ca_order){.cn = cn,
+		.kind = "p-256",
+		.days = 90,
+		.now_s = now,
+		.client = client,
+		.server = server};
+}
+
+static int make_all(void **state)
+{
+	struct ca_order o;
+
+	(void)state;
+	now = (int64_t)time(NULL);
+	o = order("Test CA", false, false);
+	o.days = 400;
+	assert_int_equal(ca_make(&o, &ca, err, sizeof(err)), 0);
+	o = order("FGT60F0000000001", true, false);
+	assert_int_equal(ca_issue(&ca, &o, &device, err, sizeof(err)), 0);
+	o = order("SL-0123456789ABCDEF", false, true);
+	assert_int_equal(ca_issue(&ca, &o, &node, err, sizeof(err)), 0);
+	return 0;
+}
+
+static int drop_all(void **state)
+{
+	(void)state;
+	ca_pair_free(&ca);
+	ca_pair_free(&device);
+	ca_pair_free(&node);
+	return 0;
+}
+
+static struct cert_bundle read_pem(const char *a, const char *b)
+{
+	struct cert_bundle bundle;
+	char *both = malloc(strlen(a) + strlen(b) + 1);
+
+	sprintf(both, "%s%s", a, b);
+	if (cert_bundle_read(&bundle, both, strlen(both), NULL, err, sizeof(err)) != CERT_OK)
+		fail_msg("%s", err);
+	free(both);
+	return bundle;
+}
+
+static bool all_capitals(void *ctx, const char *name)
+{
+	(void)ctx;
+	return strlen(name) >= 8 &&
+	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == strlen(name);
+}
+
+/* The slugs of what is said, "a b c". */
+static const char *said(const struct cert_bundle *b, enum cert_role role, const char *anchors)
+{
+	static char slugs[400];
+	struct cert_report r;
+	const struct cert_judge j = {.role = role,
+		.now_s = now,
+		.legal = all_capitals,
+		.serial = "SL-0123456789ABCDEF",
+		.anchors_pem = anchors};
+
+	cert_explain(b, &j, &r);
+	slugs[0] = '\0';
+	for (unsigned i = 0; i < r.count; i++) {
+		size_t n = strlen(slugs);
+
+		assert_true(strlen(r.v[i].text) > 20);
+		snprintf(slugs + n, sizeof(slugs) - n, "%s%s", n ? " " : "", r.v[i].slug);
+	}
+	return slugs;
+}
+
+static void what_we_issue_has_nothing_to_be_said_about(void **state)
+{
+	struct cert_bundle b = read_pem(device.cert_pem, device.key_pem);
+	struct cert_facts f;
+
+	(void)state;
+	assert_string_equal(said(&b, CERT_ROLE_DEVICE, ca.cert_pem), "");
+	cert_bundle_facts(&b, 0, &f);
+	assert_string_equal(f.cn, "FGT60F0000000001");
+	assert_string_equal(f.names, "DNS:FGT60F0000000001");
+	assert_string_equal(f.subject, "/O=Sluice/CN=FGT60F0000000001");
+	assert_string_equal(f.issuer, "/O=Sluice/CN=Test CA");
+	assert_string_equal(f.key, "P-256");
+	assert_true(f.client_auth && !f.server_auth && !f.authority);
+	assert_int_equal(f.not_after_s, now + 90 * 86400);
+	cert_bundle_free(&b);
+	b = read_pem(node.cert_pem, node.key_pem);
+	assert_string_equal(said(&b, CERT_ROLE_NODE, ca.cert_pem), "");
+	cert_bundle_free(&b);
+	b = read_pem(ca.cert_pem, "");
+	assert_string_equal(said(&b, CERT_ROLE_ANCHOR, NULL), "");
+	cert_bundle_free(&b);
+}
+
+static void nothing_is_valid_longer_than_its_authority(void **state)
+{
+	struct ca_order o = order("FGT60F0000000002", true, false);
+	struct ca_pair long_one;
+	struct cert_bundle b;
+	struct cert_facts f;
+
+	(void)state;
+	o.days = 9999;
+	assert_int_equal(ca_issue(&ca, &o, &long_one, err, sizeof(err)), 0);
+	b = read_pem(long_one.cert_pem, "");
+	cert_bundle_facts(&b, 0, &f);
+	assert_int_equal(f.not_after_s, now + 400 * 86400);
+	cert_bundle_free(&b);
+	ca_pair_free(&long_one);
+}
+
+static char *text_of(BIO *bio)
+{
+	char *data;
+	long n = BIO_get_mem_data(bio, &data);
+
+	return strndup(data, (size_t)n);
+}
+
+/* A certificate with something wrong, signed by the CA. */
+static char *odd(const struct pki_options *o)
+{
+	struct cert_bundle b = read_pem(ca.cert_pem, ca.key_pem);
+	const struct pki_cert issuer = {b.certs[0], b.key};
+	struct pki_cert made = pki_issue(&issuer, o);
+	const struct pki_cert *one = &made;
+	char *pem = pki_pem(&one, 1);
+
+	pki_free(&made);
+	cert_bundle_free(&b);
+	return pem;
+}
+
+static void each_thing_that_would_stumble_is_named(void **state)
+{
+#define DAYS(n) ((n)*86400)
+	const struct {
+		struct pki_options o;
+		enum cert_role role;
+		const char *says;
+	} v[] = {
+		/* The article's case: a web server's certificate. */
+		{{.cn = "FGT60F0000000001", .eku = "serverAuth", .lasting_s = DAYS(90)},
+			CERT_ROLE_DEVICE, "no_client_auth_purpose"},
+		{{.cn = "FGT60F0000000001", .lasting_s = DAYS(90)}, CERT_ROLE_DEVICE, ""},
+		{{.cn = "FortiGate", .eku = "clientAuth", .lasting_s = DAYS(90)}, CERT_ROLE_DEVICE,
+			"no_legal_sn"},
+		{{.cn = "FGT60F0000000001", .sha1 = true, .lasting_s = DAYS(90)}, CERT_ROLE_DEVICE,
+			"sha1_signature"},
+		{{.cn = "FGT60F0000000001", .rsa_bits = 1024, .lasting_s = DAYS(90)},
+			CERT_ROLE_DEVICE, "weak_key"},
+		{{.cn = "FGT60F0000000001", .from_s = -9000, .lasting_s = 8000}, CERT_ROLE_DEVICE,
+			"expired"},
+		{{.cn = "FGT60F0000000001", .from_s = -9000, .lasting_s = DAYS(1)},
+			CERT_ROLE_DEVICE, "expires_soon"},
+		{{.cn = "FGT60F0000000001", .from_s = 7200, .lasting_s = DAYS(90)},
+			CERT_ROLE_DEVICE, "not_yet_valid"},
+		{{.cn = "SL-0123456789ABCDEF", .eku = "clientAuth", .lasting_s = DAYS(90)},
+			CERT_ROLE_NODE, "no_server_auth_purpose"},
+		{{.cn = "logs.example.org", .eku = "serverAuth", .lasting_s = DAYS(90)},
+			CERT_ROLE_NODE, "not_our_serial"},
+		{{.cn = "FGT60F0000000001", .lasting_s = DAYS(90)}, CERT_ROLE_ANCHOR,
+			"not_an_authority"},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		char *pem = odd(&v[i].o);
+		struct cert_bundle b = read_pem(pem, "");
+
+		assert_string_equal(said(&b, v[i].role, ca.cert_pem), v[i].says);
+		cert_bundle_free(&b);
+		free(pem);
+	}
+}
+
+static void chains_are_followed_and_sorted(void **state)
+{
+	/* Root, intermediate, leaf, given in the wrong order, with a stranger among them. */
+	struct ca_order o = order("Other Root", false, false);
+	struct ca_pair root, stranger;
+	struct cert_bundle b;
+	char *text;
+
+	(void)state;
+	assert_int_equal(ca_make(&o, &root, err, sizeof(err)), 0);
+	assert_int_equal(ca_make(&o, &stranger, err, sizeof(err)), 0);
+	text = malloc(20000);
+	sprintf(text, "%s%s%s%s", stranger.cert_pem, ca.cert_pem, device.key_pem, device.cert_pem);
+	b = read_pem(text, "");
+	assert_int_equal(b.certs_count, 3);
+	assert_int_equal(b.chain_count, 2);
+	assert_string_equal(said(&b, CERT_ROLE_DEVICE, ca.cert_pem), "not_in_chain");
+	cert_bundle_free(&b);
+	/* The issuer is neither there nor trusted. */
+	b = read_pem(device.cert_pem, "");
+	assert_string_equal(said(&b, CERT_ROLE_DEVICE, root.cert_pem), "missing_intermediate");
+	cert_bundle_free(&b);
+	/* It is there, and its root is not trusted. */
+	b = read_pem(device.cert_pem, ca.cert_pem);
+	assert_string_equal(said(&b, CERT_ROLE_DEVICE, root.cert_pem), "wrong_ca");
+	cert_bundle_free(&b);
+	/* A key that belongs to another. */
+	b = read_pem(device.cert_pem, node.key_pem);
+	assert_string_equal(said(&b, CERT_ROLE_DEVICE, ca.cert_pem), "key_mismatch");
+	cert_bundle_free(&b);
+	free(text);
+	ca_pair_free(&root);
+	ca_pair_free(&stranger);
+}
+
+static void a_pkcs12_file_for_the_device_reads_back(void **state)
+{
+	(void)state;
+	for (int old = 0; old < 2; old++) {
+		struct cert_bundle b;
+		uint8_t *p12;
+		size_t len;
+
+		assert_int_equal(ca_pkcs12(&device, ca.cert_pem, "FGT60F0000000001", "open sesame",
+					 old, &p12, &len, err, sizeof(err)),
+			0);
+		assert_int_equal(
+			cert_bundle_read(&b, p12, len, NULL, err, sizeof(err)), CERT_E_PASSWORD);
+		assert_int_equal(
+			cert_bundle_read(&b, p12, len, "open", err, sizeof(err)), CERT_E_PASSWORD);
+		if (cert_bundle_read(&b, p12, len, "open sesame", err, sizeof(err)) != CERT_OK)
+			fail_msg("%s", err);
+		assert_non_null(b.key);
+		assert_int_equal(b.chain_count, 2);
+		assert_string_equal(said(&b, CERT_ROLE_DEVICE, ca.cert_pem), "");
+		cert_bundle_free(&b);
+		free(p12);
+	}
+}
+
+static void what_costs_too_much_to_decrypt_is_refused_before(void **state)
+{
+	struct cert_bundle b = read_pem(device.cert_pem, device.key_pem);
+	PKCS12 *p12 = PKCS12_create("pw", "n", b.key, b.certs[0], NULL, 0, 0, 1, -1, 0);
+	struct cert_bundle back;
+	unsigned char *der = NULL;
+	int n;
+
+	(void)state;
+	/* The MAC of a file may ask for any number of iterations. */
+	PKCS12_set_mac(p12, "pw", -1, NULL, 0, 1, EVP_sha256());
+	{
+		const ASN1_INTEGER *iter;
+		ASN1_INTEGER *changed;
+
+		PKCS12_set_mac(p12, "pw", -1, NULL, 0, 2, EVP_sha256());
+		PKCS12_get0_mac(NULL, NULL, NULL, &iter, p12);
+		memcpy(&changed, &iter, sizeof(void *)); /* it is given as const */
+		ASN1_INTEGER_set_int64(changed, 2000000000);
+	}
+	n = i2d_PKCS12(p12, &der);
+	assert_true(n > 0);
+	assert_int_equal(
+		cert_bundle_read(&back, der, (size_t)n, "pw", err, sizeof(err)), CERT_E_TOO_MUCH);
+	assert_contains(err, "iterations");
+	OPENSSL_free(der);
+	PKCS12_free(p12);
+	cert_bundle_free(&b);
+}
+
+static void an_encrypted_key_in_pem_needs_its_password(void **state)
+{
+	struct cert_bundle b = read_pem(device.cert_pem, device.key_pem), back;
+	BIO *out = BIO_new(BIO_s_mem());
+	char *pem;
+
+	(void)state;
+	PEM_write_bio_X509(out, b.certs[0]);
+	PEM_write_bio_PKCS8PrivateKey(out, b.key, EVP_aes_256_cbc(), "open sesame", 11, NULL, NULL);
+	pem = text_of(out);
+	BIO_free(out);
+	assert_int_equal(
+		cert_bundle_read(&back, pem, strlen(pem), NULL, err, sizeof(err)), CERT_E_PASSWORD);
+	assert_int_equal(cert_bundle_read(&back, pem, strlen(pem), "other", err, sizeof(err)),
+		CERT_E_PASSWORD);
+	assert_int_equal(cert_bundle_read(&back, pem, strlen(pem), "open sesame", err, sizeof(err)),
+		CERT_OK);
+	cert_bundle_free(&back);
+	cert_bundle_free(&b);
+	free(pem);
+}
+
+static void what_is_no_certificate_is_told(void **state)
+{
+	static const struct {
+		const char *text;
+		enum cert_status status;
+		const char *says;
+	} v[] = {
+		{"", CERT_E_EMPTY, "empty"},
+		{"hello\nworld\n", CERT_E_EMPTY, "no certificate"},
+		{"-----BEGIN CERTIFICATE-----\nMIIB", CERT_E_BROKEN, "cut off"},
+		{"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", CERT_E_BROKEN,
+			"cannot be read"},
+		{"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", CERT_E_BROKEN,
+			"key that cannot be read"},
+		{"0\x03\x01\x02\x03", CERT_E_BROKEN, "neither"},
+		{"-----BEGIN DH PARAMETERS-----\nAAAA\n-----END DH PARAMETERS-----\n", CERT_E_EMPTY,
+			"no certificate"},
+	};
+	struct cert_bundle b;
+	char *big = calloc(1, CERT_MAX_BYTES + 1);
+	size_t used = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		assert_int_equal(
+			cert_bundle_read(&b, v[i].text, strlen(v[i].text), NULL, err, sizeof(err)),
+			v[i].status);
+		assert_contains(err, v[i].says);
+	}
+	assert_int_equal(cert_bundle_read(&b, big, CERT_MAX_BYTES + 1, NULL, err, sizeof(err)),
+		CERT_E_TOO_MUCH);
+	while (used + strlen(ca.cert_pem) < CERT_MAX_BYTES && used < 40 * strlen(ca.cert_pem))
+		used += (size_t)sprintf(big + used, "%s", ca.cert_pem);
+	assert_int_equal(cert_bundle_read(&b, big, used, NULL, err, sizeof(err)), CERT_E_TOO_MUCH);
+	free(big);
+}
+
+static void a_crl_is_judged_by_its_authority(void **state)
+{
+	struct ca_order o = order("Test CA", false, false);
+	struct cert_bundle b = read_pem(ca.cert_pem, ca.key_pem), c;
+	X509_CRL *crl = X509_CRL_new();
+	BIO *out = BIO_new(BIO_s_mem());
+	struct ca_pair impostor;
+	ASN1_TIME *t = ASN1_TIME_set(NULL, (time_t)(now - 7200));
+	char *pem;
+
+	(void)state;
+	X509_CRL_set_version(crl, 1);
+	X509_CRL_set_issuer_name(crl, X509_get_subject_name(b.certs[0]));
+	X509_CRL_set1_lastUpdate(crl, t);
+	X509_CRL_set1_nextUpdate(crl, t);
+	X509_CRL_sign(crl, b.key, EVP_sha256());
+	PEM_write_bio_X509_CRL(out, crl);
+	pem = text_of(out);
+	c = read_pem(pem, "");
+	assert_string_equal(said(&c, CERT_ROLE_CRL, ca.cert_pem), "crl_stale");
+	assert_string_equal(
+		said(&c, CERT_ROLE_CRL, device.cert_pem), "crl_of_unknown_issuer crl_stale");
+	assert_int_equal(ca_make(&o, &impostor, err, sizeof(err)), 0);
+	assert_string_equal(said(&c, CERT_ROLE_CRL, impostor.cert_pem), "bad_signature crl_stale");
+	assert_int_equal(cert_crl_next_update_s(&c, 0), now - 7200);
+	ca_pair_free(&impostor);
+	ASN1_TIME_free(t);
+	BIO_free(out);
+	X509_CRL_free(crl);
+	cert_bundle_free(&b);
+	cert_bundle_free(&c);
+	free(pem);
+}
+
+static void what_we_make_can_be_served(void **state)
+{
+	struct tls_spec spec = {.contexts_count = 1, .anchors_pem = ca.cert_pem};
+	struct tls_set *set;
+
+	(void)state;
+	spec.contexts[0].sni = "default";
+	spec.contexts[0].identities_count = 1;
+	spec.contexts[0].identities[0] = (struct tls_identity){node.cert_pem, node.key_pem};
+	if (tls_set_new(&spec, &set, err, sizeof(err)) != 0)
+		fail_msg("%s", err);
+	tls_set_unref(set);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_we_issue_has_nothing_to_be_said_about),
+		cmocka_unit_test(nothing_is_valid_longer_than_its_authority),
+		cmocka_unit_test(each_thing_that_would_stumble_is_named),
+		cmocka_unit_test(chains_are_followed_and_sorted),
+		cmocka_unit_test(a_pkcs12_file_for_the_device_reads_back),
+		cmocka_unit_test(what_costs_too_much_to_decrypt_is_refused_before),
+		cmocka_unit_test(an_encrypted_key_in_pem_needs_its_password),
+		cmocka_unit_test(what_is_no_certificate_is_told),
+		cmocka_unit_test(a_crl_is_judged_by_its_authority),
+		cmocka_unit_test(what_we_make_can_be_served),
+	};
+
+	return cmocka_run_group_tests(tests, make_all, drop_all);
+}

@@ -1,0 +1,311 @@
+/* What lcores tell: registry, refusals, audit, alarms, the live trace. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/trust_alarms.h"
+#include "tests/unit/control/harness.h"
+
+static struct auth_event *tell(struct harness *h, enum auth_event_kind kind, const char *serial)
+{
+	struct dp *d = h->dp;
+	struct auth_event *ev;
+
+	/* To a power of two: a copy each time would take minutes under a sanitizer. */
+	if ((d->told_count & (d->told_count - 1)) == 0)
+		d->told = realloc(
+			d->told, (d->told_count ? 2 * d->told_count : 1) * sizeof(*d->told));
+	assert_non_null(d->told);
+	ev = &d->told[d->told_count++];
+	memset(ev, 0, sizeof(*ev));
+	ev->kind = (uint8_t)kind;
+	ev->lcore = 2;
+	ev->time_ns = clock_wall_ns();
+	ip_addr_parse(&ev->addr, "192.0.2.7");
+	snprintf(ev->serial, sizeof(ev->serial), "%s", serial);
+	snprintf(ev->fingerprint, sizeof(ev->fingerprint), "%s", "00ff");
+	snprintf(ev->subject, sizeof(ev->subject), "/O=Fortinet/CN=%s", serial);
+	return ev;
+}
+
+/* As if a second had gone by. */
+static void tick(struct harness *h)
+{
+	harness_settle(h);
+	h->c->next_tick_us = 0;
+	h->c->next_alarms_us = 0;
+	harness_settle(h);
+}
+
+static int teardown(void **state)
+{
+	struct harness *h = *state;
+
+	free(h->dp->told);
+	return harness_teardown(state);
+}
+
+static void who_waits_is_listed_and_can_be_authorized(void **state)
+{
+	struct harness *h = *state;
+	json_t *r;
+
+	tell(h, AUTH_EV_PENDING, "FGT60F0000000001");
+	tick(h);
+	assert_int_equal(auth_find(h->dp->policy.auth, "FGT60F0000000001")->state, AUTH_PENDING);
+	r = harness_result(h, "device.show", "{\"device\":\"FGT60F0000000001\"}");
+	assert_text(r, "state", "pending");
+	assert_text(r, "address", "192.0.2.7");
+	assert_text(r, "certificate.subject", "/O=Fortinet/CN=FGT60F0000000001");
+	json_decref(r);
+	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT60F0000000001\"}"));
+	assert_int_equal(auth_find(h->dp->policy.auth, "FGT60F0000000001")->state, AUTH_AUTHORIZED);
+	tell(h, AUTH_EV_UP, "FGT60F0000000001");
+	tick(h);
+	r = harness_result(h, "device.show", "{\"device\":\"FGT60F0000000001\"}");
+	assert_true(json_is_true(at(r, "up")));
+	json_decref(r);
+	tell(h, AUTH_EV_DOWN, "FGT60F0000000001");
+	tick(h);
+	r = harness_result(h, "device.show", "{\"device\":\"FGT60F0000000001\"}");
+	assert_true(json_is_false(at(r, "up")));
+	json_decref(r);
+}
+
+static void a_refusal_has_the_same_word_everywhere(void **state)
+{
+	struct harness *h = *state;
+	struct auth_event *ev;
+	json_t *r;
+
+	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT60F0000000001\"}"));
+	ev = tell(h, AUTH_EV_REFUSED, "FGT60F0000000001");
+	ev->reason = REFUSAL_no_client_auth_purpose;
+	snprintf(ev->detail, sizeof(ev->detail), "%s", "unsuitable certificate purpose");
+	tick(h);
+	r = harness_result(h, "refusal.list", NULL);
+	assert_text(r, "refusals.0.reason", "no_client_auth_purpose");
+	assert_text(r, "refusals.0.address", "192.0.2.7");
+	assert_text(r, "refusals.0.device", "FGT60F0000000001");
+	assert_text(r, "refusals.0.detail", "unsuitable certificate purpose");
+	assert_number(r, "refusals.0.count", 1);
+	json_decref(r);
+	r = harness_result(h, "device.show", "{\"device\":\"FGT60F0000000001\"}");
+	assert_text(r, "refusal.reason", "no_client_auth_purpose");
+	json_decref(r);
+	r = harness_result(h, "audit.list", "{\"limit\":1}");
+	assert_text(r, "audit.0.what", "auth.refused");
+	assert_text(r, "audit.0.after", "no_client_auth_purpose");
+	assert_text(r, "audit.0.target", "FGT60F0000000001 192.0.2.7");
+	json_decref(r);
+	assert_int_equal(fake_events(h->dp, "reason=\"no_client_auth_purpose\""), 1);
+}
+
+static void count(void *ctx, const struct audit_row *row)
+{
+	*(unsigned *)ctx += strcmp(row->what, "auth.refused") == 0;
+}
+
+static void a_flood_fills_neither_audit_nor_journal_nor_memory(void **state)
+{
+	struct harness *h = *state;
+	const unsigned flood = 20000;
+	unsigned rows = 0;
+	json_t *r;
+
+	for (unsigned i = 0; i < flood; i++) {
+		char serial[32];
+		struct auth_event *ev;
+
+		snprintf(serial, sizeof(serial), "FGT60F%010u", i);
+		ev = tell(h, AUTH_EV_REFUSED, serial);
+		ev->reason = REFUSAL_wrong_ca;
+		ev->addr.b[13] = (uint8_t)(i >> 16);
+		ev->addr.b[14] = (uint8_t)(i >> 8);
+		ev->addr.b[15] = (uint8_t)i;
+	}
+	for (unsigned i = 0; i < flood / WIRE_EVENTS_A_ROUND + 2; i++)
+		tick(h);
+	assert_int_equal(h->c->wire.events, flood);
+	registry_audit_list(h->c->registry, 0, 10000, count, &rows);
+	assert_int_equal(rows, WIRE_AUDIT_BURST);
+	assert_int_equal(fake_events(h->dp, "auth.refused"), WIRE_AUDIT_BURST);
+	r = harness_result(h, "refusal.list", NULL);
+	assert_true(json_array_size(at(r, "refusals")) <= REFUSALS_MAX);
+	assert_number(r, "totals.wrong_ca", flood - json_integer_value(at(r, "forgotten")));
+	json_decref(r);
+	/* And a decision works as ever. */
+	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT60F0000000001\"}"));
+}
+
+static void lost_events_are_made_up_for(void **state)
+{
+	struct harness *h = *state;
+	json_t *r;
+
+	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT-A\"}"));
+	h->dp->sessions[0].tls_version = "TLSv1.3";
+	h->dp->sessions[0].tls_verified = true;
+	tell(h, AUTH_EV_LOST, "")->count = 7;
+	tick(h);
+	assert_int_equal(h->c->wire.lost, 7);
+	r = harness_result(h, "device.show", "{\"device\":\"FGT-A\"}");
+	assert_true(json_is_true(at(r, "up")));
+	json_decref(r);
+	r = harness_result(h, "tls.show", NULL);
+	assert_number(r, "sessions.0.sessions", 1);
+	json_decref(r);
+}
+
+static bool alarm_is(struct harness *h, const char *name, const char *text)
+{
+	for (unsigned i = 0; i < h->c->alarms.count; i++)
+		if (strcmp(h->c->alarms.v[i].name, name) == 0 &&
+			strstr(h->c->alarms.v[i].text, text))
+			return true;
+	return false;
+}
+
+static void what_ends_soon_and_who_is_silent_are_alarms(void **state)
+{
+	struct harness *h = *state;
+	const int64_t now_s = (int64_t)(clock_wall_ns() / 1000000000u);
+	struct stored *node = certstore_find(&h->c->trust.certs, "node");
+
+	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT-A\"}"));
+	tick(h);
+	assert_int_equal(h->c->alarms.count, 0);
+	/* The node's own certificate, nearly at its end; a CRL past it. */
+	node->ends_s = now_s + 86400;
+	tell(h, AUTH_EV_UP, "FGT-A")->not_after_s = now_s + 86400;
+	h->c->start_ns -= 7200 * 1000000000ull; /* two hours ago; FGT-A's log is older */
+	tick(h);
+	assert_true(alarm_is(h, "certificate_expires", "identity node"));
+	assert_true(alarm_is(h, "device_certificate_expires", "FGT-A"));
+	assert_true(alarm_is(h, "device_silent", "FGT-A"));
+	node->kind = STORE_CRL;
+	node->ends_s = now_s - 86400;
+	tick(h);
+	assert_true(alarm_is(h, "crl_stale", "CRL node"));
+	/* And over again. */
+	node->kind = STORE_IDENTITY;
+	node->ends_s = now_s + 400 * 86400;
+	tell(h, AUTH_EV_UP, "FGT-A")->not_after_s = now_s + 400 * 86400;
+	json_decref(harness_result(
+		h, "settings.set", "{\"name\":\"device-silent\",\"value\":\"none\"}"));
+	tick(h);
+	assert_false(alarm_is(h, "certificate_expires", ""));
+	assert_false(alarm_is(h, "device_certificate_expires", ""));
+	assert_false(alarm_is(h, "device_silent", ""));
+	h->c->alarms.count = 0;
+}
+
+static void a_clock_that_is_wrong_is_an_alarm(void **state)
+{
+	struct harness *h = *state;
+	const uint64_t now_s = clock_wall_ns() / 1000000000u;
+	char log[100];
+
+	snprintf(log, sizeof(log), "<13>eventtime=%llu x", (unsigned long long)now_s - 7200);
+	fake_log_put(h->dp, "FGT-LATE", log, strlen(log))->time_ns = now_s * 1000000000u;
+	/* A log that was held up is no proof, when another was not. */
+	fake_log_put(h->dp, "FGT-HELD", log, strlen(log))->time_ns = now_s * 1000000000u;
+	snprintf(log, sizeof(log), "<13>eventtime=%llu x", (unsigned long long)now_s + 2);
+	fake_log_put(h->dp, "FGT-HELD", log, strlen(log))->time_ns = now_s * 1000000000u;
+	fake_log_put(h->dp, "nothing", "<13>no time", 11)->time_ns = now_s * 1000000000u;
+	fake_announce(h->dp);
+	tick(h);
+	h->c->next_skew_us = 0;
+	h->c->skew_block = 0;
+	tick(h);
+	while (h->c->skew)
+		assert_int_equal(control_round(h->c, 1000), 0);
+	assert_true(alarm_is(h, "clock_skew", "clocks of 1 devices"));
+	assert_true(alarm_is(h, "clock_skew", "FGT-LATE by -7200 s"));
+}
+
+static void two_that_share_a_serial_are_an_alarm_for_a_while(void **state)
+{
+	struct harness *h = *state;
+
+	tell(h, AUTH_EV_REFUSED, "FGT60F0000000001")->reason = REFUSAL_duplicate_serial;
+	tick(h);
+	assert_true(alarm_is(h, "duplicate_serial", "FGT60F0000000001"));
+	h->c->wire.duplicates[0].until_us = 1;
+	tick(h);
+	assert_false(alarm_is(h, "duplicate_serial", ""));
+}
+
+static void the_trace_is_streamed_and_costs_nothing_unwatched(void **state)
+{
+	struct harness *h = *state;
+	int fd = harness_connect(h), other = harness_connect(h);
+	json_t *r;
+
+	assert_int_equal(h->dp->trace_level, 0);
+	harness_send(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"debug.start\",\"params\":"
+			 "{\"what\":\"oftpd\",\"level\":8,\"address\":\"192.0.2.7\"}}\n");
+	r = harness_read(h, fd);
+	assert_true(json_is_true(at(r, "result.watching")));
+	json_decref(r);
+	assert_int_equal(h->dp->trace_level, 8);
+	assert_false(h->dp->trace_all);
+	h->dp->trace_lines = 1;
+	h->dp->trace_lost = 5;
+	r = harness_read(h, fd);
+	assert_text(r, "method", "debug.line");
+	assert_contains(json_string_value(at(r, "params.line")), "VERIFY OK: depth=0");
+	assert_number(r, "params.lost", 5);
+	json_decref(r);
+	harness_send(other, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"debug.start\",\"params\":"
+			    "{\"what\":\"oftpd\",\"level\":8}}\n");
+	r = harness_read(h, other);
+	assert_text(r, "error.data.reason", "busy");
+	json_decref(r);
+	/* A watcher that does not read loses lines, and the rest goes on. */
+	h->dp->trace_lines = 20000;
+	while (h->dp->trace_lines)
+		harness_settle(h);
+	json_decref(harness_result(h, "version", NULL));
+	close(fd);
+	harness_settle(h);
+	assert_int_equal(h->dp->trace_level, 0);
+	assert_null(h->c->debug);
+	close(other);
+}
+
+static void a_trace_of_nonsense_is_refused(void **state)
+{
+	static const char *const bad[] = {"{\"what\":\"fgfmd\",\"level\":8}",
+		"{\"what\":\"oftpd\",\"level\":0}",
+		"{\"what\":\"oftpd\",\"level\":8,\"address\":\"here\"}"};
+	json_t *r;
+
+	for (unsigned i = 0; i < 3; i++) {
+		r = harness_error(*state, "debug.start", bad[i]);
+		assert_reason(r, "invalid");
+		json_decref(r);
+	}
+	r = harness_error(*state, "debug.stop", NULL);
+	assert_reason(r, "not_found");
+	json_decref(r);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, harness_setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(who_waits_is_listed_and_can_be_authorized),
+		T(a_refusal_has_the_same_word_everywhere),
+		T(a_flood_fills_neither_audit_nor_journal_nor_memory),
+		T(lost_events_are_made_up_for),
+		T(what_ends_soon_and_who_is_silent_are_alarms),
+		T(a_clock_that_is_wrong_is_an_alarm),
+		T(two_that_share_a_serial_are_an_alarm_for_a_while),
+		T(the_trace_is_streamed_and_costs_nothing_unwatched),
+		T(a_trace_of_nonsense_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,255 @@
+/*
+ * Handshakes that stall, handshakes that come and refusals without end, beside a steady stream. The
+ * stream must move on in every round of the lcore in which it has something to read; so a probe is
+ * run at the begin of every round, and counts.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dataplane/tell.h"
+#include "dataplane/worker.h"
+#include "tests/unit/dp/rig_tls.h"
+#include "tests/unit/tls/world.h"
+
+#define STALLED	 1000u
+#define NEW	 200u
+#define AT_ONCE	 8u
+#define REFUSALS 1000000u
+
+static struct rig rig;
+static struct world world;
+static struct dp_config cfg;
+static struct rig_tcp steady, stalled[STALLED];
+static uint64_t steady_logs;
+
+/* ---- the probe ---- */
+
+struct probe {
+	struct lcore_call call;
+	_Atomic bool stop;
+	struct session *s; /* the steady one */
+	uint64_t logs, shaken;
+	uint64_t rounds, moved, stuck, crowded;
+};
+
+static void probe_round(struct lcore *l, void *arg)
+{
+	struct probe *p = arg;
+	struct worker *w = l->worker;
+	uint64_t shaken = w->handshakes + w->handshakes_failed;
+
+	for (uint32_t i = 0; !p->s && i < w->slots; i++)
+		if (w->sessions[i].conn && w->sessions[i].src.port == steady.port)
+			p->s = &w->sessions[i];
+	if (!p->s)
+		abort(); /* start() has opened it */
+	if (p->rounds++ > 0) {
+		bool moved = p->s->logs > p->logs;
+
+		/* What came in a round is read in it: who still waits at the next was passed by. */
+		p->moved += moved;
+		p->stuck += p->s->queued && !moved && !w->no_room;
+		p->crowded += shaken - p->shaken > 1;
+	}
+	p->logs = p->s->logs;
+	p->shaken = shaken;
+	if (!atomic_load(&p->stop))
+		atomic_store(&l->call, &p->call); /* the next round's */
+}
+
+static struct lcore *worker_lcore(void)
+{
+	return rig.dp->workers[0];
+}
+
+static void probe_start(struct probe *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->call = (struct lcore_call){.fn = probe_round, .arg = p};
+	atomic_store(&worker_lcore()->call, &p->call);
+}
+
+static void probe_stop(struct probe *p)
+{
+	atomic_store(&p->stop, true);
+	while (atomic_load(&worker_lcore()->call) == &p->call)
+		rig_pump(&rig);
+}
+
+/* ---- help ---- */
+
+static void publish(void)
+{
+	struct auth_device d = {.serial = WORLD_SERIAL, .state = AUTH_AUTHORIZED};
+	char err[128];
+
+	cfg.policy.auth = auth_snapshot_new(&d, 1, "[A-Z0-9-]{8,24}", false, err, sizeof(err));
+	cfg.policy.tls = world_set(&world);
+	assert_non_null(cfg.policy.auth);
+	dp_policy_publish(rig.dp, &cfg.policy);
+	auth_snapshot_unref(cfg.policy.auth);
+	tls_set_unref(cfg.policy.tls);
+}
+
+static void stream_on(void)
+{
+	static const char logs[] = "<13>steady 1\n<13>steady 2\n<13>steady 3\n<13>steady 4\n";
+
+	assert_true(rig_tcp_send(&rig, &steady, logs, sizeof(logs) - 1));
+	steady_logs += 4;
+}
+
+/* Handshakes, all at once, in whose every step the stream has something to say. */
+static void come_in(uint16_t port, unsigned n)
+{
+	struct rig_tls t[AT_ONCE];
+	unsigned under_way = n;
+
+	assert_true(n <= AT_ONCE);
+	for (unsigned i = 0; i < n; i++)
+		rig_tls_begin(&rig, &t[i], 20, (uint16_t)(port + i),
+			&(struct tls_client_options){.cert = &world.device});
+	while (under_way > 0) {
+		stream_on();
+		under_way = 0;
+		for (unsigned i = 0; i < n; i++)
+			under_way += !rig_tls_step(&rig, &t[i]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		assert_int_equal(t[i].rc, 1);
+		rig_tls_close(&rig, &t[i]);
+		rig_tls_free(&rig, &t[i]);
+	}
+}
+
+static int start(void **state)
+{
+	(void)state;
+	world_make(&world);
+	rig_start(&rig,
+		&(struct rig_options){.lcores = RIG_ONE, .sessions = 2 * STALLED, .busy = true});
+	dp_config_defaults(&cfg);
+	cfg.policy.handshake_timeout_us = 0; /* else they would go by themselves on a slow day */
+	publish();
+	rig_tcp_open(&rig, &steady, 10, 3000, 514);
+	stream_on();
+	rig_wait_stored(&rig, steady_logs);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	if (rig.dp)
+		rig_stop(&rig);
+	rig_clean(&rig);
+	world_free(&world);
+	return 0;
+}
+
+static uint64_t refusals(enum refusal_reason why)
+{
+	uint64_t counts[REFUSAL_REASON_COUNT];
+
+	dp_refusals(rig.dp, counts);
+	return counts[why];
+}
+
+/* ---- tests ---- */
+
+static void stalled_and_new_handshakes_leave_each_round_to_the_stream(void **state)
+{
+	struct probe probe;
+
+	(void)state;
+	for (unsigned i = 0; i < STALLED; i++) {
+		rig_tcp_open(
+			&rig, &stalled[i], (uint8_t)(30 + i % 200), (uint16_t)(20000 + i), 514);
+		rig_tcp_send(&rig, &stalled[i], "\x16\x03\x01\x01\x00\x01", 6);
+	}
+	rig_wait_frames(&rig);
+	probe_start(&probe);
+	for (unsigned i = 0; i < NEW; i += AT_ONCE)
+		come_in((uint16_t)(40000 + i), AT_ONCE);
+	probe_stop(&probe);
+	assert_true(probe.moved > 0);
+	assert_int_equal(probe.stuck, 0);
+	assert_int_equal(probe.crowded, 0);
+	rig_wait_stored(&rig, steady_logs);
+}
+
+static void who_stalls_gives_his_place_to_who_waits(void **state)
+{
+	uint64_t before = refusals(REFUSAL_handshake_timeout);
+
+	(void)state;
+	cfg.policy.handshakes = STALLED / 2; /* all of them are taken */
+	publish();
+	come_in(41000, 1);
+	assert_true(refusals(REFUSAL_handshake_timeout) > before);
+	/* And no more go than need to. */
+	assert_true(refusals(REFUSAL_handshake_timeout) <= before + STALLED / 2 + 64);
+	cfg.policy.handshakes = 2 * STALLED;
+	publish();
+	rig_wait_stored(&rig, steady_logs);
+}
+
+static void flood(struct lcore *l, void *arg)
+{
+	struct auth_event ev = {.kind = AUTH_EV_REFUSED, .reason = REFUSAL_wrong_ca};
+	uint64_t *kept = arg;
+
+	for (uint32_t i = 0; i < REFUSALS; i++)
+		*kept += tell_event(l, &ev);
+}
+
+struct heard {
+	uint64_t refused, lost, up;
+};
+
+static void hear(void *ctx, const struct auth_event *ev)
+{
+	struct heard *h = ctx;
+
+	h->refused += ev->kind == AUTH_EV_REFUSED;
+	h->up += ev->kind == AUTH_EV_UP;
+	if (ev->kind == AUTH_EV_LOST)
+		h->lost += ev->count;
+}
+
+static void a_million_refusals_hide_nobody(void **state)
+{
+	struct heard h = {0};
+	uint64_t kept = 0;
+
+	(void)state;
+	while (dp_auth_events(rig.dp, 1000, hear, &h) > 0)
+		;
+	h = (struct heard){0};
+	assert_int_equal(lcore_run(worker_lcore(), flood, &kept), 0);
+	come_in(42000, 1);
+	while (dp_auth_events(rig.dp, 1000, hear, &h) > 0)
+		;
+	assert_int_equal(h.up, 1);
+	assert_int_equal(h.refused, kept);
+	assert_int_equal(h.refused + h.lost, REFUSALS);
+	assert_in_range(kept, 1, TELL_EVENTS / 2);
+	rig_wait_stored(&rig, steady_logs);
+	rig_check_equations(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(stalled_and_new_handshakes_leave_each_round_to_the_stream),
+		cmocka_unit_test(who_stalls_gives_his_place_to_who_waits),
+		cmocka_unit_test(a_million_refusals_hide_nobody),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}

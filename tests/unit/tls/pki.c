@@ -1,0 +1,135 @@
+#include "tests/unit/tls/pki.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+
+static void must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "pki: %s\n", what);
+	ERR_print_errors_fp(stderr);
+	abort();
+}
+
+static void add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
+{
+	X509V3_CTX ctx;
+	X509_EXTENSION *ext;
+
+	X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
+	ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+	must(ext && X509_add_ext(cert, ext, -1) == 1, value);
+	X509_EXTENSION_free(ext);
+}
+
+static void add_name(X509_NAME *name, const char *field, const char *value)
+{
+	if (value)
+		must(X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8,
+			     (const unsigned char *)value, -1, -1, 0) == 1,
+			value);
+}
+
+struct pki_cert pki_issue(const struct pki_cert *issuer, const struct pki_options *o)
+{
+	static long serial = 1000;
+	struct pki_cert c = {.cert = X509_new()};
+	X509 *by = issuer ? issuer->cert : c.cert;
+	X509_NAME *name = X509_get_subject_name(c.cert);
+	const EVP_MD *md = o->sha1 ? EVP_sha1() : EVP_sha256();
+
+	c.key = o->rsa_bits ? EVP_RSA_gen(o->rsa_bits) : EVP_EC_gen("P-256");
+	must(c.key != NULL, "key");
+	X509_set_version(c.cert, X509_VERSION_3);
+	ASN1_INTEGER_set(X509_get_serialNumber(c.cert), ++serial);
+	X509_gmtime_adj(X509_getm_notBefore(c.cert), (long)(o->from_s ? o->from_s : -60));
+	X509_gmtime_adj(X509_getm_notAfter(c.cert),
+		(long)(o->from_s + (o->lasting_s ? o->lasting_s : 864000)));
+	add_name(name, "C", "US");
+	add_name(name, "O", o->o);
+	add_name(name, "CN", o->cn);
+	X509_set_issuer_name(c.cert, X509_get_subject_name(by));
+	X509_set_pubkey(c.cert, c.key);
+	if (o->ca) {
+		add_extension(c.cert, by, NID_basic_constraints, "critical,CA:TRUE");
+		add_extension(c.cert, by, NID_key_usage, "critical,keyCertSign,cRLSign");
+	}
+	if (o->eku)
+		add_extension(c.cert, by, NID_ext_key_usage, o->eku);
+	if (o->san)
+		add_extension(c.cert, by, NID_subject_alt_name, o->san);
+	must(X509_sign(c.cert, issuer ? issuer->key : c.key, md) > 0, "signature");
+	return c;
+}
+
+void pki_free(struct pki_cert *c)
+{
+	X509_free(c->cert);
+	EVP_PKEY_free(c->key);
+	c->cert = NULL;
+	c->key = NULL;
+}
+
+static char *text_of(BIO *b)
+{
+	char *data = NULL, *text;
+	long len = BIO_get_mem_data(b, &data);
+
+	text = strndup(data, (size_t)len);
+	must(text != NULL, "memory");
+	BIO_free(b);
+	return text;
+}
+
+char *pki_pem(const struct pki_cert *const *v, unsigned n)
+{
+	BIO *b = BIO_new(BIO_s_mem());
+
+	for (unsigned i = 0; i < n; i++)
+		must(PEM_write_bio_X509(b, v[i]->cert) == 1, "PEM");
+	return text_of(b);
+}
+
+char *pki_key_pem(const struct pki_cert *c)
+{
+	BIO *b = BIO_new(BIO_s_mem());
+
+	must(PEM_write_bio_PrivateKey(b, c->key, NULL, NULL, 0, NULL, NULL) == 1, "PEM");
+	return text_of(b);
+}
+
+char *pki_crl_pem(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n)
+{
+	X509_CRL *crl = X509_CRL_new();
+	ASN1_TIME *now = ASN1_TIME_set(NULL, time(NULL) - 60),
+		  *next = ASN1_TIME_set(NULL, time(NULL) + 86400);
+	BIO *b = BIO_new(BIO_s_mem());
+
+	X509_CRL_set_version(crl, X509_CRL_VERSION_2);
+	X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->cert));
+	X509_CRL_set1_lastUpdate(crl, now);
+	X509_CRL_set1_nextUpdate(crl, next);
+	for (unsigned i = 0; i < n; i++) {
+		X509_REVOKED *r = X509_REVOKED_new();
+
+		X509_REVOKED_set_serialNumber(r, X509_get_serialNumber(v[i]->cert));
+		X509_REVOKED_set_revocationDate(r, now);
+		X509_CRL_add0_revoked(crl, r);
+	}
+	X509_CRL_sort(crl);
+	must(X509_CRL_sign(crl, issuer->key, EVP_sha256()) > 0, "CRL");
+	must(PEM_write_bio_X509_CRL(b, crl) == 1, "PEM");
+	X509_CRL_free(crl);
+	ASN1_TIME_free(now);
+	ASN1_TIME_free(next);
+	return text_of(b);
+}

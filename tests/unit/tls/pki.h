@@ -1,0 +1,36 @@
+/* Certificates made while the test runs: authorities, leaves, CRLs, all in memory. */
+#ifndef TESTS_TLS_PKI_H
+#define TESTS_TLS_PKI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/x509.h>
+
+struct pki_cert {
+	X509 *cert;
+	EVP_PKEY *key;
+};
+
+struct pki_options {
+	const char *cn, *o; /* NULL: none */
+	const char *san;    /* as OpenSSL's configuration: "DNS:a,DNS:b" */
+	const char *eku;    /* "clientAuth"; NULL: no such extension */
+	bool ca;
+	unsigned rsa_bits;	   /* 0: P-256 */
+	int64_t from_s, lasting_s; /* relative to now; lasting 0: ten days */
+	bool sha1;
+};
+
+/* `issuer` NULL: self-signed. Fails the test where OpenSSL does. */
+struct pki_cert pki_issue(const struct pki_cert *issuer, const struct pki_options *o);
+void pki_free(struct pki_cert *c);
+
+/* PEM in memory of malloc(). */
+char *pki_pem(const struct pki_cert *const *v, unsigned n);
+char *pki_key_pem(const struct pki_cert *c);
+/* The issuer's CRL, of `n` revoked certificates. */
+char *pki_crl_pem(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n);
+
+#endif

@@ -1,0 +1,360 @@
+/* Each reason for which TLS itself refuses, with a real certificate, the slug and the alert. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/tls/link.h"
+#include "tests/unit/tls/world.h"
+
+static struct world world;
+static struct link link;
+
+static int setup(void **state)
+{
+	(void)state;
+	world_make(&world);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	world_free(&world);
+	return 0;
+}
+
+/* A handshake that must fail so; by both versions if the options name none. */
+static void refused(const struct world *w, const struct tls_client_options *o,
+	enum refusal_reason reason, int alert12, int alert13)
+{
+	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct tls_client_options once = *o;
+		struct tls_set *set = world_set(w);
+		struct tls_failure f;
+
+		if (!o->max_version)
+			once.min_version = once.max_version = versions[i];
+		link_open(&link, set, &once, false);
+		assert_false(link_handshake(&link));
+		assert_int_equal(link.status, TLS_FAILED);
+		tls_conn_failure(link.server, &f);
+		assert_string_equal(refusal_reason_slug(f.reason), refusal_reason_slug(reason));
+		assert_true(f.detail[0] != '\0');
+		assert_int_equal(link.client.alert, i ? alert13 : alert12);
+		link_close(&link);
+		tls_set_unref(set);
+	}
+}
+
+static void refused_certificate(const struct pki_options *o, const struct pki_cert *issuer,
+	enum refusal_reason reason, int alert)
+{
+	struct pki_cert cert = pki_issue(issuer, o);
+
+	refused(&world, &(struct tls_client_options){.cert = &cert}, reason, alert, alert);
+	pki_free(&cert);
+}
+
+static void no_certificate(void **state)
+{
+	(void)state;
+	refused(&world, &(struct tls_client_options){0}, REFUSAL_no_certificate,
+		SSL_AD_HANDSHAKE_FAILURE, SSL_AD_CERTIFICATE_REQUIRED);
+}
+
+static void wrong_ca(void **state)
+{
+	(void)state;
+	refused_certificate(&(struct pki_options){.cn = WORLD_SERIAL}, &world.other_root,
+		REFUSAL_wrong_ca, SSL_AD_UNKNOWN_CA);
+	refused_certificate(&(struct pki_options){.cn = WORLD_SERIAL}, NULL, REFUSAL_wrong_ca,
+		SSL_AD_UNKNOWN_CA);
+}
+
+static void a_ca_that_only_has_the_name_of_ours(void **state)
+{
+	struct pki_cert twin =
+		pki_issue(NULL, &(struct pki_options){.cn = "root", .o = "Works", .ca = true});
+
+	(void)state;
+	refused_certificate(&(struct pki_options){.cn = WORLD_SERIAL}, &twin, REFUSAL_wrong_ca,
+		SSL_AD_DECRYPT_ERROR);
+	pki_free(&twin);
+}
+
+static void missing_intermediate(void **state)
+{
+	(void)state;
+	refused(&world, &(struct tls_client_options){.cert = &world.device_of_sub},
+		REFUSAL_missing_intermediate, SSL_AD_UNKNOWN_CA, SSL_AD_UNKNOWN_CA);
+}
+
+static void expired(void **state)
+{
+	(void)state;
+	refused_certificate(
+		&(struct pki_options){.cn = WORLD_SERIAL, .from_s = -7200, .lasting_s = 3600},
+		&world.root, REFUSAL_expired, SSL_AD_CERTIFICATE_EXPIRED);
+}
+
+static void not_yet_valid(void **state)
+{
+	(void)state;
+	refused_certificate(&(struct pki_options){.cn = WORLD_SERIAL, .from_s = 3600}, &world.root,
+		REFUSAL_not_yet_valid, SSL_AD_BAD_CERTIFICATE);
+}
+
+static void revoked(void **state)
+{
+	const struct pki_cert *v[] = {&world.device}, *subs[] = {&world.sub};
+	char *crl = pki_crl_pem(&world.root, v, 1), *crl_of_sub = pki_crl_pem(&world.root, subs, 1);
+	struct world w = world;
+
+	(void)state;
+	w.spec.crls_pem = crl;
+	refused(&w, &(struct tls_client_options){.cert = &world.device}, REFUSAL_revoked,
+		SSL_AD_CERTIFICATE_REVOKED, SSL_AD_CERTIFICATE_REVOKED);
+	w.spec.crls_pem = crl_of_sub;
+	refused(&w, &(struct tls_client_options){.cert = &world.device_of_sub, .via = &world.sub},
+		REFUSAL_revoked, SSL_AD_CERTIFICATE_REVOKED, SSL_AD_CERTIFICATE_REVOKED);
+	free(crl);
+	free(crl_of_sub);
+}
+
+static void a_crl_keeps_out_whom_it_names_alone(void **state)
+{
+	const struct pki_cert *v[] = {&world.sub};
+	char *crl = pki_crl_pem(&world.root, v, 1);
+	struct world w = world;
+	struct tls_set *set;
+
+	(void)state;
+	w.spec.crls_pem = crl;
+	set = world_set(&w);
+	link_open(&link, set, &(struct tls_client_options){.cert = &world.device}, false);
+	assert_true(link_handshake(&link));
+	link_close(&link);
+	tls_set_unref(set);
+	free(crl);
+}
+
+static void no_client_auth_purpose(void **state)
+{
+	(void)state;
+	refused_certificate(&(struct pki_options){.cn = WORLD_SERIAL, .eku = "serverAuth"},
+		&world.root, REFUSAL_no_client_auth_purpose, SSL_AD_UNSUPPORTED_CERTIFICATE);
+}
+
+static void weak_certificate(void **state)
+{
+	(void)state;
+	refused_certificate(&(struct pki_options){.cn = WORLD_SERIAL, .rsa_bits = 1024},
+		&world.root, REFUSAL_weak_certificate, SSL_AD_BAD_CERTIFICATE);
+	refused_certificate(&(struct pki_options){.cn = WORLD_SERIAL, .sha1 = true}, &world.root,
+		REFUSAL_weak_certificate, SSL_AD_BAD_CERTIFICATE);
+}
+
+static void tls_version(void **state)
+{
+	struct world w = world;
+
+	(void)state;
+	w.spec.min_version = TLS_1_3;
+	refused(&w,
+		&(struct tls_client_options){.cert = &world.device, .max_version = TLS1_2_VERSION},
+		REFUSAL_tls_version, SSL_AD_PROTOCOL_VERSION, SSL_AD_PROTOCOL_VERSION);
+	refused(&world,
+		&(struct tls_client_options){.cert = &world.device, .max_version = TLS1_1_VERSION},
+		REFUSAL_tls_version, SSL_AD_PROTOCOL_VERSION, SSL_AD_PROTOCOL_VERSION);
+}
+
+static void no_shared_cipher(void **state)
+{
+	struct world w = world;
+
+	(void)state;
+	refused(&w,
+		&(struct tls_client_options){.cert = &world.device,
+			.max_version = TLS1_2_VERSION,
+			.ciphers = "AES256-GCM-SHA384"},
+		REFUSAL_no_shared_cipher, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_HANDSHAKE_FAILURE);
+	refused(&w,
+		&(struct tls_client_options){.cert = &world.device,
+			.max_version = TLS1_2_VERSION,
+			.ciphers = "ECDHE-ECDSA-AES128-SHA256"},
+		REFUSAL_no_shared_cipher, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_HANDSHAKE_FAILURE);
+}
+
+static void enc_algorithm_widens_what_is_taken(void **state)
+{
+	static const struct {
+		enum tls_algorithm algorithm;
+		const char *ciphers;
+		bool in;
+	} v[] = {
+		{TLS_ALG_HIGH, "ECDHE-ECDSA-CHACHA20-POLY1305", true},
+		{TLS_ALG_HIGH, "ECDHE-RSA-AES256-SHA384", false},
+		{TLS_ALG_MEDIUM, "ECDHE-RSA-AES256-SHA384", true},
+		{TLS_ALG_MEDIUM, "AES128-GCM-SHA256", false},
+		{TLS_ALG_LOW, "AES128-GCM-SHA256", true},
+		{TLS_ALG_LOW, "AES256-SHA", true},
+		{TLS_ALG_LOW, "NULL-SHA256", false},
+	};
+	struct world w = world;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct tls_set *set;
+
+		w.spec.algorithm = v[i].algorithm;
+		set = world_set(&w);
+		link_open(&link, set,
+			&(struct tls_client_options){.cert = &world.device,
+				.max_version = TLS1_2_VERSION,
+				.ciphers = v[i].ciphers},
+			false);
+		assert_int_equal(link_handshake(&link), v[i].in);
+		link_close(&link);
+		tls_set_unref(set);
+	}
+}
+
+static void protocol_error(void **state)
+{
+	static const uint8_t junk[] = {0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0xff};
+	struct tls_set *set = world_set(&world);
+	struct tls_failure f;
+
+	(void)state;
+	link_open(&link, set, &(struct tls_client_options){0}, false);
+	memcpy(link.up.data, junk, sizeof(junk));
+	link.up.tail = sizeof(junk);
+	assert_int_equal(tls_conn_handshake(link.server), TLS_FAILED);
+	assert_int_equal(tls_conn_handshake(link.server), TLS_FAILED);
+	tls_conn_failure(link.server, &f);
+	assert_int_equal(f.reason, REFUSAL_protocol_error);
+	assert_memory_equal(link.down.data, "\x15\x03", 2); /* an alert went out */
+	link_close(&link);
+	tls_set_unref(set);
+}
+
+static void peer_gave_up(void **state)
+{
+	struct tls_set *set = world_set(&world);
+	struct tls_failure f;
+
+	(void)state;
+	/* It does not like our certificate, and says so. */
+	link_open(&link, set, &(struct tls_client_options){.cert = &world.device}, false);
+	SSL_set_verify(link.client.ssl, SSL_VERIFY_PEER, NULL);
+	assert_false(link_handshake(&link));
+	tls_conn_failure(link.server, &f);
+	assert_int_equal(f.reason, REFUSAL_peer_gave_up);
+	assert_non_null(strstr(f.detail, "unknown ca"));
+	link_close(&link);
+
+	/* It goes away in the middle. */
+	link_open(&link, set, &(struct tls_client_options){.cert = &world.device}, false);
+	tls_client_handshake(&link.client);
+	link_up(&link);
+	assert_int_equal(tls_conn_handshake(link.server), TLS_AGAIN);
+	link.fin = true;
+	assert_int_equal(tls_conn_handshake(link.server), TLS_FAILED);
+	tls_conn_failure(link.server, &f);
+	assert_int_equal(f.reason, REFUSAL_peer_gave_up);
+	link_close(&link);
+	tls_set_unref(set);
+}
+
+static void a_certificate_that_is_optional_is_checked_all_the_same(void **state)
+{
+	struct pki_cert theirs =
+		pki_issue(&world.other_root, &(struct pki_options){.cn = WORLD_SERIAL});
+	struct world w = world;
+	struct tls_set *set;
+
+	(void)state;
+	w.spec.require_certificate = false;
+	set = world_set(&w);
+	link_open(&link, set, &(struct tls_client_options){0}, false);
+	assert_true(link_handshake(&link));
+	assert_false(tls_conn_verified(link.server));
+	link_close(&link);
+	tls_set_unref(set);
+	refused(&w, &(struct tls_client_options){.cert = &theirs}, REFUSAL_wrong_ca,
+		SSL_AD_UNKNOWN_CA, SSL_AD_UNKNOWN_CA);
+	pki_free(&theirs);
+}
+
+static void a_refused_certificate_can_be_named(void **state)
+{
+	struct tls_set *set = world_set(&world);
+	struct tls_peer peer;
+
+	(void)state;
+	link_open(&link, set, &(struct tls_client_options){.cert = &world.device_of_sub}, false);
+	assert_false(link_handshake(&link));
+	tls_conn_peer(link.server, &peer);
+	assert_true(peer.certificate);
+	assert_string_equal(peer.cn, "FGVM010000777777");
+	assert_false(tls_conn_verified(link.server));
+	link_close(&link);
+	tls_set_unref(set);
+}
+
+static void what_yields_no_plaintext_takes_turns(void **state)
+{
+	struct tls_set *set = world_set(&world);
+	enum tls_status status;
+	unsigned turns = 0;
+	size_t got;
+
+	(void)state;
+	link_open(&link, set, &(struct tls_client_options){.cert = &world.device}, false);
+	assert_true(link_handshake(&link));
+	/* Key updates without end: none of them is a log, each costs. */
+	for (unsigned i = 0; i < 6000; i++) {
+		assert_int_equal(SSL_key_update(link.client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+		assert_int_equal(SSL_do_handshake(link.client.ssl), 1);
+	}
+	link_up(&link);
+	assert_true(link.up.tail > 100000);
+	while ((status = tls_conn_read(link.server, (char[64]){0}, 64, &got)) == TLS_AGAIN)
+		turns++;
+	assert_int_equal(status, TLS_WAIT);
+	assert_true(turns >= 1);
+	link_close(&link);
+	tls_set_unref(set);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_certificate),
+		cmocka_unit_test(wrong_ca),
+		cmocka_unit_test(a_ca_that_only_has_the_name_of_ours),
+		cmocka_unit_test(missing_intermediate),
+		cmocka_unit_test(expired),
+		cmocka_unit_test(not_yet_valid),
+		cmocka_unit_test(revoked),
+		cmocka_unit_test(a_crl_keeps_out_whom_it_names_alone),
+		cmocka_unit_test(no_client_auth_purpose),
+		cmocka_unit_test(weak_certificate),
+		cmocka_unit_test(tls_version),
+		cmocka_unit_test(no_shared_cipher),
+		cmocka_unit_test(enc_algorithm_widens_what_is_taken),
+		cmocka_unit_test(protocol_error),
+		cmocka_unit_test(peer_gave_up),
+		cmocka_unit_test(a_certificate_that_is_optional_is_checked_all_the_same),
+		cmocka_unit_test(a_refused_certificate_can_be_named),
+		cmocka_unit_test(what_yields_no_plaintext_takes_turns),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,301 @@
+/* What would stumble later. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "tls/cert_internal.h"
+#include "tls/internal.h"
+
+#define SOON_S (30 * 86400)
+
+static void say(struct cert_report *r, enum cert_level level, const char *slug, const char *fmt,
+	...) __attribute__((format(printf, 4, 5)));
+
+static void say(
+	struct cert_report *r, enum cert_level level, const char *slug, const char *fmt, ...)
+{
+	struct cert_finding *f;
+	va_list ap;
+
+	if (r->count == CERT_MAX_FINDINGS)
+		return;
+	f = &r->v[r->count++];
+	f->level = level;
+	f->slug = slug;
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof(f->text), fmt, ap);
+	va_end(ap);
+}
+
+bool cert_report_has_errors(const struct cert_report *r)
+{
+	for (unsigned i = 0; i < r->count; i++)
+		if (r->v[i].level == CERT_ERROR)
+			return true;
+	return false;
+}
+
+static void day(int64_t s, char text[16])
+{
+	time_t t = (time_t)s;
+	struct tm tm;
+
+	if (!gmtime_r(&t, &tm) || strftime(text, 16, "%Y-%m-%d", &tm) == 0)
+		snprintf(text, 16, "?");
+}
+
+static void judge_dates(const struct cert_facts *f, int64_t now_s, struct cert_report *r)
+{
+	char text[16];
+
+	day(f->not_after_s, text);
+	if (f->not_after_s < now_s)
+		say(r, CERT_WARNING, "expired", "%s has expired on %s", f->subject, text);
+	else if (f->not_after_s - now_s < SOON_S)
+		say(r, CERT_WARNING, "expires_soon", "%s expires on %s", f->subject, text);
+	day(f->not_before_s, text);
+	if (f->not_before_s > now_s)
+		say(r, CERT_WARNING, "not_yet_valid",
+			"%s is not valid before %s: is the clock right?", f->subject, text);
+}
+
+static void judge_strength(X509 *x, const struct cert_facts *f, struct cert_report *r)
+{
+	EVP_PKEY *key = X509_get0_pubkey(x);
+	int hash = NID_undef;
+
+	if (!key)
+		say(r, CERT_ERROR, "unknown_key", "%s has a key of a kind that is not supported",
+			f->subject);
+	else if (EVP_PKEY_get_security_bits(key) < 112)
+		say(r, CERT_WARNING, "weak_key",
+			"%s has a key of %s, which tls.enc-algorithm high and medium refuse: at "
+			"least RSA-2048 or P-256",
+			f->subject, f->key);
+	/* Nobody verifies the signature of a root: it is trusted as it is. */
+	if (f->self_signed || X509_get_signature_info(x, &hash, NULL, NULL, NULL) != 1)
+		return;
+	if (hash == NID_sha1 || hash == NID_md5 || hash == NID_md5_sha1)
+		say(r, CERT_WARNING, hash == NID_sha1 ? "sha1_signature" : "md5_signature",
+			"%s is signed with %s (%s), which tls.enc-algorithm high and medium "
+			"refuse: have it issued again with SHA-256",
+			f->subject, OBJ_nid2sn(hash), f->signature);
+}
+
+static bool legal(const struct cert_judge *j, const char *name)
+{
+	return name[0] && (!j->legal || j->legal(j->ctx, name));
+}
+
+/* Does any dNSName or the CN make a serial? */
+static bool has_legal_serial(const struct cert_judge *j, const struct cert_facts *f)
+{
+	char names[CERT_TEXT];
+	char *save = NULL;
+
+	if (legal(j, f->cn))
+		return true;
+	memcpy(names, f->names, sizeof(names));
+	for (char *n = strtok_r(names, ", ", &save); n; n = strtok_r(NULL, ", ", &save))
+		if (strncmp(n, "DNS:", 4) == 0 && legal(j, n + 4))
+			return true;
+	return false;
+}
+
+static void judge_names(
+	const struct cert_judge *j, const struct cert_facts *f, struct cert_report *r)
+{
+	if (j->role == CERT_ROLE_DEVICE && !has_legal_serial(j, f))
+		say(r, CERT_WARNING, "no_legal_sn",
+			"CN=%s is no legal serial number (auth.serial-pattern), nor is a name of "
+			"the SAN: the device would be refused as no_legal_sn; the CN must be its "
+			"serial number",
+			f->cn);
+	if (j->role == CERT_ROLE_NODE && j->serial && strcmp(f->cn, j->serial) != 0)
+		say(r, CERT_WARNING, "not_our_serial",
+			"CN=%s is not this node's serial number %s: devices that check it (`set "
+			"serial`) will not connect",
+			f->cn, j->serial);
+}
+
+static void judge_purpose(
+	const struct cert_judge *j, const struct cert_facts *f, struct cert_report *r)
+{
+	if (j->role == CERT_ROLE_NODE && !f->server_auth)
+		say(r, CERT_WARNING, "no_server_auth_purpose",
+			"%s has an extended key usage without serverAuth: devices that verify the "
+			"server will not connect",
+			f->subject);
+	if (j->role == CERT_ROLE_DEVICE && !f->client_auth)
+		say(r, CERT_WARNING, "no_client_auth_purpose",
+			"%s has an extended key usage without clientAuth (a web server's "
+			"certificate?): the device would be refused as no_client_auth_purpose",
+			f->subject);
+	if (j->role != CERT_ROLE_ANCHOR && f->authority)
+		say(r, CERT_WARNING, "is_authority",
+			"%s is the certificate of an authority, and would be used as that of a "
+			"host",
+			f->subject);
+}
+
+/* Anchors that a chain may end at; NULL entries never. */
+static bool issued_by_any(X509 *x, const struct cert_bundle *anchors)
+{
+	for (unsigned i = 0; i < anchors->certs_count; i++) {
+		X509 *a = anchors->certs[i];
+
+		if (X509_check_issued(a, x) == X509_V_OK || X509_cmp(a, x) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void judge_chain(const struct cert_bundle *b, const struct cert_judge *j,
+	const struct cert_bundle *anchors, struct cert_report *r)
+{
+	X509 *last = b->certs[b->chain_count - 1];
+	const bool rooted = X509_self_signed(last, 0) == 1;
+	struct cert_facts f;
+
+	for (unsigned i = 0; i + 1 < b->chain_count; i++) {
+		if (X509_verify(b->certs[i], X509_get0_pubkey(b->certs[i + 1])) == 1)
+			continue;
+		cert_facts(b->certs[i], &f);
+		say(r, CERT_ERROR, "bad_signature",
+			"%s names %s as its issuer, but was not signed by that one's key",
+			f.subject, f.issuer);
+	}
+	cert_facts(last, &f);
+	if (!rooted && !issued_by_any(last, anchors))
+		say(r, CERT_WARNING, "missing_intermediate",
+			"the certificate of %s, which issued %s, is neither in the file nor "
+			"trusted here: who has only the root cannot verify the chain; put all "
+			"intermediates into the file",
+			f.issuer, f.subject);
+	else if (j->role == CERT_ROLE_DEVICE && !issued_by_any(last, anchors))
+		say(r, CERT_WARNING, "wrong_ca",
+			"the chain ends at %s, which is not trusted here: the device would be "
+			"refused as wrong_ca; import that authority's certificate",
+			f.issuer);
+	if (b->chain_count < b->certs_count) {
+		cert_facts(b->certs[b->chain_count], &f);
+		say(r, CERT_WARNING, "not_in_chain",
+			"%s does not belong to the chain (%u in all) and is left out", f.subject,
+			b->certs_count - b->chain_count);
+	}
+}
+
+static void judge_key(const struct cert_bundle *b, struct cert_report *r)
+{
+	struct cert_facts f;
+
+	if (!b->key || X509_check_private_key(b->certs[0], b->key) == 1)
+		return;
+	cert_facts(b->certs[0], &f);
+	say(r, CERT_ERROR, "key_mismatch",
+		"the private key belongs to no certificate of the file (the first is %s): was the "
+		"certificate issued for another request?",
+		f.subject);
+}
+
+static void judge_host(const struct cert_bundle *b, const struct cert_judge *j,
+	const struct cert_bundle *anchors, struct cert_report *r)
+{
+	struct cert_facts f;
+
+	if (b->certs_count == 0) {
+		say(r, CERT_ERROR, "no_certificate", "there is a private key and no certificate");
+		return;
+	}
+	judge_key(b, r);
+	cert_facts(b->certs[0], &f);
+	judge_purpose(j, &f, r);
+	judge_names(j, &f, r);
+	judge_chain(b, j, anchors, r);
+	for (unsigned i = 0; i < b->chain_count; i++) {
+		cert_facts(b->certs[i], &f);
+		judge_dates(&f, j->now_s, r);
+		judge_strength(b->certs[i], &f, r);
+	}
+}
+
+static void judge_anchors(
+	const struct cert_bundle *b, const struct cert_judge *j, struct cert_report *r)
+{
+	for (unsigned i = 0; i < b->certs_count; i++) {
+		struct cert_facts f;
+
+		cert_facts(b->certs[i], &f);
+		if (!f.authority)
+			say(r, CERT_ERROR, "not_an_authority",
+				"%s is no certificate of an authority (basicConstraints CA:TRUE "
+				"is missing): a host's certificate is trusted through who issued "
+				"it",
+				f.subject);
+		judge_dates(&f, j->now_s, r);
+		judge_strength(b->certs[i], &f, r);
+	}
+}
+
+static void judge_crl(X509_CRL *crl, const struct cert_judge *j, const struct cert_bundle *anchors,
+	struct cert_report *r)
+{
+	const int64_t next = asn1_time_s(X509_CRL_get0_nextUpdate(crl));
+	bool known = false, signed_right = false;
+	char issuer[CERT_TEXT], text[16];
+
+	name_line(X509_CRL_get_issuer(crl), issuer, sizeof(issuer));
+	for (unsigned i = 0; i < anchors->certs_count; i++) {
+		X509 *a = anchors->certs[i];
+
+		if (X509_NAME_cmp(X509_get_subject_name(a), X509_CRL_get_issuer(crl)) != 0)
+			continue;
+		known = true;
+		signed_right = signed_right || X509_CRL_verify(crl, X509_get0_pubkey(a)) == 1;
+	}
+	if (!known)
+		say(r, CERT_WARNING, "crl_of_unknown_issuer",
+			"the CRL of %s: no such authority is trusted here, so that it revokes "
+			"nothing",
+			issuer);
+	else if (!signed_right)
+		say(r, CERT_ERROR, "bad_signature",
+			"the CRL of %s was not signed by the key of that authority", issuer);
+	day(next, text);
+	if (next && next < j->now_s)
+		say(r, CERT_WARNING, "crl_stale",
+			"the CRL of %s should have been replaced on %s: who was revoked since is "
+			"not known",
+			issuer, text);
+}
+
+void cert_explain(
+	const struct cert_bundle *b, const struct cert_judge *j, struct cert_report *report)
+{
+	struct cert_bundle anchors = {0};
+	char err[64];
+
+	memset(report, 0, sizeof(*report));
+	if (j->anchors_pem)
+		cert_bundle_read(
+			&anchors, j->anchors_pem, strlen(j->anchors_pem), NULL, err, sizeof(err));
+	switch (j->role) {
+	case CERT_ROLE_NODE:
+	case CERT_ROLE_DEVICE:
+		judge_host(b, j, &anchors, report);
+		break;
+	case CERT_ROLE_ANCHOR:
+		judge_anchors(b, j, report);
+		break;
+	case CERT_ROLE_CRL:
+	default:
+		break;
+	}
+	for (unsigned i = 0; i < b->crls_count; i++)
+		judge_crl(b->crls[i], j, &anchors, report);
+	cert_bundle_free(&anchors);
+	ERR_clear_error();
+}

@@ -1,0 +1,25 @@
+/* Between the files of tls/ that handle certificates for operators. */
+#ifndef SLUICE_TLS_CERT_INTERNAL_H
+#define SLUICE_TLS_CERT_INTERNAL_H
+
+#include <openssl/evp.h>
+#include <openssl/pkcs12.h>
+#include <openssl/x509.h>
+
+#include "tls/cert.h"
+
+void cert_facts(X509 *x, struct cert_facts *f);
+/* "RSA-2048", "P-256" */
+void cert_key_name(EVP_PKEY *key, char *to, size_t size);
+/* PKCS#8, not encrypted. */
+char *cert_key_pem(EVP_PKEY *key);
+/* "what: OpenSSL's word for it"; takes the error queue. */
+void cert_openssl_error(char *err, size_t err_size, const char *what);
+
+/* cert_cost.c: would decrypting take a bearable time? */
+bool cert_cost_bearable(const X509_ALGOR *alg);
+bool cert_cost_of_mac_bearable(PKCS12 *p12);
+/* Decrypts what is bearable, to look at what is in it. */
+bool cert_cost_of_safes_bearable(PKCS12 *p12, const char *password);
+
+#endif

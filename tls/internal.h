@@ -1,0 +1,119 @@
+/*
+ * The inside of the TLS room: set.c (contexts), ticket.c (keys, what a ticket carries), bio.c
+ * (OpenSSL's reads and writes on the transport), verify.c (chains), names.c (what a certificate is
+ * called), failure.c (why it went wrong), conn.c (the connection).
+ */
+#ifndef SLUICE_TLS_INTERNAL_H
+#define SLUICE_TLS_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "tls/tls.h"
+
+#define TLS_CHAIN 8 /* certificates of a peer's chain, with its anchor */
+
+/* Who a certificate is, without it: a part of a SHA-256. */
+struct cert_id {
+	uint8_t b[16];
+};
+
+/* Sorted. */
+struct cert_ids {
+	struct cert_id *v;
+	size_t n, room;
+};
+
+int cert_ids_add(struct cert_ids *ids, const struct cert_id *id); /* 0, or -1: out of memory */
+void cert_ids_sort(struct cert_ids *ids);
+bool cert_ids_have(const struct cert_ids *ids, const struct cert_id *id);
+
+/* Of subject and key: an anchor that was renewed with its key is the same. */
+void cert_id_of_anchor(const X509 *cert, struct cert_id *id);
+/* Of issuer and serial number, as CRLs name it. */
+void cert_id_of_entry(const X509_NAME *issuer, const ASN1_INTEGER *serial, struct cert_id *id);
+
+/* What is remembered of a verified chain, in the connection and in its tickets. */
+struct tls_chain {
+	int64_t not_after_s; /* the earliest */
+	uint8_t count;	     /* entries, leaf first; without the anchor */
+	uint8_t anchored;
+	uint8_t reserved[6];
+	struct cert_id anchor;
+	struct cert_id entries[TLS_CHAIN];
+};
+
+struct tls_context {
+	char sni[TLS_NAME];
+	SSL_CTX *ctx;
+	struct cert_ids anchors;
+	/* Names of the anchors' organizations, to tell a missing intermediate from a wrong CA. */
+	STACK_OF(X509_NAME) * names;
+};
+
+struct tls_set {
+	_Atomic unsigned refs;
+	unsigned contexts_count;
+	struct tls_context contexts[TLS_MAX_CONTEXTS];
+	struct cert_ids revoked;
+	int min_version; /* TLS1_2_VERSION ... */
+	uint64_t generation;
+	uint8_t ticket_secret[32];
+	int64_t (*now_s)(void);
+};
+
+struct tls_conn {
+	SSL *ssl;
+	struct tls_set *set;
+	const struct tls_transport *transport;
+	void *transport_ctx;
+	tls_trace_fn trace;
+	void *trace_ctx;
+	uint32_t budget; /* bytes that this call may still read */
+	uint8_t context;
+	bool hello_seen, established, failed, cut_short, wrote;
+	/* Of a failure. */
+	int verify_error, verify_depth;
+	unsigned long error; /* OpenSSL's */
+	bool intermediate_missing;
+	X509 *leaf, *culprit;
+	struct tls_chain chain;
+};
+
+/* set.c */
+struct tls_conn *conn_of(const SSL *ssl);
+int64_t set_now(const struct tls_set *s);
+/* The context of a name; 0 where no other has it. */
+unsigned set_context(const struct tls_set *s, const char *sni, size_t len);
+
+/* bio.c: a new BIO on the connection's transport; NULL when out of memory. */
+BIO *bio_on_transport(struct tls_conn *c);
+
+/* ticket.c: tickets of `ctx` are sealed by the set's keys and carry the chain. */
+int ticket_setup(SSL_CTX *ctx, struct tls_set *s);
+
+/* verify.c */
+int verify_callback(int ok, X509_STORE_CTX *store_ctx);
+void chain_remember(struct tls_conn *c);
+bool chain_revoked(const struct tls_set *s, const struct tls_chain *chain);
+
+/* names.c */
+void names_of(X509 *cert, struct tls_peer *peer);
+/* The last CN or O; empty where there is none. */
+void name_entry(const X509_NAME *name, int nid, char *to, size_t size);
+void name_line(const X509_NAME *name, char *to, size_t size);
+int64_t asn1_time_s(const ASN1_TIME *t);
+
+/* conn.c */
+void trace_line(const struct tls_conn *c, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* failure.c: notes why; takes OpenSSL's error queue. */
+void failure_note(struct tls_conn *c, int ssl_error);
+/* Static text of an error of X509_verify_cert(), as a slug. */
+enum refusal_reason failure_of_chain(int x509_error, bool intermediate_missing);
+
+#endif

@@ -1,0 +1,409 @@
+/* A set of contexts: what control configured, parsed and checked once, shared by all workers. */
+#include "tls/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/sha.h>
+
+#define MAX_CERT_LIST 65536 /* bytes of a peer's Certificate message */
+#define AEAD                                                                                       \
+	"ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!eNULL:!PSK:!SRP:!RC4:!3DES:!MD5:!DES:!ARIA:!CAMELLIA"
+#define CBC "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:!aNULL:!eNULL:!PSK:!SRP:!AESCCM"
+#define RSA                                                                                        \
+	"ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:RSA+AESGCM:RSA+AES:!aNULL:!eNULL:!PSK:!SRP:!AESCCM"
+
+static int fail(char *err, size_t err_size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The text, with what OpenSSL says; -1. */
+static int fail(char *err, size_t err_size, const char *fmt, ...)
+{
+	unsigned long e = ERR_peek_last_error();
+	const char *why = e ? ERR_reason_error_string(e) : NULL;
+	va_list ap;
+	size_t n;
+
+	va_start(ap, fmt);
+	vsnprintf(err, err_size, fmt, ap);
+	va_end(ap);
+	n = strlen(err);
+	if (why && n < err_size)
+		snprintf(err + n, err_size - n, ": %s", why);
+	ERR_clear_error();
+	return -1;
+}
+
+/* ---- identities of certificates ---- */
+
+int cert_ids_add(struct cert_ids *ids, const struct cert_id *id)
+{
+	if (ids->n == ids->room) {
+		size_t room = ids->room ? ids->room * 2 : 16;
+		struct cert_id *v = realloc(ids->v, room * sizeof(*v));
+
+		if (!v)
+			return -1;
+		ids->v = v;
+		ids->room = room;
+	}
+	ids->v[ids->n++] = *id;
+	return 0;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct cert_id));
+}
+
+void cert_ids_sort(struct cert_ids *ids)
+{
+	if (ids->n)
+		qsort(ids->v, ids->n, sizeof(*ids->v), compare_ids);
+}
+
+bool cert_ids_have(const struct cert_ids *ids, const struct cert_id *id)
+{
+	return ids->n && bsearch(id, ids->v, ids->n, sizeof(*ids->v), compare_ids);
+}
+
+static void digest_of(const void *a, size_t a_len, const void *b, size_t b_len, struct cert_id *id)
+{
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+
+	/* Out of memory: an id that nothing has. */
+	memset(id, 0, sizeof(*id));
+	if (md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) && EVP_DigestUpdate(md, a, a_len) &&
+		EVP_DigestUpdate(md, b, b_len) && EVP_DigestFinal_ex(md, hash, NULL))
+		memcpy(id->b, hash, sizeof(id->b));
+	EVP_MD_CTX_free(md);
+}
+
+void cert_id_of_anchor(const X509 *cert, struct cert_id *id)
+{
+	const unsigned char *name = NULL;
+	unsigned char *key = NULL;
+	size_t name_len = 0;
+	int key_len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &key);
+
+	if (X509_NAME_get0_der(X509_get_subject_name(cert), &name, &name_len) != 1)
+		name_len = 0;
+	digest_of(name, name_len, key, key_len > 0 ? (size_t)key_len : 0, id);
+	OPENSSL_free(key);
+}
+
+void cert_id_of_entry(const X509_NAME *issuer, const ASN1_INTEGER *serial, struct cert_id *id)
+{
+	const unsigned char *name = NULL;
+	size_t name_len = 0;
+
+	if (X509_NAME_get0_der(issuer, &name, &name_len) != 1)
+		name_len = 0;
+	digest_of(name, name_len, ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial),
+		id);
+}
+
+/* ---- PEM ---- */
+
+/* true: the text ended, as it should; else it broke off in the middle. */
+static bool pem_ended(void)
+{
+	unsigned long e = ERR_peek_last_error();
+
+	if (ERR_GET_LIB(e) != ERR_LIB_PEM || ERR_GET_REASON(e) != PEM_R_NO_START_LINE)
+		return false;
+	ERR_clear_error();
+	return true;
+}
+
+static int no_password(char *buf, int size, int rwflag, void *u)
+{
+	(void)buf, (void)size, (void)rwflag, (void)u;
+	return -1; /* never asked for on a terminal */
+}
+
+static int use_identity(
+	SSL_CTX *ctx, const struct tls_identity *id, const char *sni, char *err, size_t err_size)
+{
+	BIO *chain = BIO_new_mem_buf(id->chain_pem, -1),
+	    *key_pem = BIO_new_mem_buf(id->key_pem, -1);
+	X509 *leaf = chain ? PEM_read_bio_X509(chain, NULL, no_password, NULL) : NULL, *ca;
+	EVP_PKEY *key = key_pem ? PEM_read_bio_PrivateKey(key_pem, NULL, no_password, NULL) : NULL;
+	int rc = -1;
+
+	if (!leaf)
+		fail(err, err_size, "tls context %s: certificate", sni);
+	else if (!key)
+		fail(err, err_size, "tls context %s: private key", sni);
+	else if (X509_check_private_key(leaf, key) != 1)
+		fail(err, err_size, "tls context %s: the private key is not the certificate's",
+			sni);
+	else if (SSL_CTX_use_certificate(ctx, leaf) != 1 || SSL_CTX_use_PrivateKey(ctx, key) != 1)
+		fail(err, err_size, "tls context %s: certificate cannot be used", sni);
+	else
+		rc = 0;
+	while (rc == 0 && (ca = PEM_read_bio_X509(chain, NULL, no_password, NULL)))
+		if (SSL_CTX_add0_chain_cert(ctx, ca) != 1) {
+			X509_free(ca);
+			rc = fail(err, err_size, "tls context %s: chain", sni);
+		}
+	if (rc == 0 && !pem_ended())
+		rc = fail(err, err_size, "tls context %s: chain", sni);
+	X509_free(leaf);
+	EVP_PKEY_free(key);
+	BIO_free(chain);
+	BIO_free(key_pem);
+	return rc;
+}
+
+static int add_anchors(struct tls_context *c, const char *pem, char *err, size_t err_size)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(c->ctx);
+	BIO *in = BIO_new_mem_buf(pem, -1);
+	struct cert_id id;
+	X509 *ca = NULL;
+	int rc = 0;
+
+	c->names = sk_X509_NAME_new_null();
+	if (!in || !c->names)
+		rc = fail(err, err_size, "out of memory");
+	while (rc == 0 && (ca = PEM_read_bio_X509(in, NULL, no_password, NULL))) {
+		X509_NAME *name = X509_NAME_dup(X509_get_subject_name(ca));
+
+		cert_id_of_anchor(ca, &id);
+		if (!name || !sk_X509_NAME_push(c->names, name)) {
+			X509_NAME_free(name);
+			rc = fail(err, err_size, "out of memory");
+		} else if (X509_STORE_add_cert(store, ca) != 1 ||
+			   SSL_CTX_add_client_CA(c->ctx, ca) != 1 ||
+			   cert_ids_add(&c->anchors, &id) != 0) {
+			rc = fail(err, err_size, "tls context %s: trust anchor", c->sni);
+		}
+		X509_free(ca);
+	}
+	if (rc == 0 && !pem_ended())
+		rc = fail(err, err_size, "tls context %s: trust anchors", c->sni);
+	BIO_free(in);
+	cert_ids_sort(&c->anchors);
+	return rc;
+}
+
+static int note_revoked(struct tls_set *s, X509_CRL *crl)
+{
+	STACK_OF(X509_REVOKED) *v = X509_CRL_get_REVOKED(crl);
+
+	for (int i = 0; i < sk_X509_REVOKED_num(v); i++) {
+		struct cert_id id;
+
+		cert_id_of_entry(X509_CRL_get_issuer(crl),
+			X509_REVOKED_get0_serialNumber(sk_X509_REVOKED_value(v, i)), &id);
+		if (cert_ids_add(&s->revoked, &id) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int add_crls(struct tls_set *s, const char *pem, char *err, size_t err_size)
+{
+	BIO *in = BIO_new_mem_buf(pem, -1);
+	X509_CRL *crl = NULL;
+	int rc = in ? 0 : -1;
+
+	while (rc == 0 && (crl = PEM_read_bio_X509_CRL(in, NULL, no_password, NULL))) {
+		rc = note_revoked(s, crl);
+		for (unsigned i = 0; rc == 0 && i < s->contexts_count; i++)
+			if (X509_STORE_add_crl(SSL_CTX_get_cert_store(s->contexts[i].ctx), crl) !=
+				1)
+				rc = -1;
+		X509_CRL_free(crl);
+	}
+	if (rc != 0 || !pem_ended())
+		rc = fail(err, err_size, "CRLs");
+	for (unsigned i = 0; rc == 0 && i < s->contexts_count; i++)
+		X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(s->contexts[i].ctx),
+			X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+	BIO_free(in);
+	cert_ids_sort(&s->revoked);
+	return rc;
+}
+
+/* ---- contexts ---- */
+
+struct tls_conn *conn_of(const SSL *ssl)
+{
+	return SSL_get_app_data(ssl);
+}
+
+int64_t set_now(const struct tls_set *s)
+{
+	return s->now_s ? s->now_s() : (int64_t)time(NULL);
+}
+
+unsigned set_context(const struct tls_set *s, const char *sni, size_t len)
+{
+	for (unsigned i = 1; i < s->contexts_count; i++)
+		if (strlen(s->contexts[i].sni) == len &&
+			strncasecmp(s->contexts[i].sni, sni, len) == 0)
+			return i;
+	return 0;
+}
+
+/* The one name of a server_name extension (RFC 6066 section 3), or NULL. */
+static const char *asked_for(SSL *ssl, size_t *len)
+{
+	const unsigned char *ext;
+	size_t size, n;
+
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &ext, &size) != 1 || size < 5)
+		return NULL;
+	n = (size_t)ext[3] << 8 | ext[4];
+	if (((size_t)ext[0] << 8 | ext[1]) != size - 2 || ext[2] != TLSEXT_NAMETYPE_host_name ||
+		n != size - 5 || n == 0 || n > TLSEXT_MAXLEN_host_name)
+		return NULL; /* OpenSSL will say so */
+	*len = n;
+	return (const char *)ext + 5;
+}
+
+/* Called with the ClientHello, before anything is chosen by it. */
+static int client_hello(SSL *ssl, int *alert, void *arg)
+{
+	struct tls_conn *c = conn_of(ssl);
+	size_t len = 0;
+	const char *sni = asked_for(ssl, &len);
+
+	(void)alert, (void)arg;
+	c->hello_seen = true;
+	c->context = sni ? (uint8_t)set_context(c->set, sni, len) : 0;
+	trace_line(c, "SSL clienthello incoming");
+	if (sni) {
+		char name[TLSEXT_MAXLEN_host_name + 1];
+
+		for (size_t i = 0; i < len; i++)
+			name[i] = (char)(sni[i] > ' ' && sni[i] < 0x7f ? sni[i] : '?');
+		name[len] = '\0';
+		trace_line(c, "-- SSL server got SNI: '%s', SSL_CTX located: %s, idx=%u", name,
+			c->set->contexts[c->context].sni, c->context);
+	} else {
+		trace_line(c, "dft-idx=0 inited=1.");
+	}
+	if (c->context != 0) {
+		SSL_CTX *ctx = c->set->contexts[c->context].ctx;
+
+		/* This takes identities and anchors over, and nothing else. */
+		if (!SSL_set_SSL_CTX(ssl, ctx))
+			return SSL_CLIENT_HELLO_ERROR;
+		SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx), verify_callback);
+	}
+	return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+static int context_new(struct tls_set *s, struct tls_context *c, const struct tls_spec *spec,
+	const struct tls_context_spec *cs, char *err, size_t err_size)
+{
+	static const char *const ciphers[] = {
+		[TLS_ALG_HIGH] = AEAD, [TLS_ALG_MEDIUM] = CBC, [TLS_ALG_LOW] = RSA};
+	const char *anchors = cs->anchors_pem ? cs->anchors_pem : spec->anchors_pem;
+	int verify = spec->require_certificate ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+		     : anchors		       ? SSL_VERIFY_PEER
+					       : SSL_VERIFY_NONE;
+	uint8_t id[9] = {(uint8_t)(c - s->contexts)};
+
+	snprintf(c->sni, sizeof(c->sni), "%s", cs->sni);
+	c->ctx = SSL_CTX_new(TLS_server_method());
+	if (!c->ctx)
+		return fail(err, err_size, "out of memory");
+	SSL_CTX_set_security_level(c->ctx, spec->algorithm == TLS_ALG_LOW ? 1 : 2);
+	SSL_CTX_set_options(c->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+					    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_SSLv3);
+	SSL_CTX_clear_options(c->ctx, SSL_OP_NO_TICKET | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+					 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_max_early_data(c->ctx, 0);
+	SSL_CTX_set_num_tickets(c->ctx, 1);
+	SSL_CTX_set_timeout(c->ctx, TLS_TICKET_S);
+	SSL_CTX_set_max_cert_list(c->ctx, MAX_CERT_LIST);
+	SSL_CTX_set_client_hello_cb(c->ctx, client_hello, NULL);
+	SSL_CTX_set_verify(c->ctx, verify, verify_callback);
+	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(c->ctx), X509_V_FLAG_PARTIAL_CHAIN);
+	memcpy(id + 1, &s->generation, sizeof(s->generation));
+	if (SSL_CTX_set_min_proto_version(c->ctx, s->min_version) != 1 ||
+		SSL_CTX_set_max_proto_version(c->ctx, 0) != 1 ||
+		SSL_CTX_set_cipher_list(c->ctx, ciphers[spec->algorithm]) != 1 ||
+		SSL_CTX_set_session_id_context(c->ctx, id, sizeof(id)) != 1 ||
+		ticket_setup(c->ctx, s) != 0)
+		return fail(err, err_size, "tls context %s", cs->sni);
+	if (cs->identities_count == 0)
+		return fail(err, err_size, "tls context %s: no identity", cs->sni);
+	for (unsigned i = 0; i < cs->identities_count; i++)
+		if (use_identity(c->ctx, &cs->identities[i], cs->sni, err, err_size) != 0)
+			return -1;
+	return anchors ? add_anchors(c, anchors, err, err_size) : 0;
+}
+
+static int set_fill(struct tls_set *s, const struct tls_spec *spec, char *err, size_t err_size)
+{
+	if (spec->contexts_count == 0 || spec->contexts_count > TLS_MAX_CONTEXTS)
+		return fail(err, err_size, "tls: 1 to %d contexts", TLS_MAX_CONTEXTS);
+	for (unsigned i = 0; i < spec->contexts_count; i++) {
+		if (spec->contexts[i].identities_count > TLS_MAX_IDENTITIES)
+			return fail(err, err_size, "tls context %s: more than %d identities",
+				spec->contexts[i].sni, TLS_MAX_IDENTITIES);
+		s->contexts_count++;
+		if (context_new(s, &s->contexts[i], spec, &spec->contexts[i], err, err_size) != 0)
+			return -1;
+	}
+	return spec->crls_pem ? add_crls(s, spec->crls_pem, err, err_size) : 0;
+}
+
+int tls_set_new(const struct tls_spec *spec, struct tls_set **out, char *err, size_t err_size)
+{
+	struct tls_set *s = calloc(1, sizeof(*s));
+
+	ERR_clear_error();
+	if (!s)
+		return fail(err, err_size, "out of memory");
+	atomic_init(&s->refs, 1);
+	s->generation = spec->generation;
+	s->now_s = spec->now_s;
+	s->min_version = spec->min_version == TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
+	memcpy(s->ticket_secret, spec->ticket_secret, sizeof(s->ticket_secret));
+	if (set_fill(s, spec, err, err_size) != 0) {
+		tls_set_unref(s);
+		return -1;
+	}
+	*out = s;
+	return 0;
+}
+
+struct tls_set *tls_set_ref(struct tls_set *s)
+{
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	return s;
+}
+
+void tls_set_unref(struct tls_set *s)
+{
+	if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	for (unsigned i = 0; i < s->contexts_count; i++) {
+		SSL_CTX_free(s->contexts[i].ctx);
+		free(s->contexts[i].anchors.v);
+		sk_X509_NAME_pop_free(s->contexts[i].names, X509_NAME_free);
+	}
+	free(s->revoked.v);
+	OPENSSL_cleanse(s->ticket_secret, sizeof(s->ticket_secret));
+	free(s);
+}
+
+uint64_t tls_set_generation(const struct tls_set *s)
+{
+	return s->generation;
+}

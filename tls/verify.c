@@ -1,0 +1,146 @@
+/* The peer's chain: what OpenSSL finds, and what is remembered of it. */
+#include "tls/internal.h"
+
+#include <string.h>
+
+#include <openssl/x509v3.h>
+
+/*
+ * The chain breaks off at `last`, whose issuer is not there. It is a missing intermediate where the
+ * issuer belongs to the organization of one of our anchors (or, where it names none, has the same
+ * name but for its CN); else another CA's.
+ */
+static bool issuer_is_of_ours(const struct tls_context *ctx, const X509 *last)
+{
+	const X509_NAME *issuer = X509_get_issuer_name(last);
+	char ours[TLS_NAME], theirs[TLS_NAME];
+
+	name_entry(issuer, NID_organizationName, theirs, sizeof(theirs));
+	if (!theirs[0])
+		return false;
+	for (int i = 0; i < sk_X509_NAME_num(ctx->names); i++) {
+		const X509_NAME *anchor = sk_X509_NAME_value(ctx->names, i);
+
+		name_entry(anchor, NID_organizationName, ours, sizeof(ours));
+		/* The same name with another key is another CA. */
+		if (strcmp(ours, theirs) == 0 && X509_NAME_cmp(anchor, issuer) != 0)
+			return true;
+	}
+	return false;
+}
+
+static X509 *keep(X509 *cert)
+{
+	if (cert && X509_up_ref(cert) == 1)
+		return cert;
+	return NULL;
+}
+
+/* A CRL that is not there or out of date keeps nobody out. */
+static bool tolerable(const struct tls_conn *c, int error)
+{
+	switch (error) {
+	case X509_V_ERR_UNABLE_TO_GET_CRL:
+		return true;
+	case X509_V_ERR_CRL_HAS_EXPIRED:
+	case X509_V_ERR_CRL_NOT_YET_VALID:
+		trace_line(c, "VERIFY WARNING: %s", X509_verify_cert_error_string(error));
+		return true;
+	default:
+		return false;
+	}
+}
+
+int verify_callback(int ok, X509_STORE_CTX *store_ctx)
+{
+	const SSL *ssl =
+		X509_STORE_CTX_get_ex_data(store_ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct tls_conn *c = conn_of(ssl);
+	X509 *cert = X509_STORE_CTX_get_current_cert(store_ctx);
+	int depth = X509_STORE_CTX_get_error_depth(store_ctx);
+	int error = X509_STORE_CTX_get_error(store_ctx);
+	char name[TLS_NAME] = "";
+
+	if (!ok && tolerable(c, error)) {
+		X509_STORE_CTX_set_error(store_ctx, X509_V_OK);
+		return 1;
+	}
+	if (ok && !c->trace)
+		return 1;
+	if (cert)
+		name_line(X509_get_subject_name(cert), name, sizeof(name));
+	if (ok) {
+		/* Called again for a certificate when policies were checked: told once. */
+		trace_line(c, "VERIFY OK: depth=%d, %s", depth, name);
+		return 1;
+	}
+	trace_line(c, "VERIFY ERROR: depth=%d, error=%s: %s", depth,
+		X509_verify_cert_error_string(error), name);
+	if (!c->leaf) {
+		c->leaf = keep(X509_STORE_CTX_get0_cert(store_ctx));
+		c->culprit = keep(cert);
+		c->verify_error = error;
+		c->verify_depth = depth;
+		c->intermediate_missing =
+			cert && issuer_is_of_ours(&c->set->contexts[c->context], cert);
+	}
+	return 0;
+}
+
+void chain_remember(struct tls_conn *c)
+{
+	STACK_OF(X509) *v = SSL_get0_verified_chain(c->ssl);
+	int n = sk_X509_num(v);
+
+	memset(&c->chain, 0, sizeof(c->chain));
+	c->chain.not_after_s = INT64_MAX;
+	if (SSL_get_verify_result(c->ssl) != X509_V_OK || n <= 0 ||
+		!SSL_get0_peer_certificate(c->ssl))
+		return;
+	for (int i = 0; i < n; i++) {
+		X509 *cert = sk_X509_value(v, i);
+		int64_t until = asn1_time_s(X509_get0_notAfter(cert));
+
+		if (until < c->chain.not_after_s)
+			c->chain.not_after_s = until;
+		if (i < n - 1 && i < TLS_CHAIN)
+			cert_id_of_entry(X509_get_issuer_name(cert), X509_get0_serialNumber(cert),
+				&c->chain.entries[c->chain.count++]);
+	}
+	cert_id_of_anchor(sk_X509_value(v, n - 1), &c->chain.anchor);
+	c->chain.anchored = 1;
+}
+
+bool chain_revoked(const struct tls_set *s, const struct tls_chain *chain)
+{
+	for (unsigned i = 0; i < chain->count && i < TLS_CHAIN; i++)
+		if (cert_ids_have(&s->revoked, &chain->entries[i]))
+			return true;
+	return false;
+}
+
+bool tls_conn_permitted(
+	const struct tls_conn *c, const struct tls_set *now, enum refusal_reason *why)
+{
+	const struct tls_context *ctx;
+	const char *sni = SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name);
+	const SSL_CIPHER *cipher = SSL_get_current_cipher(c->ssl);
+
+	if (now == c->set)
+		return true;
+	ctx = &now->contexts[sni ? set_context(now, sni, strlen(sni)) : 0];
+	*why = REFUSAL_tls_version;
+	if (SSL_version(c->ssl) < now->min_version)
+		return false;
+	*why = REFUSAL_no_shared_cipher;
+	if (!cipher || sk_SSL_CIPHER_find(SSL_CTX_get_ciphers(ctx->ctx), cipher) < 0)
+		return false;
+	*why = REFUSAL_no_certificate;
+	if (!c->chain.anchored)
+		return !(SSL_CTX_get_verify_mode(ctx->ctx) & SSL_VERIFY_FAIL_IF_NO_PEER_CERT);
+	*why = REFUSAL_wrong_ca;
+	if (!cert_ids_have(&ctx->anchors, &c->chain.anchor))
+		return false;
+	*why = REFUSAL_revoked;
+	return !chain_revoked(now, &c->chain);
+}
