@@ -28,7 +28,7 @@ enum mode {
 	MODE_1_2 = 0x02,     /* its highest version */
 	MODE_PIECES = 0x04,  /* spans of a byte, writes of three */
 	MODE_OPTIONAL = 0x08 /* nobody need show a certificate */
-			     /* the upper four bits: which certificate */
+	/* the upper four bits: which certificate */
 };
 
 static struct world world;
