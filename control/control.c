@@ -267,16 +267,22 @@ static void tell_start(struct control *c, const char *notes)
 	event_end(&c->events);
 }
 
-int control_attach(struct control *c, struct dp *dp, const struct journal_recovery *recovery,
-	const char *notes, char *err, size_t err_size)
+void control_take(struct control *c, struct dp *dp)
 {
 	c->dp = dp;
+	trust_publish(c);
+}
+
+int control_attach(struct control *c, const struct journal_recovery *recovery, const char *notes,
+	char *err, size_t err_size)
+{
+	struct dp *dp = c->dp;
+
 	c->recovery = *recovery;
 	c->start_us = clock_mono_us();
 	c->start_ns = clock_wall_ns();
 	journal_durable(dp_journal(dp), &c->durable_block, &c->durable_logs);
 	events_set_sink(&c->events, own_log, dp);
-	trust_publish(c);
 	tell_start(c, notes);
 	if (recovery->corrupt_blocks)
 		alarm_raise(&c->alarms, "journal_corrupt", "",

@@ -52,10 +52,13 @@ struct control_options {
 /* NULL with one line in `err` that names the file or socket and the problem. */
 struct control *control_new(const struct control_options *options, char *err, size_t err_size);
 
-/* Takes the data plane (which stays the caller's) and opens the doors. `notes`: of dp_start(), one
- * a line, or NULL. 0, or -1 with `err`. */
-int control_attach(struct control *c, struct dp *dp, const struct journal_recovery *recovery,
-	const char *notes, char *err, size_t err_size);
+/* Takes the data plane (which stays the caller's) and tells it who may log and with which
+ * certificates it answers: before dp_run(), so that nobody is let in or turned away without. */
+void control_take(struct control *c, struct dp *dp);
+
+/* After that: opens the doors. `notes`: of dp_start(), one a line, or NULL. 0, or -1 with `err`. */
+int control_attach(struct control *c, const struct journal_recovery *recovery, const char *notes,
+	char *err, size_t err_size);
 
 /* An alarm of the caller, from before there were rounds. */
 void control_alarm(struct control *c, const char *name, const char *text);

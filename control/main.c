@@ -154,13 +154,14 @@ static int serve(struct control *c, struct dp *dp, const struct config *cfg,
 	/* Not one byte from outside is parsed as root. */
 	if (drop_root(c, p, cfg) != 0)
 		return -1;
+	control_take(c, dp);
 	if (dp_run(dp, &dp_err) != 0) {
 		say(dp_err.text);
 		return -1;
 	}
 	if (telemetry_register() != 0)
 		say("EAL does not take our telemetry commands: going on without");
-	if (control_attach(c, dp, recovery, notes, err, sizeof(err)) != 0 ||
+	if (control_attach(c, recovery, notes, err, sizeof(err)) != 0 ||
 		control_run(c, err, sizeof(err)) != 0) {
 		say(err);
 		return -1;

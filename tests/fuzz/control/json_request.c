@@ -28,7 +28,9 @@ static void start(void)
 	dp = fake_dp_new();
 	fake_reader_journal = &dp->journal;
 	control = control_new(&options, err, sizeof(err));
-	if (!control || control_attach(control, dp, &recovery, NULL, err, sizeof(err)) != 0) {
+	if (control)
+		control_take(control, dp);
+	if (!control || control_attach(control, &recovery, NULL, err, sizeof(err)) != 0) {
 		fprintf(stderr, "%s\n", err);
 		abort();
 	}

@@ -86,8 +86,8 @@ void harness_start(struct harness *h)
 	h->c = control_new(&o, err, sizeof(err));
 	if (!h->c)
 		fail_msg("%s", err);
-	if (control_attach(h->c, h->dp, &recovery, "no hugepages\nsecond note", err, sizeof(err)) !=
-		0)
+	control_take(h->c, h->dp);
+	if (control_attach(h->c, &recovery, "no hugepages\nsecond note", err, sizeof(err)) != 0)
 		fail_msg("%s", err);
 	free(cfg);
 	free(errors);
