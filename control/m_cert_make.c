@@ -146,6 +146,20 @@ static bool judge(struct call *call, const struct cert_bundle *b, enum cert_role
 	return true;
 }
 
+/* A name keeps what it names: a key or an anchor that is in use does not become something else. */
+static bool same_kind(struct call *call, const char *name, enum store_kind kind)
+{
+	const struct stored *old = certstore_find(&call->c->trust.certs, name);
+
+	if (!old || old->kind == kind || (old->kind == STORE_REQUEST && kind == STORE_IDENTITY))
+		return true;
+	call_fail(call, REASON_BUSY,
+		"\"%s\" is the name of another kind of entry (%s): choose another, or delete it "
+		"first",
+		name, store_kind_name(old->kind));
+	return false;
+}
+
 static void import(struct call *call, const char *name, const struct cert_bundle *b)
 {
 	const enum store_kind kind = b->key	      ? STORE_IDENTITY
@@ -158,10 +172,14 @@ static void import(struct call *call, const char *name, const struct cert_bundle
 	char crl_name[CERTSTORE_NAME + 8];
 	json_t *o;
 
+	if (!same_kind(call, name, kind))
+		return;
+	snprintf(crl_name, sizeof(crl_name), "%.60s.crl", name);
+	if (kind == STORE_ANCHOR && b->crls_count && !same_kind(call, crl_name, STORE_CRL))
+		return;
 	if (!judge(call, b, role, &report) || store_bundle(call, name, kind, b) != 0)
 		return;
 	if (kind == STORE_ANCHOR && b->crls_count) {
-		snprintf(crl_name, sizeof(crl_name), "%.60s.crl", name);
 		if (store_bundle(call, crl_name, STORE_CRL, b) != 0)
 			return;
 	}

@@ -95,7 +95,7 @@ const struct method methods[] = {
 	{"account.show", ROLE_READ, m_account_show, device_optional},
 	{"audit.list", ROLE_READ, m_audit_list, audit},
 	{"cert.ca-init", ROLE_WRITE, m_cert_ca_init, cert_make},
-	{"cert.check", ROLE_READ, m_cert_check, cert_check},
+	{"cert.check", ROLE_WRITE, m_cert_check, cert_check},
 	{"cert.delete", ROLE_WRITE, m_cert_delete, cert_name},
 	{"cert.expiring", ROLE_READ, m_cert_expiring, cert_expiring},
 	{"cert.export", ROLE_WRITE, m_cert_export, cert_export},

@@ -203,7 +203,7 @@ enum session_result session_read(struct session *s, struct worker *w)
 	if (r != SESSION_WAIT)
 		return r;
 	r = read_input(s, w, &in);
-	s->blocked = r == SESSION_NO_ROOM;
+	s->blocked = r == SESSION_NO_ROOM || r == SESSION_HELD || r == SESSION_PAUSE;
 	if (r == SESSION_HELD && s->transport != below)
 		return r; /* TLS begins: its bytes stay where they are */
 	if (!s->transport->consume(s, w, &in))

@@ -48,7 +48,7 @@ struct session {
 	bool proven;	      /* `serial` is from a certificate that holds; else from its address */
 	bool by_dns;	      /* `serial` is a DNS name */
 	bool up;	      /* AUTH_EV_UP was told */
-	bool blocked;	      /* what it has found no block: it reads no more until it does */
+	bool blocked;	      /* what it has could not be read: it gets no more until it could */
 	bool cut_off;	      /* it ended without a FIN: an unfinished log is part of one */
 	bool closed;	      /* the stack has let go of it: this is the last read */
 	bool paused;	      /* it reads on when its answers are out */

@@ -212,18 +212,25 @@ bool session_tls_step(struct session *s, struct worker *w)
 
 static enum session_result tls_peek(struct session *s, struct worker *w, struct session_input *in)
 {
+	/* One that was held reads what it has already before it gets more; and one that holds much
+	 * does so too, whatever held it. */
+	bool fresh = !s->blocked && s->carry.len < CARRY_MAX;
 	struct tls_failure why;
-	bool more = !s->blocked && !s->tls_ended;
+	bool more = !s->tls_ended;
 
 	w->plain_len = 0;
 	if (s->stage != SESSION_OPEN)
 		return SESSION_HELD;
-	while (more && PLAIN_BYTES - w->plain_len >= RECORD_BYTES) {
+	while (fresh && more && PLAIN_BYTES - w->plain_len >= RECORD_BYTES) {
 		enum tls_status status;
 		size_t got;
 
 		if (!carry_room(&w->carry, w->plain_len + RECORD_BYTES)) {
 			w->carry_short = true;
+			if (s->closed) { /* nobody will make room for it: this is its end */
+				s->tls_ended = s->cut_off = true;
+				more = false;
+			}
 			break;
 		}
 		status = tls_conn_read(s->tls, w->plain + w->plain_len, RECORD_BYTES, &got);
@@ -244,6 +251,8 @@ static enum session_result tls_peek(struct session *s, struct worker *w, struct 
 	}
 	in->v = w->spans;
 	in->n = carry_spans(&s->carry, in->v, SESSION_SPANS - 1);
+	_Static_assert((SESSION_SPANS - 3) * CARRY_DATA > CARRY_MAX + PLAIN_BYTES,
+		"all that is carried is shown, so that what was just decrypted follows it");
 	if (w->plain_len)
 		in->v[in->n++] = (struct framing_span){w->plain, w->plain_len};
 	in->more = more;

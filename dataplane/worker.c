@@ -83,10 +83,11 @@ static void accepted(struct worker *w, struct tcp_conn *conn)
 
 static void ended(struct worker *w, struct session *s)
 {
-	/* What the peer had sent before the end is still a log. */
+	/* What the peer had sent before the end is still a log, if it was let in. */
 	s->closed = true;
 	if (s->stage == SESSION_SLOWED)
 		session_leave_line(s);
+	s->closing |= s->stage != SESSION_OPEN;
 	s->cut_off = !s->peer_closed;
 	s->peer_closed = true;
 	while (!s->closing && session_read(s, w) == SESSION_AGAIN)

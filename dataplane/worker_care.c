@@ -60,7 +60,7 @@ static void sweep(struct worker *w)
  * Receive memory is nearly used up, and nobody has a whole log in it: it is held by unfinished logs
  * and by data out of order. Whoever holds most of it goes, so that the others' windows open again.
  */
-static void evict(struct worker *w)
+static void evict(struct worker *w, bool carried_only)
 {
 	struct session *most = NULL;
 	uint32_t held = 0;
@@ -69,12 +69,16 @@ static void evict(struct worker *w)
 	for (uint32_t i = 0; i < w->slots; i++) {
 		struct session *s = &w->sessions[i];
 		struct tcp_info info;
+		uint32_t holds = s->carry.len;
 
 		if (!s->conn)
 			continue;
-		tcp_info(s->conn, &info);
-		if (info.rcv_held + s->carry.len > held) {
-			held = info.rcv_held + s->carry.len;
+		if (!carried_only) {
+			tcp_info(s->conn, &info);
+			holds += info.rcv_held;
+		}
+		if (holds > held) {
+			held = holds;
 			most = s;
 		}
 	}
@@ -100,9 +104,10 @@ static bool check_policy(struct worker *w)
 
 		if (!s->conn || s->closing)
 			continue;
-		if (!session_permitted(s, l, &why))
+		if (!session_permitted(s, l, &why)) {
+			s->closing = true; /* what it has sent and we have not read stays out */
 			refuse(w, s, why, "by a new policy");
-		else if (s->stage == SESSION_PENDING)
+		} else if (s->stage == SESSION_PENDING)
 			session_reconsider(s, w);
 	}
 	return true;
@@ -171,9 +176,9 @@ bool worker_care(struct worker *w)
 	if (now - w->swept_us >= SWEEP_US)
 		sweep(w);
 	if (w->carry_short && now - w->evicted_us >= EVICT_US)
-		evict(w);
+		evict(w, true);
 	if (!w->ready && now - w->evicted_us >= EVICT_US &&
 		tcp_counters(w->tcp)->rcv_bytes_held >= w->rcv_total / 4 * 3)
-		evict(w);
+		evict(w, false);
 	return more;
 }

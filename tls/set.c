@@ -332,6 +332,8 @@ static int context_new(struct tls_set *s, struct tls_context *c, const struct tl
 	SSL_CTX_set_max_cert_list(c->ctx, MAX_CERT_LIST);
 	SSL_CTX_set_client_hello_cb(c->ctx, client_hello, NULL);
 	SSL_CTX_set_verify(c->ctx, verify, verify_callback);
+	/* Intermediates: the whole chain is remembered, to be held against CRLs that come later. */
+	SSL_CTX_set_verify_depth(c->ctx, TLS_CHAIN - 2);
 	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(c->ctx), X509_V_FLAG_PARTIAL_CHAIN);
 	memcpy(id + 1, &s->generation, sizeof(s->generation));
 	if (SSL_CTX_set_min_proto_version(c->ctx, s->min_version) != 1 ||

@@ -103,7 +103,7 @@ void chain_remember(struct tls_conn *c)
 
 		if (until < c->chain.not_after_s)
 			c->chain.not_after_s = until;
-		if (i < n - 1 && i < TLS_CHAIN)
+		if (i < n - 1 && c->chain.count < TLS_CHAIN)
 			cert_id_of_entry(X509_get_issuer_name(cert), X509_get0_serialNumber(cert),
 				&c->chain.entries[c->chain.count++]);
 	}
@@ -123,12 +123,14 @@ bool tls_conn_permitted(
 	const struct tls_conn *c, const struct tls_set *now, enum refusal_reason *why)
 {
 	const struct tls_context *ctx;
-	const char *sni = SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name);
+	/* Not SSL_get_servername(): TLS 1.2 does not repeat the name on resumption. */
+	const char *sni = c->set->contexts[c->context].sni;
 	const SSL_CIPHER *cipher = SSL_get_current_cipher(c->ssl);
 
-	if (now == c->set)
+	/* A resumed session was judged by the set of its first handshake. */
+	if (now == c->set && !SSL_session_reused(c->ssl))
 		return true;
-	ctx = &now->contexts[sni ? set_context(now, sni, strlen(sni)) : 0];
+	ctx = &now->contexts[c->context > 0 ? set_context(now, sni, strlen(sni)) : 0];
 	*why = REFUSAL_tls_version;
 	if (SSL_version(c->ssl) < now->min_version)
 		return false;
