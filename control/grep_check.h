@@ -6,7 +6,7 @@
 #ifndef SLUICE_CONTROL_GREP_CHECK_H
 #define SLUICE_CONTROL_GREP_CHECK_H
 
-#define GREP_MAX_COPIES 1000 /* product of all repetition bounds */
+#define GREP_MAX_COPIES 100 /* product of all repetition bounds */
 
 /* NULL, or what is wrong with it. */
 const char *grep_check(const char *pattern);

@@ -155,7 +155,9 @@ static bool take_block(struct intake *in)
 	if (!in->block)
 		return false;
 	/* Unlike any other block's: a device remembers its index together with this number. */
-	in->block->generation = ++in->generation;
+	if (++in->generation == 0)
+		in->generation = 1; /* 0 is that of a device which never was in a block */
+	in->block->generation = in->generation;
 	return true;
 }
 

@@ -39,7 +39,7 @@ static enum session_result finish(struct session *s, struct session_input *in)
 	s->finished = true;
 	while (in->n > 0)
 		session_advance(in, in->v->len);
-	return relp_owed(&s->relp) > 0 ? SESSION_PAUSE : SESSION_DONE;
+	return relp_answerable(&s->relp) ? SESSION_PAUSE : SESSION_DONE;
 }
 
 static enum session_result read_frames(
@@ -112,7 +112,7 @@ static enum session_result relp_answer(struct session *s, struct worker *w)
 		relp_sent(&s->relp, took);
 	} while (n > 0 && took == n);
 	if (s->finished)
-		return relp_owed(&s->relp) > 0 ? SESSION_WAIT : SESSION_DONE;
+		return relp_answerable(&s->relp) ? SESSION_WAIT : SESSION_DONE;
 	if (!s->paused || relp_due(&s->relp))
 		return SESSION_WAIT;
 	s->paused = false;

@@ -315,11 +315,21 @@ void relp_durable(struct relp *r, uint64_t ordinal)
 		r->durable = ordinal;
 }
 
+/* Transactions that have come to their end. */
+static uint64_t whole(const struct relp *r)
+{
+	return r->taken - ((r->state == REST || r->state == LAST) && !r->hint);
+}
+
+bool relp_answerable(const struct relp *r)
+{
+	return r->answered < whole(r);
+}
+
 /* Transactions up to this one may be answered. */
 static uint64_t due_upto(const struct relp *r)
 {
-	bool unfinished = (r->state == REST || r->state == LAST) && !r->hint;
-	uint64_t upto = r->taken - unfinished;
+	uint64_t upto = whole(r);
 
 	return relp_waits(r) && r->durable < upto ? r->durable : upto;
 }

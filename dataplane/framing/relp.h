@@ -77,6 +77,9 @@ static inline uint64_t relp_owed(const struct relp *r)
 	return r->taken - r->answered;
 }
 
+/* Will there be anything to be answered when all logs are durable? Not a frame without its end. */
+bool relp_answerable(const struct relp *r);
+
 /* Is there anything to be sent? */
 bool relp_due(const struct relp *r);
 

@@ -105,9 +105,11 @@ static bool give_way(void *arg)
 	const struct timespec pause = {0, PAUSE_NS};
 
 	while (j->compact_runs && !atomic_load(&j->compact_stop) &&
-		pool_free_blocks(j) < j->cfg.pool_blocks / 2)
+		journal_state(j) == JOURNAL_RUNNING && pool_free_blocks(j) < j->cfg.pool_blocks / 2)
 		nanosleep(&pause, NULL);
-	return atomic_load(&j->compact_stop);
+	/* Where intake is held for want of room, what has been written here is part of the reason.
+	 */
+	return atomic_load(&j->compact_stop) || journal_state(j) != JOURNAL_RUNNING;
 }
 
 static bool has_room(struct journal *j, uint64_t room)

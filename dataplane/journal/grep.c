@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPECIAL ".[]{}()*+?^$|\\"
+#define TEXT_A_STATE (1u << 20) /* bytes, over the expression's length */
+#define SPECIAL	     ".[]{}()*+?^$|\\"
 
 /* Behind a bracket expression that begins at `p`. NULL: it has no end. */
 static const char *skip_bracket(const char *p)
@@ -90,10 +91,15 @@ static const char *step(struct pieces *s, const char *p)
 		end_piece(s);
 		/* The bounds of a repetition are no text. */
 		return *p == '{' ? (strchr(p, '}') ? strchr(p, '}') + 1 : NULL) : p + 1;
+	case '+':
+		/* The C library takes "a+?" for "(a+)?". */
+		if (p[1] && strchr("*?{+", p[1]))
+			drop_last(s);
+		end_piece(s);
+		return p + 1;
 	case '.':
 	case '^':
 	case '$':
-	case '+':
 	case ')':
 		end_piece(s);
 		return p + 1;
@@ -152,7 +158,9 @@ int grep_compile(struct grep *g, const char *pattern, char why[200])
 		return rc == REG_ESPACE ? -2 : -1;
 	}
 	g->has_regex = true;
-	return find_literal(g, pattern);
+	g->pattern = strdup(pattern);
+	g->budget = TEXT_A_STATE / (strlen(pattern) + 1);
+	return g->pattern ? find_literal(g, pattern) : -2;
 }
 
 void grep_free(struct grep *g)
@@ -160,6 +168,7 @@ void grep_free(struct grep *g)
 	if (g->has_regex)
 		regfree(&g->regex);
 	free(g->literal);
+	free(g->pattern);
 	memset(g, 0, sizeof(*g));
 }
 
@@ -170,9 +179,23 @@ const uint8_t *grep_seek(const struct grep *g, const uint8_t *from, const uint8_
 	return memmem(from, (size_t)(end - from), g->literal, g->literal_len);
 }
 
-bool grep_confirm(const struct grep *g, const uint8_t *log, size_t len)
+/* false: memory is out; nothing matches any more then. */
+static bool renew(struct grep *g)
+{
+	g->spent = 0;
+	regfree(&g->regex);
+	g->has_regex = regcomp(&g->regex, g->pattern, REG_EXTENDED | REG_NOSUB) == 0;
+	return g->has_regex;
+}
+
+bool grep_confirm(struct grep *g, const uint8_t *log, size_t len)
 {
 	regmatch_t m = {.rm_so = 0, .rm_eo = (regoff_t)len};
 
-	return !g->has_regex || regexec(&g->regex, (const char *)log, 1, &m, REG_STARTEND) == 0;
+	if (!g->pattern)
+		return true;
+	if (!g->has_regex || (g->spent > g->budget && !renew(g)))
+		return false;
+	g->spent += len;
+	return regexec(&g->regex, (const char *)log, 1, &m, REG_STARTEND) == 0;
 }

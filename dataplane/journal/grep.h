@@ -14,8 +14,14 @@
 struct grep {
 	char *literal; /* NULL: none is known */
 	size_t literal_len;
+	/*
+	 * The C library keeps every state that its matcher comes to, and for some expressions these
+	 * are as many as bytes are looked at: after some text it is made anew.
+	 */
 	regex_t regex;
-	bool has_regex; /* else the literal is all of it; with neither everything matches */
+	char *pattern;
+	size_t budget, spent; /* bytes of logs between two times */
+	bool has_regex;	      /* else the literal is all of it; with neither everything matches */
 };
 
 /* `g` is all zeros. 0, -1: not an expression, `why` says so, -2: memory is out. */
@@ -26,6 +32,6 @@ void grep_free(struct grep *g);
 const uint8_t *grep_seek(const struct grep *g, const uint8_t *from, const uint8_t *end);
 
 /* Does a log match in which the literal, if there is one, was found? */
-bool grep_confirm(const struct grep *g, const uint8_t *log, size_t len);
+bool grep_confirm(struct grep *g, const uint8_t *log, size_t len);
 
 #endif

@@ -376,6 +376,13 @@ static int distrust_index(struct journal_reader *r)
 	return rc == JOURNAL_OK ? next_of_map(r) : rc;
 }
 
+/* Is a block of several that ends with `last` read to its end? Its rest may lie above the bound for
+ * now; what lies behind the segment's end, another segment has. */
+static bool done_with(const struct journal_reader *r, uint64_t last)
+{
+	return r->next_block > last || (r->next_segment && r->next_block >= r->next_segment);
+}
+
 static int next_of_index(struct journal_reader *r)
 {
 	while (r->at < r->index.count) {
@@ -409,9 +416,11 @@ static int next_of_index(struct journal_reader *r)
 		rc = take_block(r, e->offset, &f.block, true);
 		if (rc == 2 || rc < 0)
 			return rc;
-		r->at++;
+		r->at += done_with(r, e->last_block);
 		if (rc == 1)
 			return 1;
+		if (r->next_block > r->max_block)
+			return 2;
 	}
 	return 0;
 }
@@ -432,8 +441,11 @@ static int next_of_map(struct journal_reader *r)
 					it->f.first_block <= told(r));
 			if (rc >= 2 || rc < 0)
 				return rc;
+			if (rc == 0 && r->next_block > r->max_block &&
+				!done_with(r, it->f.last_block))
+				return 2;
 			if (rc == 1) {
-				r->at++;
+				r->at += done_with(r, it->f.last_block);
 				return 1;
 			}
 		}

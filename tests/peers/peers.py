@@ -241,7 +241,7 @@ def omrelp(appliance, root, each):
                       ruleset="r{c}")
                 ruleset(name="r{c}") {{
                     action(type="omrelp" target="{HOST4}" port="514" template="asis"
-                           action.resumeRetryCount="-1" action.resumeInterval="1")
+                           action.resumeRetryCount="-1" action.resumeInterval="1" timeout="5")
                 }}
                 '''
         (here / "conf").write_text(conf, encoding="utf-8")

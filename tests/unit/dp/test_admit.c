@@ -147,6 +147,32 @@ static void an_unknown_source_may_wait_until_it_is_known(void **state)
 	rig_check_equations(&rig);
 }
 
+static void nothing_of_one_that_was_not_let_in_is_stored(void **state)
+{
+	struct dp_account before, after;
+	struct rig_tcp c;
+
+	(void)state;
+	cfg.policy.unknown_source = DP_UNKNOWN_PENDING;
+	cfg.policy.pending_hold_us = 50000;
+	publish();
+	dp_account_total(rig.dp, &before);
+	rig_tcp_open(&rig, &c, 39, 4104, 514);
+	rig_tcp_send(&rig, &c, "<13>not to be kept\n", 19);
+	while (!c.reset)
+		rig_pump(&rig);
+	rig_tcp_end(&rig, &c);
+	rig_tcp_open(&rig, &c, 39, 4105, 514);
+	rig_tcp_send(&rig, &c, "<13>nor this\n", 13);
+	rig_tcp_close(&rig, &c);
+	while (!c.reset)
+		rig_pump(&rig);
+	rig_tcp_end(&rig, &c);
+	dp_account_total(rig.dp, &after);
+	assert_int_equal(after.received, before.received);
+	rig_check_equations(&rig);
+}
+
 static void behind_a_relay_each_device_is_asked_for(void **state)
 {
 	static const char logs[] = "<13>devid=\"FGT00000000A\" n=1\n"
@@ -223,6 +249,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup(a_denied_address_is_not_heard, begin),
 		cmocka_unit_test_setup(unknown_sources_are_dropped_where_that_is_asked_for, begin),
 		cmocka_unit_test_setup(an_unknown_source_may_wait_until_it_is_known, begin),
+		cmocka_unit_test_setup(nothing_of_one_that_was_not_let_in_is_stored, begin),
 		cmocka_unit_test_setup(behind_a_relay_each_device_is_asked_for, begin),
 		cmocka_unit_test_setup(a_device_has_its_rate_and_no_more, begin),
 	};

@@ -252,6 +252,41 @@ static void a_log_may_lie_in_any_records(void **state)
 	rig_check_equations(&rig);
 }
 
+/* It is held up again and again with much behind it: it carries no more than a turn's worth, goes
+ * on by itself, and each log is there once. */
+static void a_device_that_is_slowed_down_loses_nothing(void **state)
+{
+	uint64_t before = device_stored(WORLD_SERIAL), most = 0;
+	static char log[500];
+	struct rig_tls t;
+
+	(void)state;
+	set_device(WORLD_SERIAL, AUTH_AUTHORIZED);
+	devices[0].rate = 2000;
+	assert_string_equal(devices[0].serial, WORLD_SERIAL);
+	publish();
+	assert_true(rig_tls_open(&rig, &t, 20, next_port++, &good));
+	snprintf(log, sizeof(log), "<13>%0*d", (int)sizeof(log) - 6, 0);
+	log[sizeof(log) - 1] = '\n';
+	for (unsigned i = 0; i < 3000; i++) {
+		uint64_t carried;
+
+		rig_tls_send(&rig, &t, log, sizeof(log));
+		if (i % 50)
+			continue;
+		carried = counter("tls_carried_bytes");
+		most = carried > most ? carried : most;
+	}
+	assert_in_range(most, 1, 3 * 65536);
+	stored += 3000;
+	rig_wait_stored(&rig, stored);
+	rig_tls_close(&rig, &t);
+	rig_tls_free(&rig, &t);
+	assert_int_equal(device_stored(WORLD_SERIAL), before + 3000);
+	assert_int_equal(counter("tls_carried_bytes"), 0);
+	rig_check_equations(&rig);
+}
+
 static void a_ticket_is_taken_and_held_against_the_registry(void **state)
 {
 	struct tls_client_options o = good;
@@ -611,6 +646,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_device_logs_under_its_serial, begin),
 		cmocka_unit_test_setup(a_log_may_lie_in_any_records, begin),
+		cmocka_unit_test_setup(a_device_that_is_slowed_down_loses_nothing, begin),
 		cmocka_unit_test_setup(a_ticket_is_taken_and_held_against_the_registry, begin),
 		cmocka_unit_test_setup(
 			a_pending_one_waits_unread_and_goes_on_when_authorized, begin),

@@ -69,15 +69,20 @@ static void segment_of(struct place *p, unsigned n)
 	assert_int_equal(rotate_finish(p->j), 0);
 }
 
-static struct journal_reader *reader(struct place *p, uint64_t after)
+static struct journal_reader *reader_to(struct place *p, uint64_t after, uint64_t max_block)
 {
 	struct journal_query q = {
-		.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED, .after_block = after};
+		.until_ns = UINT64_MAX, .max_block = max_block, .after_block = after};
 	struct journal_reader *r;
 
 	assert_int_equal(
 		journal_reader_open_fs(memfs_table(p->fs), "/j", &q, &r, NULL), JOURNAL_OK);
 	return r;
+}
+
+static struct journal_reader *reader(struct place *p, uint64_t after)
+{
+	return reader_to(p, after, JOURNAL_UNBOUNDED);
 }
 
 static void reads(struct journal_reader *r, unsigned k, unsigned i)
@@ -99,6 +104,25 @@ static void reads_all(struct place *p, unsigned first)
 		for (unsigned i = 0; i < TEST_RICH_LOGS; i++)
 			reads(r, k, i);
 	assert_int_equal(journal_reader_next(r, &log), 0);
+	journal_reader_stats(r, &st);
+	assert_int_equal(st.corrupt_blocks, 0);
+	journal_reader_close(r);
+}
+
+/* As sluiced reads: to a bound, then to the next one, most of which lie within rewritten blocks. */
+static void reads_all_in_slices(struct place *p, unsigned slice)
+{
+	struct journal_reader *r = reader_to(p, 0, slice);
+	struct journal_reader_stats st;
+	struct journal_log log;
+
+	for (unsigned from = 1; from <= p->sent; from += slice) {
+		for (unsigned k = from; k < from + slice && k <= p->sent; k++)
+			for (unsigned i = 0; i < TEST_RICH_LOGS; i++)
+				reads(r, k, i);
+		assert_int_equal(journal_reader_next(r, &log), 0);
+		journal_reader_extend(r, from + 2 * slice - 1);
+	}
 	journal_reader_stats(r, &st);
 	assert_int_equal(st.corrupt_blocks, 0);
 	journal_reader_close(r);
@@ -132,6 +156,9 @@ static void rewritten_segments_read_the_same(void **state)
 	assert_int_equal(p->j->segs[0].blocks, 1);
 	reads_all(p, 1);
 	reads_all(p, 17); /* out of the middle of what is one block now */
+	reads_all_in_slices(p, 1);
+	reads_all_in_slices(p, 7);
+	reads_all_in_slices(p, 16);
 	verify_clean(p);
 	journal_close(p->j);
 	open_it(p);
