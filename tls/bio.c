@@ -13,8 +13,6 @@ static int read_some(BIO *b, char *to, int size)
 	unsigned n;
 
 	BIO_clear_retry_flags(b);
-	if (size <= 0)
-		return 0;
 	if (want == 0) {
 		c->cut_short = true;
 		BIO_set_retry_read(b);
@@ -44,8 +42,6 @@ static int write_some(BIO *b, const char *from, int len)
 	uint32_t took;
 
 	BIO_clear_retry_flags(b);
-	if (len <= 0)
-		return 0;
 	took = c->transport->write(c->transport_ctx, from, (uint32_t)len);
 	if (took == 0) {
 		BIO_set_retry_write(b);
