@@ -23,12 +23,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 #define WIRE  65536u
 #define STEPS 64
 
+/* The upper four bits: which certificate. */
 enum mode {
 	MODE_RAW = 0x01,     /* no client */
 	MODE_1_2 = 0x02,     /* its highest version */
 	MODE_PIECES = 0x04,  /* spans of a byte, writes of three */
 	MODE_OPTIONAL = 0x08 /* nobody need show a certificate */
-	/* the upper four bits: which certificate */
 };
 
 static struct world world;
