@@ -69,7 +69,7 @@ const char *grep_check(const char *pattern)
 		if (n > 1)
 			copies = copies * n > GREP_MAX_COPIES ? GREP_MAX_COPIES + 1 : copies * n;
 		if (copies > GREP_MAX_COPIES)
-			return "its repetitions multiply to more than 1000";
+			return "its repetitions multiply to more than 100";
 		p++;
 	}
 	return NULL;

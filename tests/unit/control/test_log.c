@@ -357,12 +357,11 @@ static void a_slow_subscriber_is_told_what_it_lost_and_hears_the_last_word(void 
 
 static void patterns_that_could_eat_the_machine_are_refused(void **state)
 {
-	static const char *const good[] = {"", "a", "a{3}", "(ab){2,10}c{1,90}", "[{]{3}",
-		"\\{9999", "[]a{9999}]", "[[:alpha:]{9999}]x", "a{,}", "a{x}", "srcip=10\\.1\\.",
-		"[^]]+", "["};
-	static const char *const bad[] = {"a{1001}", "a{1,1001}", "(a{100}){11}", "(a)\\1",
-		"((a{11}){11}){11}", "a{10}{10}{11}", "[[:alpha:]]{1001}",
-		"a{99999999999999999999}"};
+	static const char *const good[] = {"", "a", "a{3}", "(ab){2,10}c{1,9}", "[{]{3}", "\\{9999",
+		"[]a{9999}]", "[[:alpha:]{9999}]x", "a{,}", "a{x}", "srcip=10\\.1\\.", "[^]]+",
+		"["};
+	static const char *const bad[] = {"a{101}", "a{1,101}", "(a{10}){11}", "(a)\\1",
+		"((a{5}){5}){5}", "a{5}{5}{5}", "[[:alpha:]]{101}", "a{99999999999999999999}"};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++)
