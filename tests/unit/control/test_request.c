@@ -153,7 +153,7 @@ static void parameters_are_checked_by_name(void **state)
 		{"\"method\":\"log.show\",\"params\":{\"follow\":1}", "follow", "true or false"},
 		{"\"method\":\"log.show\",\"params\":{\"grep\":\"(a)\\\\1\"}", "grep", "back-ref"},
 		{"\"method\":\"log.show\",\"params\":{\"grep\":\"(a{1,100}){1,100}\"}", "grep",
-			"more than 1000"},
+			"more than 100"},
 		{"\"method\":\"request.cancel\",\"params\":{\"id\":[]}", "id", "expected the id"},
 		{"\"method\":\"top\",\"params\":{\"limit\":1001}", "limit", "0 to 1000"},
 		{"\"method\":\"account.show\",\"params\":{\"device\":"
