@@ -160,14 +160,16 @@ static void *compacting_main(void *arg)
 	while (!atomic_load(&j->compact_stop)) {
 		struct timespec until;
 
-		if (compacting_step(j))
-			continue;
+		/* At first, too: what starts us is root for some moments yet, and what we wrote
+		 * meanwhile would be root's. */
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_sec += LOOK_AGAIN_S;
 		pthread_mutex_lock(&j->mutex);
 		if (!atomic_load(&j->compact_stop))
 			pthread_cond_timedwait(&j->compact_cond, &j->mutex, &until);
 		pthread_mutex_unlock(&j->mutex);
+		while (!atomic_load(&j->compact_stop) && compacting_step(j))
+			;
 	}
 	return NULL;
 }
