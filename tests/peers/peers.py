@@ -294,7 +294,7 @@ def rsyslog_13_relp(appliance):
 
 
 def only_full(fn):
-    """A case of the long runs: how soon rsyslog tries again is its own affair, and takes minutes."""
+    """A case of the long runs: connections of rsyslog were seen not to resume for minutes, why is open."""
     return suite.case()(fn) if os.environ.get("SLUICE_FULL") == "1" else fn
 
 
