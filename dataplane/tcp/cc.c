@@ -72,7 +72,7 @@ void tcp_cc_restart_if_idle(struct tcp_conn *c, uint64_t now)
 {
 	uint32_t restart = initial_window(c);
 
-	if (c->tx_head || now - c->last_sent_us < tcp_rto(c))
+	if (c->tx_head || (uint32_t)(now / 1000) - c->last_sent_ms < tcp_rto(c) / 1000)
 		return;
 	if (c->cwnd > restart)
 		c->cwnd = restart;

@@ -1,7 +1,7 @@
 /* The life of a connection: made, told of, closed by either side, given back. */
 #include <string.h>
 
-#include "dataplane/tcp/tcp_priv.h"
+#include "dataplane/tcp/rcv.h"
 
 struct tcp_conn *tcp_conn_new(struct tcp_stack *s, const struct tcp_syn *e, uint64_t now)
 {
@@ -87,7 +87,7 @@ static void detach(struct tcp_conn *c)
 	wheel_cancel(&s->wheel, &c->timer);
 	link_remove(&c->flush);
 	link_remove(&c->starved);
-	tcp_rcv_drop_ooo(c);
+	tcp_ooo_drop(c);
 	tcp_snd_free(c);
 }
 

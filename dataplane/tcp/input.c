@@ -3,7 +3,7 @@
  * it is the next piece of a bulk stream (header prediction).
  */
 #include "dataplane/base/bytes.h"
-#include "dataplane/tcp/tcp_priv.h"
+#include "dataplane/tcp/rcv.h"
 
 #define SIX_FLAGS 0x3fU
 

@@ -1,5 +1,5 @@
 /* What we send for a connection, and when (RFC 9293 sections 3.8.6 and 3.10.7.4). */
-#include "dataplane/tcp/tcp_priv.h"
+#include "dataplane/tcp/rcv.h"
 
 #define CHALLENGE_MS 5000U /* RFC 5961 section 7 */
 
@@ -12,8 +12,8 @@ static unsigned sack_blocks(const struct tcp_conn *c, struct tcp_range *r)
 		return 0;
 	if (c->flags & CF_DSACK)
 		r[n++] = c->dsack;
-	for (unsigned i = 0; i < c->nsack && n < most; i++)
-		r[n++] = c->sack[i];
+	for (unsigned i = 0; c->ooo && i < c->ooo->nsack && n < most; i++)
+		r[n++] = c->ooo->sack[i];
 	return n;
 }
 
@@ -102,7 +102,7 @@ static bool send_new(struct tcp_conn *c, uint32_t len, bool fin, uint64_t now)
 		flags |= TCP_PSH;
 	c->tx_nxt = end;
 	c->snd_nxt = seq_max(c->snd_nxt, end);
-	c->last_sent_us = now;
+	c->last_sent_ms = (uint32_t)(now / 1000);
 	c->bytes_out += len;
 	c->stack->n.bytes_out += len;
 	send_segment(c, seq, flags, len ? tcp_snd_at(c, seq, len) : NULL, len, now);
@@ -132,7 +132,7 @@ void tcp_resend(struct tcp_conn *c, struct tcp_txseg *t, uint64_t now)
 		flags |= TCP_PSH;
 	t->flags |= TX_AGAIN | TX_EVER;
 	t->sent_us = now;
-	c->last_sent_us = now;
+	c->last_sent_ms = (uint32_t)(now / 1000);
 	c->retransmits++;
 	c->stack->n.retransmits++;
 	send_segment(c, t->seq, flags, data ? tcp_snd_at(c, t->seq, data) : NULL, data, now);

@@ -2,22 +2,17 @@
  * The bytes of a segment. What is held already stays as it is: the first copy of a byte wins, in
  * order or not, so nobody can rewrite what has been seen (and perhaps framed) before.
  */
-#include "dataplane/tcp/tcp_priv.h"
-
-static uint32_t chunk_end(const struct tcp_chunk *k)
-{
-	return k->seq + k->len;
-}
+#include "dataplane/tcp/rcv.h"
 
 /* The newest block first; blocks that it touches become part of it (RFC 2018 section 4). */
-static void report(struct tcp_conn *c, uint32_t start, uint32_t end)
+static void report(struct tcp_ooo *o, uint32_t start, uint32_t end)
 {
 	struct tcp_range fresh = {start, end};
 	struct tcp_range rest[4] = {{0, 0}};
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < c->nsack; i++) {
-		const struct tcp_range *r = &c->sack[i];
+	for (unsigned i = 0; i < o->nsack; i++) {
+		const struct tcp_range *r = &o->sack[i];
 
 		if (seq_leq(r->start, fresh.end) && seq_leq(fresh.start, r->end)) {
 			fresh.start = seq_min(r->start, fresh.start);
@@ -26,12 +21,12 @@ static void report(struct tcp_conn *c, uint32_t start, uint32_t end)
 			rest[n++] = *r;
 		}
 	}
-	c->sack[0] = fresh;
+	o->sack[0] = fresh;
 	if (n > 3)
 		n = 3;
 	for (unsigned i = 0; i < n; i++)
-		c->sack[i + 1] = rest[i];
-	c->nsack = (uint8_t)(n + 1);
+		o->sack[i + 1] = rest[i];
+	o->nsack = n + 1;
 }
 
 static void duplicate(struct tcp_conn *c, uint32_t start, uint32_t end)
@@ -46,15 +41,19 @@ static void insert(
 	struct tcp_conn *c, struct tcp_seg *g, uint32_t seq, const uint8_t *data, uint32_t len)
 {
 	uint32_t end = seq + len;
-	struct tcp_chunk *prev = NULL, *before;
-	struct tcp_chunk *next = c->ooo_head;
+	struct tcp_chunk *prev = NULL, *before, *next;
 	bool stored = false;
 
-	if (c->ooo_tail && seq_geq(seq, chunk_end(c->ooo_tail))) {
-		prev = c->ooo_tail;
+	if (!tcp_ooo_begin(c)) {
+		c->stack->n.ooo_dropped++;
+		return;
+	}
+	next = c->ooo->head;
+	if (next && seq_geq(seq, tcp_chunk_end(c->ooo->tail))) {
+		prev = c->ooo->tail;
 		next = NULL;
 	}
-	while (next && seq_leq(chunk_end(next), seq)) {
+	while (next && seq_leq(tcp_chunk_end(next), seq)) {
 		prev = next;
 		next = next->next;
 	}
@@ -63,14 +62,14 @@ static void insert(
 		uint32_t upto;
 
 		if (next && seq_leq(next->seq, at)) {
-			at = seq_max(at, chunk_end(next));
+			at = seq_max(at, tcp_chunk_end(next));
 			prev = next;
 			next = next->next;
 			continue;
 		}
 		upto = next ? seq_min(next->seq, end) : end;
-		prev = tcp_rcv_insert(c, g, prev, at, data + (at - seq), upto - at,
-			upto == end || seq_geq(chunk_end(next), end));
+		prev = tcp_ooo_insert(c, g, prev, at, data + (at - seq), upto - at,
+			upto == end || seq_geq(tcp_chunk_end(next), end));
 		if (!prev) {
 			end = at;
 			break;
@@ -80,11 +79,13 @@ static void insert(
 	}
 	if (stored) {
 		c->stack->n.ooo_queued++;
-		report(c, seq, end);
-		tcp_rcv_join(c, before, end);
+		report(c->ooo, seq, end);
+		tcp_ooo_join(c, before, end);
 	} else if (seq_lt(seq, end)) {
 		duplicate(c, seq, end);
 	}
+	if (!c->ooo->head)
+		tcp_ooo_drop(c);
 }
 
 /* Does what is queued from `k` on cover everything up to `end`? */
@@ -93,7 +94,7 @@ static bool covered(const struct tcp_chunk *k, uint32_t end)
 	uint32_t at = k->seq;
 
 	for (; k && k->seq == at; k = k->next)
-		at = chunk_end(k);
+		at = tcp_chunk_end(k);
 	return seq_geq(at, end);
 }
 
@@ -104,7 +105,7 @@ static void append(struct tcp_conn *c, struct tcp_seg *g, const uint8_t *data, u
 	uint32_t end = seq + len;
 
 	while (seq_lt(c->rcv_nxt, end)) {
-		const struct tcp_chunk *k = c->ooo_head;
+		const struct tcp_chunk *k = c->ooo ? c->ooo->head : NULL;
 		uint32_t at = c->rcv_nxt;
 		uint32_t upto = k && seq_lt(k->seq, end) ? k->seq : end;
 
@@ -172,7 +173,7 @@ static void note_fin(struct tcp_conn *c, const struct tcp_seg *g)
 	 */
 	if ((c->flags & CF_FIN_KNOWN) || seq_lt(fin, c->rcv_nxt) || seq_gt(fin, c->rcv_adv))
 		return;
-	if (c->ooo_tail && seq_gt(chunk_end(c->ooo_tail), fin))
+	if (c->ooo && c->ooo->head && seq_gt(tcp_chunk_end(c->ooo->tail), fin))
 		return;
 	c->rcv_fin = fin;
 	c->flags |= CF_FIN_KNOWN;
@@ -183,7 +184,7 @@ static void fin(struct tcp_conn *c, uint64_t now)
 {
 	c->flags |= CF_FIN_RCVD;
 	c->rcv_nxt++;
-	tcp_rcv_drop_ooo(c);
+	tcp_ooo_drop(c);
 	if (c->state == TCPS_FIN_WAIT_2) {
 		tcp_send_ack(c, now);
 		if (tcp_event(c, TCP_EV_PEER_FIN))

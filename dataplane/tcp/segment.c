@@ -2,7 +2,7 @@
  * A segment for a connection, check by check in the order of RFC 9293 section 3.10.7.4, with the
  * additions of RFC 7323 (PAWS) and RFC 5961 (blind attacks).
  */
-#include "dataplane/tcp/tcp_priv.h"
+#include "dataplane/tcp/rcv.h"
 
 #define PAWS_IDLE_US (24ULL * 86400 * 1000000) /* RFC 7323 section 5.5: then ts_recent is void */
 

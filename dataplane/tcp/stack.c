@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dataplane/tcp/tcp_priv.h"
+#include "dataplane/tcp/rcv.h"
 
 void tcp_config_defaults(struct tcp_config *cfg)
 {
@@ -44,7 +44,9 @@ static int slabs_init(struct tcp_stack *s)
 		cfg->max_conns == 0)
 		return -1;
 	if (slab_init(&s->conns, sizeof(struct tcp_conn), cfg->max_conns) != 0 ||
+		slab_init(&s->ooos, sizeof(struct tcp_ooo), cfg->max_conns) != 0 ||
 		slab_init(&s->chunks, sizeof(struct tcp_chunk), (uint32_t)chunks) != 0 ||
+		slab_init(&s->packs, sizeof(struct tcp_pack), (uint32_t)chunks) != 0 ||
 		slab_init(&s->txsegs, sizeof(struct tcp_txseg), (uint32_t)segs) != 0 ||
 		slab_init(&s->sblocks, sizeof(struct tcp_sblock), (uint32_t)blocks) != 0 ||
 		slab_init(&s->syns, sizeof(struct tcp_syn), (uint32_t)half_open) != 0 ||
@@ -101,7 +103,9 @@ void tcp_stack_free(struct tcp_stack *s)
 			tcp_rcv_free(c);
 	}
 	slab_destroy(&s->conns);
+	slab_destroy(&s->ooos);
 	slab_destroy(&s->chunks);
+	slab_destroy(&s->packs);
 	slab_destroy(&s->txsegs);
 	slab_destroy(&s->sblocks);
 	slab_destroy(&s->syns);

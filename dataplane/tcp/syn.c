@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "dataplane/tcp/tcp_priv.h"
+#include "dataplane/tcp/rcv.h"
 
 #define SYN_ANSWERS 8 /* to segments that do not fit, between two stages */
 

@@ -3,7 +3,7 @@
  * that the peer's last FIN can be answered and old segments find no new connection (RFC 9293
  * section 3.6.1). All wait equally long, so one queue is sorted by itself.
  */
-#include "dataplane/tcp/tcp_priv.h"
+#include "dataplane/tcp/rcv.h"
 
 static void tw_remove(struct tcp_stack *s, struct tcp_tw *w)
 {

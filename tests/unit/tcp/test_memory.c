@@ -30,7 +30,7 @@ static void out_of_order_bytes_are_copied_together_too(void **state)
 	for (int i = 2; i <= 1001; i++) {
 		put(d, "P. %d:%d(1) ack 1", i, i + 1);
 	}
-	assert_int_equal(d->bufs_out, 2);
+	assert_int_equal(d->bufs_out, 1);
 	in(d, "P. 1:2(1) ack 1");
 	assert_int_equal(d->read, 1001);
 	forget(d);
@@ -48,12 +48,12 @@ static void bytes_in_any_order_are_copied_together(void **state)
 		put(d, "P. %u:%u(1) ack 1", i, i + 1);
 	for (uint32_t i = 2; i <= 98; i += 2)
 		put(d, "P. %u:%u(1) ack 1", i, i + 1);
-	assert_int_equal(d->bufs_out, 3); /* two as they came, the rest in one */
+	assert_int_equal(d->bufs_out, 1);
 	put(d, "P. 1:2(1) ack 1");
 	forget(d);
 	tcp_info(d->conn, &info);
 	assert_int_equal(info.unread, 99);
-	assert_int_equal(info.rcv_held, 4 * 2304);
+	assert_int_equal(info.rcv_held, 2 * 2304);
 	rd(d, 99);
 	forget(d);
 	drill_free(d);
@@ -102,19 +102,97 @@ static void out_of_order_data_leaves_room_for_what_is_missing(void **state)
 
 	(void)state;
 	d->hold = true;
+	d->no_buffers = true;
 	for (int i = 0; i < 1000; i++) {
-		int seq = 3 + 2 * i; /* every other byte: nothing to copy together */
+		int seq = 3 + 2 * i; /* every other byte: each holds the buffer it came in */
 
 		in(d, "P. %d:%d(1) ack 1", seq, seq + 1);
 	}
 	tcp_info(d->conn, &info);
-	assert_true(info.rcv_held <= (256 << 10) * 7 / 8);
+	assert_true(info.rcv_held <= 256 << 10);
 	assert_true(counters(d)->ooo_dropped > 0);
 	forget(d);
+	d->no_buffers = false;
 	in(d, "P. 1:1461(1460) ack 1");
 	forget(d);
 	assert_true(tcp_unread(d->conn) >= 1460);
 	drill_free(d);
+}
+
+/* Bytes `from` to `upto` in segments of `size`; where `step` is 2, each second of them only. */
+static void segments(struct drill *d, uint32_t from, uint32_t upto, uint32_t size, uint32_t step)
+{
+	for (uint32_t at = from; at < upto; at += step * size) {
+		uint32_t n = upto - at < size ? upto - at : size;
+
+		put(d, ". %u:%u(%u) ack 1", at, at + n, n);
+		if (sent_count(d) > DRILL_SEGS / 2)
+			forget(d);
+	}
+}
+
+static void all_of_it_is_there(struct drill *d, uint32_t bytes, uint32_t size)
+{
+	struct tcp_info info = info_of(d);
+
+	if (counters(d)->ooo_dropped || counters(d)->ooo_pruned || info.unread != bytes)
+		fail_msg("segments of %u: %u of %u bytes, %llu dropped, held %u", size, info.unread,
+			bytes, (unsigned long long)counters(d)->ooo_dropped, info.rcv_held);
+	forget(d);
+	rd(d, bytes);
+	forget(d);
+	assert_int_equal(d->bufs_out, 0);
+}
+
+static const uint32_t sizes[] = {64, 100, 200, 530, 536, 700, 1000, 1025, 1100, 1152, 1153, 1200,
+	1300, 1316, 1400, 1439, 1440, 1441, 1448, 1460};
+
+static void a_whole_window_is_held_whose_first_segment_is_missing(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct drill *d = accepted(NULL, OPTS_SACK);
+		uint32_t edge = 1 + info_of(d).rcv_wnd;
+
+		d->hold = true;
+		segments(d, 1 + sizes[i], edge, sizes[i], 1);
+		segments(d, 1, 1 + sizes[i], sizes[i], 1);
+		all_of_it_is_there(d, edge - 1, sizes[i]);
+		drill_free(d);
+	}
+}
+
+/* As where the two halves of a stream come by two queues, and one of them is slow. */
+static void a_whole_window_is_held_whose_every_other_segment_comes_later(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct drill *d = accepted(NULL, OPTS_SACK);
+		uint32_t edge = 1 + info_of(d).rcv_wnd;
+
+		d->hold = true;
+		segments(d, 1 + sizes[i], edge, sizes[i], 2);
+		segments(d, 1, edge, sizes[i], 2);
+		all_of_it_is_there(d, edge - 1, sizes[i]);
+		drill_free(d);
+	}
+}
+
+static void what_is_unread_takes_no_room_from_the_rest_of_the_window(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct drill *d = accepted(NULL, OPTS_SACK);
+		uint32_t edge = 1 + info_of(d).rcv_wnd;
+		uint32_t half = 1 + edge / 2 / sizes[i] * sizes[i];
+
+		d->hold = true;
+		segments(d, 1, half, sizes[i], 1);
+		segments(d, half + sizes[i], edge, sizes[i], 2);
+		segments(d, half, edge, sizes[i], 2);
+		all_of_it_is_there(d, edge - 1, sizes[i]);
+		drill_free(d);
+	}
 }
 
 static void tight(struct tcp_config *cfg)
@@ -132,7 +210,7 @@ static void under_total_pressure_out_of_order_data_goes_first(void **state)
 	(void)state;
 	d->hold = true;
 	for (int i = 1; i < 20; i++) {
-		in(d, ". %d:%d(1300) ack 1", 1 + 1300 * i, 1301 + 1300 * i);
+		in(d, ". %d:%d(1460) ack 1", 1 + 1460 * i, 1461 + 1460 * i);
 	}
 	tcp_info(first, &info);
 	assert_int_equal(info.rcv_held, 19 * 2304);
@@ -230,6 +308,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(full_segments_are_not_copied),
 	cmocka_unit_test(without_buffers_to_copy_to_the_true_size_is_the_bound),
 	cmocka_unit_test(out_of_order_data_leaves_room_for_what_is_missing),
+	cmocka_unit_test(a_whole_window_is_held_whose_first_segment_is_missing),
+	cmocka_unit_test(a_whole_window_is_held_whose_every_other_segment_comes_later),
+	cmocka_unit_test(what_is_unread_takes_no_room_from_the_rest_of_the_window),
 	cmocka_unit_test(under_total_pressure_out_of_order_data_goes_first),
 	cmocka_unit_test(under_total_pressure_windows_stop_opening_and_open_again),
 	cmocka_unit_test(at_the_total_bound_data_is_dropped_but_never_what_was_acknowledged),

@@ -1,0 +1,132 @@
+/*
+ * What came out of order, in one list by number. Small runs are copied into packs, beside each
+ * other in memory even where there are gaps between their numbers: a whole window of them must fit,
+ * in whatever order they come. A run may go on in a second pack.
+ */
+#include "dataplane/tcp/rcv.h"
+
+#define WORTH_BEGINNING 256U /* less room than this is left where a run does not fit as a whole */
+
+bool tcp_ooo_begin(struct tcp_conn *c)
+{
+	struct tcp_ooo *o;
+
+	if (c->ooo)
+		return true;
+	o = slab_get(&c->stack->ooos);
+	if (!o)
+		return false;
+	*o = (struct tcp_ooo){.conn = c};
+	c->ooo = o;
+	return true;
+}
+
+void tcp_ooo_drop(struct tcp_conn *c)
+{
+	struct tcp_ooo *o = c->ooo;
+
+	c->flags &= ~(uint32_t)CF_OOO;
+	if (!o)
+		return;
+	while (o->head) {
+		struct tcp_chunk *k = o->head;
+
+		o->head = k->next;
+		tcp_chunk_free(c, k);
+	}
+	link_remove(&o->link);
+	c->ooo = NULL;
+	slab_put(&c->stack->ooos, o);
+}
+
+static void put_in(struct tcp_conn *c, struct tcp_chunk *prev, struct tcp_chunk *k, uint32_t seq)
+{
+	struct tcp_ooo *o = c->ooo;
+
+	k->seq = seq;
+	k->next = prev ? prev->next : o->head;
+	if (prev)
+		prev->next = k;
+	else
+		o->head = k;
+	if (!k->next)
+		o->tail = k;
+	o->bytes += k->len;
+	c->flags |= CF_OOO;
+	if (!linked(&o->link))
+		link_append(&c->stack->ooo_holders, &o->link);
+}
+
+/* A pack in which something of `len` bytes can begin, or NULL. */
+static struct tcp_pack *pack_for(struct tcp_conn *c, uint32_t len, uint32_t end)
+{
+	struct tcp_ooo *o = c->ooo;
+
+	if (!o->pack || o->pack->left == 0 || o->pack->room == 0 ||
+		(o->pack->room < len && o->pack->room < WORTH_BEGINNING))
+		o->pack = tcp_pack_new(c, 1, true, end);
+	return o->pack;
+}
+
+struct tcp_chunk *tcp_ooo_insert(struct tcp_conn *c, struct tcp_seg *g, struct tcp_chunk *prev,
+	uint32_t seq, const uint8_t *data, uint32_t len, bool last)
+{
+	uint32_t end = seq + len;
+	/* Beside what is missing, five eighths of a buffer is what a window can bear. */
+	bool copy = !last || len < g->rx->buf_size / 8 * 5;
+	struct tcp_chunk *k;
+
+	while (copy && seq_lt(seq, end)) {
+		uint32_t room = prev && tcp_chunk_end(prev) == seq ? tcp_chunk_room(prev) : 0;
+		uint32_t n = tcp_min(room, end - seq);
+		struct tcp_pack *p;
+
+		if (n > 0) {
+			tcp_chunk_extend(c, prev, data, n);
+			c->ooo->bytes += n;
+		} else if ((p = pack_for(c, end - seq, end)) != NULL) {
+			n = tcp_min(p->room, end - seq);
+			k = tcp_pack_begin(c, p, data, n);
+			put_in(c, prev, k, seq);
+			prev = k;
+		} else {
+			break;
+		}
+		seq += n;
+		data += n;
+	}
+	if (seq == end)
+		return prev;
+	k = tcp_chunk_keep(c, g, data, end - seq, true, end);
+	if (!k) {
+		c->stack->n.ooo_dropped++;
+		return NULL;
+	}
+	put_in(c, prev, k, seq);
+	return k;
+}
+
+bool tcp_ooo_absorb(struct tcp_conn *c, struct tcp_chunk *k, struct tcp_chunk *n)
+{
+	if (tcp_chunk_room(k) < n->len || (!n->pack && n->len > n->charge / 2))
+		return false;
+	tcp_chunk_extend(c, k, n->data, n->len);
+	tcp_chunk_free(c, n);
+	return true;
+}
+
+void tcp_ooo_join(struct tcp_conn *c, struct tcp_chunk *from, uint32_t upto)
+{
+	for (struct tcp_chunk *k = from ? from : c->ooo->head; k && seq_leq(k->seq, upto);) {
+		struct tcp_chunk *n = k->next;
+		struct tcp_chunk *after = n ? n->next : NULL;
+
+		if (n && n->seq == tcp_chunk_end(k) && tcp_ooo_absorb(c, k, n)) {
+			k->next = after;
+			if (!after)
+				c->ooo->tail = k;
+		} else {
+			k = n;
+		}
+	}
+}
