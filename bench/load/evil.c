@@ -2,10 +2,12 @@
  * What no sender should do, to see that a receiver bears it while good senders go on:
  *
  *   half-frame       connections that begin a log and never end it
- *   wrong-count      octet counts that are wrong: too large, too small, with leading zeros, of 8
- * digits reconnect-storm  connections of one log each, ended by FIN and by RST in turn
+ *   wrong-count      octet counts that are wrong: too large, too small, with leading zeros
+ *   reconnect-storm  connections of one log each, ended by FIN and by RST in turn
  *   tiny-segments    good logs, a byte a segment (those are to be stored: the report says which)
  *   out-of-window    segments of a good connection with sequence numbers far off (needs root)
+ *   stalled-handshake  connections that begin a ClientHello and never end it
+ *   slow-reader      RELP: logs without end, and never a look at the answers
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -83,22 +85,17 @@ static bool ended(int fd)
 	return n == 0 || (n < 0 && errno != EAGAIN);
 }
 
-static void half_frame(struct evil *e)
+/* Each connection says what `begin` gives it and then nothing more until time is over. */
+static void stay(struct evil *e, void (*begin)(struct evil *e, uint32_t flow, int fd))
 {
 	int *fds = calloc(e->o.plan.flows, sizeof(*fds));
-	char line[LINES_MAX];
 
 	if (!fds)
 		return;
 	for (uint32_t f = 0; f < e->o.plan.flows; f++) {
-		uint32_t len = lines_write(e->lines, f, 0, line);
-
 		fds[f] = dial(e, f);
-		if (fds[f] < 0)
-			continue;
-		if (f % 2)
-			push(fds[f], "1000 ", 5);
-		push(fds[f], line, len / 2);
+		if (fds[f] >= 0)
+			begin(e, f, fds[f]);
 	}
 	while (going(e))
 		doze(20);
@@ -109,6 +106,62 @@ static void half_frame(struct evil *e)
 		close(fds[f]);
 	}
 	free(fds);
+}
+
+static void begin_frame(struct evil *e, uint32_t flow, int fd)
+{
+	char line[LINES_MAX];
+	uint32_t len = lines_write(e->lines, flow, 0, line);
+
+	if (flow % 2)
+		push(fd, "1000 ", 5);
+	push(fd, line, len / 2);
+}
+
+static void half_frame(struct evil *e)
+{
+	stay(e, begin_frame);
+}
+
+/* A record of 512 bytes with a ClientHello, of which a part comes. */
+static void begin_hello(struct evil *e, uint32_t flow, int fd)
+{
+	static const uint8_t hello[16] = {0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3};
+
+	(void)e;
+	push(fd, hello, 1 + flow % sizeof(hello));
+}
+
+static void stalled_handshake(struct evil *e)
+{
+	stay(e, begin_hello);
+}
+
+static void slow_reader(struct evil *e)
+{
+	static const char open[] = "1 open 31 relp_version=0\ncommands=syslog\n\n";
+	int fd = dial(e, 0), small = 4096;
+	bool takes = fd >= 0;
+
+	if (!takes)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	push(fd, open, sizeof(open) - 1);
+	for (uint32_t n = 0; going(e); n++) {
+		char frame[LINES_MAX + 32], line[LINES_MAX];
+		uint32_t len = lines_write(e->lines, 0, n, line);
+		int head = snprintf(frame, sizeof(frame), "%u syslog %u ", n + 2, len);
+
+		if (!takes) {
+			doze(20);
+			continue;
+		}
+		memcpy(frame + head, line, len);
+		frame[(uint32_t)head + len] = '\n';
+		takes = push(fd, frame, (uint32_t)head + len + 1);
+		e->logs += takes;
+	}
+	close(fd);
 }
 
 static void wrong_count(struct evil *e)
@@ -283,6 +336,8 @@ static const struct {
 	{"reconnect-storm", reconnect_storm},
 	{"tiny-segments", tiny_segments},
 	{"out-of-window", out_of_window},
+	{"stalled-handshake", stalled_handshake},
+	{"slow-reader", slow_reader},
 };
 
 static int usage(void)

@@ -2,19 +2,25 @@
  * sluice-load: what its files share. Flows send lines (lines.h) over a transport, at a rate or as
  * fast as it goes; one thread sends, others only watch.
  *
- *   run.c      the loop: which flow, how many, when; progress      report.c   JSON and table
- *   udp.c tcp.c  transports over the kernel's sockets              durable.c  when it was durable
- *   vhost.c    UDP frames into a vhost port (DPDK)
- *   check.c    is what was stored what was sent                    evil.c     what no sender should
- * do
+ *   run.c         the loop: which flow, how many, when; progress
+ *   udp.c tcp.c relp.c  transports over the kernel's sockets
+ *   vhost.c       UDP frames into a vhost port (DPDK)
+ *   link.c tls.c  a flow's connection, plain or TLS; certificates of devices
+ *   handshakes.c  connections rather than logs: made again and again, or held
+ *   certs.c       makes certificates for a fleet and its receiver
+ *   durable.c     when it was durable          report.c  JSON and table
+ *   check.c       is what was stored what was sent
+ *   evil.c        what no sender should do
  */
 #ifndef SLUICE_LOAD_LOAD_H
 #define SLUICE_LOAD_LOAD_H
 
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <jansson.h>
 
@@ -24,7 +30,7 @@
 #define LOAD_BATCH_MAX LINES_RUN
 
 struct load_options {
-	const char *protocol; /* udp, tcp, counted */
+	const char *protocol; /* udp, tcp, counted, relp */
 	const char *target;   /* address */
 	uint16_t port;
 	const char *source_net; /* flow f comes from its f-th address; NULL: the kernel's choice */
@@ -35,42 +41,60 @@ struct load_options {
 	double duration_s;    /* 0: until `count` */
 	uint64_t count;	      /* 0: until `duration_s` */
 	uint32_t batch;	      /* logs a call, at most */
-	uint32_t write_bytes; /* of a stream, a call, at most */
+	uint32_t write_bytes; /* of a stream, a call, at most, but one log */
+	uint32_t window;      /* logs of a flow that may wait for their acknowledgement */
 	bool gso;	      /* many datagrams a call */
 	int cpu;	      /* -1: anywhere */
 	const char *durable;  /* control socket of sluiced: time to durable */
 	const char *json;     /* file; NULL: none */
 	bool quiet;	      /* no progress */
 	const char *vhost;    /* socket of net_vhost: UDP by DPDK instead of the kernel */
+
+	bool tls;
+	const char *certs;	 /* directory of ca.pem and <serial>.pem; NULL: no certificate */
+	const char *tls_version; /* "1.2", "1.3"; NULL: the best */
+	bool resume;		 /* handshakes: with the ticket of the one before */
+	uint32_t at_once;	 /* handshakes under way at a time */
+	const char *key;	 /* certs: their kind of key */
+	const char *directory;	 /* certs: where to */
 };
+
+/* The options of all commands; false with a message. */
+bool load_options_parse(struct load_options *o, int argc, char **argv);
 
 struct load_flow {
 	uint32_t index;
 	uint64_t next; /* number of its next log */
 	int fd;
+	SSL *ssl; /* over `fd`; NULL: plain */
 	bool failed;
+	short events; /* what load_wait() waits for, of poll */
 
 	/* Streams: what is rendered and not yet written. */
 	uint8_t *out;
 	uint32_t out_len, out_at;
+
+	struct relp_flow *relp;
 };
 
 struct load {
 	const struct load_options *o;
 	const struct lines *lines;
 	struct load_flow *flows;
+	struct load_tls *tls; /* NULL: plain */
 	uint64_t start_ns;
-	struct histogram lag; /* us from when a log was due to its handing over; open loop */
+	uint64_t at;	       /* the log that is handed over next, of all */
+	struct histogram lag;  /* us from when a log was due to its handing over; open loop */
+	struct histogram acks; /* us to its acknowledgement, from when it was due (open loop) or
+				* handed over */
+	uint64_t acked;
 
 	/* Read by watchers. */
 	_Atomic uint64_t sent, bytes, blocked, errors;
 	_Atomic bool done;
 };
 
-/*
- * How logs leave. A new protocol is a table of these; what comes back from the peer
- * (acknowledgements) is taken in `poll`, which reports them to load_acked().
- */
+/* How logs leave. A new protocol is a table of these. */
 struct load_transport {
 	const char *name;
 	/* 0, or -1 with a message printed. */
@@ -88,7 +112,7 @@ struct load_transport {
 	/* Memory and sockets; may be NULL. */
 	void (*close)(struct load *l, struct load_flow *f);
 };
-extern const struct load_transport load_udp, load_tcp, load_counted, load_vhost;
+extern const struct load_transport load_udp, load_tcp, load_counted, load_relp, load_vhost;
 
 uint64_t load_now_ns(void); /* monotonic */
 
@@ -116,11 +140,51 @@ uint64_t durable_stop(struct durable *d, double timeout_s, struct histogram *h);
 /* Address of the target, and the f-th of a source network; -1 with a message. */
 int load_address(const char *text, uint16_t port, struct sockaddr_storage *a, socklen_t *len);
 int load_source(const char *net, uint32_t index, struct sockaddr_storage *a, socklen_t *len);
-/* A connected socket of the flow, non-blocking; -1 with a message. */
+/* A connected socket of the flow, non-blocking; with SOCK_NONBLOCK in `type` it may still be
+ * connecting. -1 with a message. */
 int load_socket(const struct load_options *o, uint32_t flow, int type);
 
+/* ---- connections ---- */
+
+#define LINK_NOTHING 0	/* not now */
+#define LINK_END     -1 /* the peer has ended it */
+#define LINK_FAILED  -2
+
+/* Connects and shakes hands; 0, or -1 with a message. */
+int link_open(struct load *l, struct load_flow *f);
+/* Bytes taken, LINK_NOTHING or LINK_FAILED. */
+ssize_t link_write(struct load_flow *f, const void *data, size_t len);
+/* Bytes read, or one of the above. */
+ssize_t link_read(struct load_flow *f, void *to, size_t size);
+/* Writes what is left of f->out; false: failed. Done when f->out_len is 0. */
+bool link_drain(struct load_flow *f);
+/* The same, waiting until it is all written. */
+bool link_drain_until(struct load_flow *f, uint64_t end_ns);
+/* false: not by then. */
+bool link_wait(struct load_flow *f, short events, uint64_t end_ns);
+/* Says the end (close_notify, FIN); the other way stays open. */
+bool link_end(struct load_flow *f, uint64_t end_ns);
+void link_close(struct load_flow *f);
+/* struct load_transport.wait of streams: for f->events of each flow. */
+void load_wait(struct load *l, uint64_t timeout_us);
+
+/* Certificates and settings of all clients; NULL with a message. */
+struct load_tls;
+struct load_tls *load_tls_new(const struct load_options *o);
+void load_tls_free(struct load_tls *t);
+/* A client with the certificate of this device; SSL_free() is the caller's. NULL with a message. */
+SSL *load_tls_client(struct load_tls *t, uint32_t device, int fd);
+/* The session to resume, of who calls: `*session` is replaced when the server sends a ticket. */
+void load_tls_remember(SSL *ssl, SSL_SESSION **session);
+/* Why the last call on `ssl` failed. */
+const char *load_tls_error(const SSL *ssl, int rc, char *to, size_t size);
 /* The other commands: exit status. */
 int load_check_main(int argc, char **argv);
 int load_evil_main(int argc, char **argv);
+int load_handshakes_main(int argc, char **argv);
+int load_hold_main(int argc, char **argv);
+int load_certs_main(int argc, char **argv);
+int load_usage(void);
+struct load_options load_defaults(void);
 
 #endif

@@ -36,6 +36,12 @@ json_t *load_report(const struct load *l, double elapsed_s, double cpu_s)
 			(json_int_t)atomic_load(&l->blocked), "errors",
 			(json_int_t)atomic_load(&l->errors), "sent_by_flow", flows));
 	json_object_set_new(report, "start_monotonic_s", json_real((double)l->start_ns / 1e9));
+	json_object_set_new(report, "tls", json_boolean(o->tls));
+	if (l->acks.count) {
+		json_object_set_new(report, "window", json_integer((json_int_t)o->window));
+		json_object_set_new(report, "acked", json_integer((json_int_t)l->acked));
+		json_object_set_new(report, "ack_latency_us", histogram_json(&l->acks));
+	}
 	if (o->rate > 0)
 		json_object_set_new(report, "lag_us", histogram_json(&l->lag));
 	return report;
@@ -69,6 +75,7 @@ void load_table(const json_t *report)
 		{"sender_cpu_us_per_log", "us", 1},
 		{"blocked", "times", 1},
 		{"errors", "", 1},
+		{"acked", "logs", 1},
 		{"durable", "logs", 1},
 	};
 
@@ -80,5 +87,6 @@ void load_table(const json_t *report)
 				json_number_value(v) / rows[i].scale, rows[i].unit);
 	}
 	times_row(report, "lag_us", "sent late by");
+	times_row(report, "ack_latency_us", "acked after");
 	times_row(report, "durable_latency_us", "durable after");
 }

@@ -17,7 +17,8 @@
 #define FINISH_S  30.0
 #define SLEEP_MIN 60000u /* ns: below this the loop turns instead of sleeping */
 
-static const struct load_transport *const transports[] = {&load_udp, &load_tcp, &load_counted};
+static const struct load_transport *const transports[] = {
+	&load_udp, &load_tcp, &load_counted, &load_relp};
 
 uint64_t load_now_ns(void)
 {
@@ -119,6 +120,7 @@ static void loop(struct load *l, const struct load_transport *t)
 			n = due < n ? due : n;
 		}
 		flow = flow + 1 == o->plan.flows ? 0 : flow + 1;
+		l->at = sent;
 		got = f->failed ? 0 : t->send(l, f, n < o->batch ? (uint32_t)n : o->batch);
 		if (got < 0) {
 			fprintf(stderr, "sluice-load: flow %u failed after %llu logs\n", f->index,
@@ -184,6 +186,7 @@ static void close_all(struct load *l, const struct load_transport *t)
 			t->close(l, &l->flows[f]);
 	free(l->flows);
 	lines_free((struct lines *)l->lines);
+	load_tls_free(l->tls);
 	free(l);
 }
 
@@ -201,6 +204,8 @@ int load_run(const struct load_options *o, json_t **result)
 	if (!l)
 		return 1;
 	l->o = o;
+	if (o->tls && !(l->tls = load_tls_new(o)))
+		goto out;
 	l->lines = lines_new(o->seed, o->templates, &o->plan);
 	l->flows = calloc(o->plan.flows, sizeof(*l->flows));
 	if (!l->lines || !l->flows || !open_flows(l, t))

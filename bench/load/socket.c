@@ -91,7 +91,8 @@ int load_socket(const struct load_options *o, uint32_t flow, int type)
 	if (type == SOCK_DGRAM &&
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) != 0)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	if (connect(fd, (struct sockaddr *)&to, to_len) != 0) {
+	if (connect(fd, (struct sockaddr *)&to, to_len) != 0 &&
+		!((type & SOCK_NONBLOCK) && errno == EINPROGRESS)) {
 		fprintf(stderr, "sluice-load: flow %u cannot connect to %s: %s\n", flow, o->target,
 			strerror(errno));
 		goto fail;

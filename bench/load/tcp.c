@@ -1,13 +1,9 @@
 /*
- * Streams over the kernel's TCP, RFC 6587: newline framing or octet counting. Logs are rendered
- * into a buffer of the flow, which the kernel takes as fast as the peer reads.
+ * Streams over the kernel's TCP, plain or TLS, RFC 6587: newline framing or octet counting. Logs
+ * are rendered into a buffer of the flow, which the kernel takes as fast as the peer reads.
  */
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "bench/load/load.h"
 
@@ -15,23 +11,9 @@
 
 static int stream_open(struct load *l, struct load_flow *f)
 {
-	f->fd = load_socket(l->o, f->index, SOCK_STREAM);
 	f->out = malloc((size_t)l->o->write_bytes + FRAME_MAX);
-	return f->fd >= 0 && f->out ? 0 : -1;
-}
-
-/* false: failed. */
-static bool drain(struct load_flow *f)
-{
-	while (f->out_at < f->out_len) {
-		ssize_t n = send(f->fd, f->out + f->out_at, f->out_len - f->out_at, MSG_NOSIGNAL);
-
-		if (n < 0)
-			return errno == EAGAIN || errno == EINTR;
-		f->out_at += (uint32_t)n;
-	}
-	f->out_at = f->out_len = 0;
-	return true;
+	f->events = POLLOUT;
+	return f->out ? link_open(l, f) : -1;
 }
 
 static uint32_t frame(struct load *l, struct load_flow *f, uint8_t *to, bool counted)
@@ -58,16 +40,18 @@ static int stream_send(struct load *l, struct load_flow *f, uint32_t n, bool cou
 {
 	int sent = 0;
 
-	if (!drain(f))
+	if (!link_drain(f))
 		return -1;
 	if (f->out_len > 0)
 		return 0;
-	for (uint32_t i = 0; i < n && f->out_len < l->o->write_bytes; i++) {
+	/* A write, and so a TLS record, holds whole logs, and at least one. */
+	for (uint32_t i = 0;
+		i < n && (f->out_len == 0 || f->out_len + FRAME_MAX <= l->o->write_bytes); i++) {
 		f->out_len += frame(l, f, f->out + f->out_len, counted);
 		f->next++;
 		sent++;
 	}
-	return drain(f) ? sent : -1;
+	return link_drain(f) ? sent : -1;
 }
 
 static int lines_send(struct load *l, struct load_flow *f, uint32_t n)
@@ -80,14 +64,6 @@ static int counted_send(struct load *l, struct load_flow *f, uint32_t n)
 	return stream_send(l, f, n, true);
 }
 
-static bool wait_for(struct load_flow *f, short events, uint64_t end_ns)
-{
-	struct pollfd p = {.fd = f->fd, .events = events};
-	uint64_t now = load_now_ns();
-
-	return now < end_ns && poll(&p, 1, (int)((end_ns - now) / 1000000) + 1) > 0;
-}
-
 /* The peer has read all when it has seen our end and closed its own. */
 static bool stream_finish(struct load *l, struct load_flow *f, double timeout_s)
 {
@@ -95,46 +71,24 @@ static bool stream_finish(struct load *l, struct load_flow *f, double timeout_s)
 	char rest[512];
 
 	(void)l;
-	while (f->out_len > 0) {
-		if (!drain(f))
-			return false;
-		if (f->out_len > 0 && !wait_for(f, POLLOUT, end))
-			return false;
-	}
-	if (shutdown(f->fd, SHUT_WR) != 0)
+	if (!link_drain_until(f, end) || !link_end(f, end))
 		return false;
 	for (;;) {
-		ssize_t n = recv(f->fd, rest, sizeof(rest), 0);
+		ssize_t n = link_read(f, rest, sizeof(rest));
 
-		if (n == 0)
+		if (n == LINK_END)
 			return true;
-		if (n < 0 && errno != EAGAIN)
+		if (n == LINK_FAILED)
 			return false;
-		if (n < 0 && !wait_for(f, POLLIN, end))
+		if (n == LINK_NOTHING && !link_wait(f, POLLIN, end))
 			return false;
 	}
-}
-
-static void stream_wait(struct load *l, uint64_t timeout_us)
-{
-	struct pollfd p[1024];
-	struct timespec ts = {
-		.tv_sec = (time_t)(timeout_us / 1000000),
-		.tv_nsec = (long)(timeout_us % 1000000) * 1000,
-	};
-	nfds_t n = 0;
-
-	for (uint32_t f = 0; f < l->o->plan.flows && n < 1024; f++)
-		if (!l->flows[f].failed)
-			p[n++] = (struct pollfd){.fd = l->flows[f].fd, .events = POLLOUT};
-	ppoll(p, n, &ts, NULL);
 }
 
 static void stream_close(struct load *l, struct load_flow *f)
 {
 	(void)l;
-	if (f->fd >= 0)
-		close(f->fd);
+	link_close(f);
 	free(f->out);
 }
 
@@ -143,7 +97,7 @@ const struct load_transport load_tcp = {
 	.open = stream_open,
 	.send = lines_send,
 	.finish = stream_finish,
-	.wait = stream_wait,
+	.wait = load_wait,
 	.close = stream_close,
 };
 
@@ -152,6 +106,6 @@ const struct load_transport load_counted = {
 	.open = stream_open,
 	.send = counted_send,
 	.finish = stream_finish,
-	.wait = stream_wait,
+	.wait = load_wait,
 	.close = stream_close,
 };

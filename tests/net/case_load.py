@@ -4,6 +4,7 @@ others do what no sender should."""
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import tempfile
 import time
@@ -63,6 +64,14 @@ def stored_exactly(appliance, report, received, ordered=True):
         equal("logs out of the order of their flow", said["reordered"], 0)
 
 
+def settled(appliance):
+    """All that was received is stored or dropped."""
+    for _ in range(1000):
+        if appliance.total()["pending"] == 0:
+            return
+    raise Failed(f"logs stay pending: {appliance.total()}")
+
+
 @case()
 def load_udp(appliance):
     """sluice-load over UDP with GSO, four sockets for 1,000 devices, told by devid"""
@@ -104,16 +113,20 @@ def load_counted(appliance):
                                    "3", "--write-bytes", "1500", "--seed", "9"), 20000)
 
 
-@case(cores={"rx": [1], "workers": [1]})
+@case(cores={"rx": [1], "workers": [1]}, listen={"cleartext": ["tcp-syslog", "relp"]})
 def load_evil(appliance):
-    """Half frames, wrong counts, storms of connections and segments far outside of the window harm no one"""
+    """Half frames, wrong counts, storms of connections, segments far outside of the window, handshakes that
+    stall and readers that do not read harm no one"""
     evil = [start(appliance, "evil", mode, "--target", HOST4, "--duration", "1", "--connections", "4")
-            for mode in ("half-frame", "wrong-count", "reconnect-storm", "out-of-window")]
+            for mode in ("half-frame", "wrong-count", "reconnect-storm", "out-of-window", "stalled-handshake",
+                         "slow-reader")]
     report = send(appliance, "good", "--protocol", "tcp", "--rate", "5000", "--count", "10000", "--flows", "4",
                   "--seed", "77")
     said = [json.loads(end(process)) for process in evil]
     for one in said:
         expect(one["connections"] > 0 and one["refused"] == 0, f"{one['mode']}: {one}")
+        expect(one["mode"] != "slow-reader" or one["logs"] > 100, f"it was not heard: {one}")
+    settled(appliance)
     equal("good logs that are not in the journal",
           compare(report, "--journal", str(appliance.journal))["missing"], 0)
     wire, total = appliance.wire(), appliance.total()
@@ -173,3 +186,95 @@ def load_vhost(appliance):
           [f"192.0.2.{n}" for n in range(17, 21)])
     expect(wire_balanced(appliance.wire()), f"the wire does not add up: {appliance.wire()}")
     equal("bad checksums", appliance.wire()["rejected"]["bad_checksum"], 0)
+
+
+class Control:
+    """A connection to the control socket: thousands of questions without a process each."""
+
+    def __init__(self, appliance):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(30)
+        self.socket.connect(str(appliance.socket))
+        self.file = self.socket.makefile("rb")
+
+    def call(self, method, **params):
+        question = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        self.socket.sendall(json.dumps(question).encode() + b"\n")
+        said = json.loads(self.file.readline())
+        expect("result" in said, f"{method}: {said}")
+        return said["result"]
+
+
+def fleet(appliance, devices):
+    """Certificates for so many devices and for sluiced, which knows them all; their directory."""
+    certs = appliance.dir / "certs"
+    end(subprocess.Popen([str(LOAD), "certs", "--directory", str(certs), "--devices", str(devices)],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+    appliance.ctl("cert", "import", str(certs / "ca.pem"))
+    appliance.ctl("cert", "import", str(certs / "receiver.pem"), "--name", "receiver")
+    appliance.ctl("cert", "use", "receiver")
+    control = Control(appliance)
+    for pem in certs.glob("FGT*.pem"):
+        control.call("device.authorize", device=pem.stem)
+    return certs
+
+
+@case(listen={"cleartext": ["relp"], "trust-devid": ["0.0.0.0/0"]})
+def load_relp(appliance):
+    """sluice-load over RELP: every log is acknowledged, closed loop and at a rate"""
+    report = send(appliance, "relp", "--protocol", "relp", "--count", "30000", "--flows", "16", "--window", "64")
+    stored_exactly(appliance, report, 30000)
+    said = json.loads(report.read_text())
+    equal("acknowledged", said["acked"], 30000)
+    equal("latencies", said["ack_latency_us"]["count"], 30000)
+
+
+@case()
+def load_tls(appliance):
+    """TLS, each flow with the certificate of its device: newline framing, octet counting, a log a record, RELP"""
+    certs = fleet(appliance, 4)
+    logs = 0
+    for seed, words in enumerate((("tcp",), ("counted", "--tls-version", "1.2"), ("tcp", "--write-bytes", "1"),
+                                  ("relp", "--window", "256"))):
+        protocol, *more = words
+        report = send(appliance, f"tls{seed}", "--protocol", protocol, "--count", "8000", "--flows", "4",
+                      "--seed", str(seed), "--certs", str(certs), *more)
+        logs += 8000
+        appliance.wait_total("stored", logs)
+        raw = appliance.dir / "raw"
+        raw.write_bytes(b"".join(
+            line + b"\n" for line in [log for log in appliance.logs() if log.startswith(b"<")][-8000:]))
+        said = compare(report, str(raw))
+        expect(said["equal"], f"{words}: stored is not what was sent: {said}")
+    serials = {pem.stem for pem in certs.glob("FGT*.pem")}
+    accounts = appliance.accounts()
+    equal("logs of the four", sum(accounts[name]["stored"] for name in serials), logs)
+    expect(all(accounts[name]["stored"] for name in serials), f"a device has none: {accounts}")
+
+
+@case(limits={"handshake-rate": "none"})
+def load_handshakes(appliance):
+    """Handshake after handshake, full and resumed; then a hundred sessions that stay"""
+    certs = fleet(appliance, 100)
+    words = ("--target", HOST4, "--certs", str(certs), "--devices", "100", "--quiet")
+    report = appliance.dir / "full.json"
+    end(start(appliance, "handshakes", *words, "--count", "400", "--json", str(report)))
+    said = json.loads(report.read_text())
+    equal("full", [said["done"], said["failed"], said["resumed"]], [400, 0, 0])
+    settled(appliance)
+    equal("missing", compare(report, "--journal", str(appliance.journal))["missing"], 0)
+    end(start(appliance, "handshakes", *words, "--count", "400", "--at-once", "20", "--resume", "--json",
+              str(report)))
+    said = json.loads(report.read_text())
+    equal("resumed", [said["done"], said["failed"], said["resumed"]], [400, 0, 380])
+    held = start(appliance, "hold", *words, "--duration", "60")
+    equal("held", held.stdout.readline(), b"held 100\n")
+    # A client of TLS 1.3 is done with the handshake before the server is.
+    for _ in range(200):
+        sessions = sum(g["sessions"] for g in appliance.ctl("tls", "show")["sessions"])
+        if sessions == 100:
+            break
+    equal("sessions", sessions, 100)
+    held.kill()
+    held.wait()
+    held.stdout.close()

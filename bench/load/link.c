@@ -1,0 +1,183 @@
+/* A flow's connection over the kernel's TCP, plain or TLS. Nothing here blocks but where a time is
+ * given. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+
+#include "bench/load/load.h"
+
+#define HANDSHAKE_S 30u
+
+bool link_wait(struct load_flow *f, short events, uint64_t end_ns)
+{
+	struct pollfd p = {.fd = f->fd, .events = events};
+	uint64_t now = load_now_ns();
+
+	return now < end_ns && poll(&p, 1, (int)((end_ns - now) / 1000000) + 1) > 0;
+}
+
+/* What poll should wait for before the call is made again; 0: it has failed. */
+static short wanted(const SSL *ssl, int rc)
+{
+	switch (SSL_get_error(ssl, rc)) {
+	case SSL_ERROR_WANT_READ:
+		return POLLIN;
+	case SSL_ERROR_WANT_WRITE:
+		return POLLOUT;
+	default:
+		return 0;
+	}
+}
+
+static int shake_hands(struct load_flow *f)
+{
+	uint64_t end = load_now_ns() + (uint64_t)HANDSHAKE_S * 1000000000u;
+	char why[256];
+
+	for (;;) {
+		short events;
+		int rc;
+
+		ERR_clear_error();
+		rc = SSL_connect(f->ssl);
+		if (rc == 1)
+			return 0;
+		events = wanted(f->ssl, rc);
+		if (events == 0) {
+			fprintf(stderr, "sluice-load: flow %u: TLS: %s\n", f->index,
+				load_tls_error(f->ssl, rc, why, sizeof(why)));
+			return -1;
+		}
+		if (!link_wait(f, events, end)) {
+			fprintf(stderr, "sluice-load: flow %u: no TLS handshake within %u s\n",
+				f->index, HANDSHAKE_S);
+			return -1;
+		}
+	}
+}
+
+int link_open(struct load *l, struct load_flow *f)
+{
+	f->fd = load_socket(l->o, f->index, SOCK_STREAM);
+	if (f->fd < 0)
+		return -1;
+	if (!l->tls)
+		return 0;
+	f->ssl = load_tls_client(l->tls, plan_first(&l->o->plan, f->index), f->fd);
+	return f->ssl ? shake_hands(f) : -1;
+}
+
+ssize_t link_write(struct load_flow *f, const void *data, size_t len)
+{
+	size_t written;
+	ssize_t n;
+
+	if (f->ssl) {
+		ERR_clear_error();
+		if (SSL_write_ex(f->ssl, data, len, &written) == 1)
+			return (ssize_t)written;
+		return wanted(f->ssl, 0) ? LINK_NOTHING : LINK_FAILED;
+	}
+	n = send(f->fd, data, len, MSG_NOSIGNAL);
+	if (n >= 0)
+		return n;
+	return errno == EAGAIN || errno == EINTR ? LINK_NOTHING : LINK_FAILED;
+}
+
+ssize_t link_read(struct load_flow *f, void *to, size_t size)
+{
+	size_t got;
+	ssize_t n;
+
+	if (f->ssl) {
+		ERR_clear_error();
+		if (SSL_read_ex(f->ssl, to, size, &got) == 1)
+			return (ssize_t)got;
+		if (wanted(f->ssl, 0))
+			return LINK_NOTHING;
+		/* A FIN without close_notify is an end, too, once we have said ours. */
+		return SSL_get_error(f->ssl, 0) == SSL_ERROR_ZERO_RETURN ||
+				       (SSL_get_shutdown(f->ssl) & SSL_SENT_SHUTDOWN)
+			       ? LINK_END
+			       : LINK_FAILED;
+	}
+	n = recv(f->fd, to, size, 0);
+	if (n > 0)
+		return n;
+	if (n == 0)
+		return LINK_END;
+	return errno == EAGAIN || errno == EINTR ? LINK_NOTHING : LINK_FAILED;
+}
+
+bool link_drain(struct load_flow *f)
+{
+	while (f->out_at < f->out_len) {
+		ssize_t n = link_write(f, f->out + f->out_at, f->out_len - f->out_at);
+
+		if (n == LINK_FAILED)
+			return false;
+		if (n == LINK_NOTHING)
+			return true;
+		f->out_at += (uint32_t)n;
+	}
+	f->out_at = f->out_len = 0;
+	return true;
+}
+
+bool link_drain_until(struct load_flow *f, uint64_t end_ns)
+{
+	while (f->out_len > 0) {
+		if (!link_drain(f))
+			return false;
+		if (f->out_len > 0 && !link_wait(f, POLLOUT, end_ns))
+			return false;
+	}
+	return true;
+}
+
+bool link_end(struct load_flow *f, uint64_t end_ns)
+{
+	while (f->ssl) {
+		int rc;
+
+		ERR_clear_error();
+		rc = SSL_shutdown(f->ssl);
+		if (rc >= 0)
+			break;
+		if (wanted(f->ssl, rc) != POLLOUT)
+			return false;
+		if (!link_wait(f, POLLOUT, end_ns))
+			return false;
+	}
+	return shutdown(f->fd, SHUT_WR) == 0;
+}
+
+void link_close(struct load_flow *f)
+{
+	SSL_free(f->ssl);
+	f->ssl = NULL;
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+}
+
+void load_wait(struct load *l, uint64_t timeout_us)
+{
+	struct pollfd p[1024];
+	struct timespec ts = {
+		.tv_sec = (time_t)(timeout_us / 1000000),
+		.tv_nsec = (long)(timeout_us % 1000000) * 1000,
+	};
+	nfds_t n = 0;
+
+	for (uint32_t f = 0; f < l->o->plan.flows && n < 1024; f++)
+		if (!l->flows[f].failed)
+			p[n++] =
+				(struct pollfd){.fd = l->flows[f].fd, .events = l->flows[f].events};
+	ppoll(p, n, &ts, NULL);
+}
