@@ -128,6 +128,12 @@ static int read_slice(struct log_reader *r, struct journal_reader *jr)
 	return 0;
 }
 
+/* One log may take an expression milliseconds, and a slice has many. */
+static bool cancelled(void *arg)
+{
+	return job_cancelled(arg);
+}
+
 static uint64_t next_slice(uint64_t slice, uint64_t took_us)
 {
 	if (took_us < SLICE_QUICK_US && slice < SLICE_MOST)
@@ -172,6 +178,8 @@ void log_reader_run(struct job *job)
 		.since_ns = r->since_ns,
 		.until_ns = r->until_ns,
 		.max_block = durable < SLICE_FIRST ? durable : SLICE_FIRST,
+		.stop = cancelled,
+		.stop_arg = job,
 	};
 	struct journal_reader *jr;
 

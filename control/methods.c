@@ -27,7 +27,7 @@ static const struct param session[] = {
 static const struct param logs[] = {DEVICE_PARAM(false),
 	{"since_ns", PARAM_UINT, false, INT64_MAX, "nanoseconds since 1970"},
 	{"until_ns", PARAM_UINT, false, INT64_MAX, "nanoseconds since 1970"},
-	{"grep", PARAM_STRING, false, 512, "a POSIX extended regular expression"},
+	{"grep", PARAM_STRING, false, 512, "a regular expression as grep -E has them"},
 	{"follow", PARAM_BOOL, false, 0, "true or false"}, {0}};
 static const struct param subscription[] = {
 	{"subscription", PARAM_UINT, true, INT64_MAX, "the number that journal.subscribe gave"},

@@ -220,7 +220,7 @@ static const struct option_spec log_options[] = {
 	{"device", "DEVICE", "only logs of this device"},
 	{"since", "TIME", "received at this time or later"},
 	{"until", "TIME", "received at this time or earlier"},
-	{"grep", "RE", "only logs that match a POSIX extended regular expression"},
+	{"grep", "RE", "only logs that match a regular expression as grep -E has them"},
 	{"follow", NULL, "go on with what becomes durable, until interrupted"},
 	{"raw", NULL, "the bytes of each log and a newline, nothing else"},
 	{"dir", "DIR", "read a journal's directory, without sluiced"},

@@ -50,11 +50,22 @@ static json_t *request_of(const struct args *args, const struct journal_query *q
 	return params;
 }
 
-static void warn_of_corruption(struct cli *cli, uint64_t blocks)
+/* What was not looked at. */
+static void warn(struct cli *cli, uint64_t corrupt, uint64_t undecided)
 {
-	if (blocks)
-		cli_error(cli, "%" PRIu64 " corrupt block%s skipped: see journal verify", blocks,
-			blocks == 1 ? " was" : "s were");
+	if (corrupt)
+		cli_error(cli, "%" PRIu64 " corrupt block%s skipped: see journal verify", corrupt,
+			corrupt == 1 ? " was" : "s were");
+	if (undecided)
+		cli_error(cli,
+			"%" PRIu64 " log%s left out: the expression takes too many steps on %s",
+			undecided, undecided == 1 ? " was" : "s were",
+			undecided == 1 ? "it" : "them");
+}
+
+static uint64_t number(const json_t *o, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(o, key));
 }
 
 /* false: what came is no batch of logs. */
@@ -98,8 +109,7 @@ static int stream(struct cli *cli, struct conn *conn, json_t *params, enum log_f
 		}
 		result = json_object_get(message, "result");
 		if (result) {
-			warn_of_corruption(cli, (uint64_t)json_integer_value(
-							json_object_get(result, "corrupt_blocks")));
+			warn(cli, number(result, "corrupt_blocks"), number(result, "undecided"));
 			rc = CLI_DONE;
 		} else {
 			rc = cli_refused(cli, json_object_get(message, "error"));
@@ -141,7 +151,7 @@ static int read_all(struct cli *cli, struct journal_reader *r, int watch, enum l
 			waited = dir_watch_wait(watch, fileno(cli->out), LOOK_AGAIN_MS);
 	} while (watch >= 0 && rc == 0 && waited >= 0 && !ferror(cli->out));
 	journal_reader_stats(r, &st);
-	warn_of_corruption(cli, st.corrupt_blocks);
+	warn(cli, st.corrupt_blocks, st.undecided);
 	if (rc < 0)
 		cli_error(cli, "%s", journal_error_text(rc));
 	return rc < 0 || waited < 0 || ferror(cli->out) ? CLI_FAILED : CLI_DONE;

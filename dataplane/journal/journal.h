@@ -32,6 +32,7 @@ enum journal_error {
 	JOURNAL_E_NO_SPACE = -9,
 	JOURNAL_E_FAILED = -10, /* the journal has failed; see journal_resume() */
 	JOURNAL_E_CONFIG = -11,
+	JOURNAL_E_COSTLY = -12, /* an expression takes too many steps on too many logs */
 };
 const char *journal_error_text(int error);
 

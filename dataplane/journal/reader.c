@@ -48,6 +48,8 @@ static int reader_init(struct journal_reader *r, const char *dir, const struct j
 	r->since_ns = q->since_ns;
 	r->until_ns = q->until_ns;
 	r->max_block = q->max_block;
+	r->stop = q->stop;
+	r->stop_arg = q->stop_arg;
 	r->next_block = q->after_block + 1;
 	return set_grep(r, q->grep, fault);
 }
@@ -106,6 +108,7 @@ void journal_reader_close(struct journal_reader *r)
 void journal_reader_stats(const struct journal_reader *r, struct journal_reader_stats *st)
 {
 	*st = r->stats;
+	st->undecided = r->grep.undecided;
 	if (r->file.fd >= 0)
 		st->bytes_read += r->file.bytes_read;
 }
@@ -460,7 +463,7 @@ static int next_block(struct journal_reader *r)
 	for (;;) {
 		int rc;
 
-		if (r->next_block > r->max_block)
+		if (r->next_block > r->max_block || reader_stopped(r))
 			return 0;
 		if (r->file.fd < 0) {
 			rc = enter_segment(r);
@@ -489,6 +492,8 @@ int journal_reader_next(struct journal_reader *r, struct journal_log *log)
 
 		if (r->in_block && reader_next_row(r, log))
 			return 1;
+		if (r->grep.undecided > GREP_UNDECIDED)
+			return JOURNAL_E_COSTLY;
 		rc = next_block(r);
 		if (rc <= 0)
 			return rc;

@@ -20,11 +20,15 @@ struct journal_reader;
 struct journal_query {
 	const char *device;	     /* exact name; NULL: all */
 	uint64_t since_ns, until_ns; /* receive time, inclusive; 0 and UINT64_MAX: open */
-	const char *grep;	     /* POSIX extended regular expression over the log; NULL: all */
+	const char *grep;	     /* regular expression over the log (grep.h); NULL: all */
 	uint64_t after_block;	     /* only blocks with a greater number (0: all) */
 	/* Only up to this block: with a live writer, its durable block, or what is read may never
 	 * have been. 0: nothing yet; JOURNAL_UNBOUNDED: see there. */
 	uint64_t max_block;
+	/* Asked for each block and each log that the expression is tried on: true ends the reading,
+	 * journal_reader_next() returns 0 from then on. NULL: nobody is asked. */
+	bool (*stop)(void *arg);
+	void *stop_arg;
 };
 
 /* A log found; pointers are valid until the next call. */
@@ -55,12 +59,14 @@ struct journal_fs;
 int journal_reader_open_fs(const struct journal_fs *fs, const char *dir,
 	const struct journal_query *q, struct journal_reader **out, struct journal_fault *fault);
 /* 1: a log in *log; 0: none for now (call again later to follow, after journal_reader_extend());
- * negative: an error that ends the reading. Corrupt blocks are skipped and counted. */
+ * negative: an error that ends the reading. Corrupt blocks are skipped and counted, and so are logs
+ * on which the expression took too many steps; JOURNAL_E_COSTLY: it did on many. */
 int journal_reader_next(struct journal_reader *r, struct journal_log *log);
 /* For following: reads may now go up to this block. */
 void journal_reader_extend(struct journal_reader *r, uint64_t max_block);
 struct journal_reader_stats {
 	uint64_t blocks_read, blocks_skipped, corrupt_blocks, logs, bytes_read;
+	uint64_t undecided; /* logs left out because the expression took too many steps */
 };
 void journal_reader_stats(const struct journal_reader *r, struct journal_reader_stats *st);
 void journal_reader_close(struct journal_reader *r);

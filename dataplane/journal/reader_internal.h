@@ -14,6 +14,9 @@ struct journal_reader {
 	size_t device_len;
 	uint64_t since_ns, until_ns, max_block;
 	struct grep grep;
+	bool (*stop)(void *arg);
+	void *stop_arg;
+	bool stopped;
 	struct journal_reader_stats stats;
 
 	uint64_t next_block;
@@ -42,6 +45,14 @@ static inline bool reader_time_matches(
 	const struct journal_reader *r, uint64_t first_ns, uint64_t last_ns)
 {
 	return last_ns >= r->since_ns && first_ns <= r->until_ns;
+}
+
+/* Has whoever asked lost interest? */
+static inline bool reader_stopped(struct journal_reader *r)
+{
+	if (!r->stopped && r->stop)
+		r->stopped = r->stop(r->stop_arg);
+	return r->stopped;
 }
 
 /* 1: the block is in memory, with rows that may match; 0: it has none; negative: damaged or error

@@ -108,14 +108,15 @@ static bool grep_matches(struct journal_reader *r, size_t off, uint32_t len)
 	/* One that goes over the row's end is none, and none behind it ends sooner. */
 	if (r->candidate > off + len || len - (r->candidate - off) < r->grep.literal_len)
 		return false;
-	return grep_confirm(&r->grep, raw + off, len);
+	return !reader_stopped(r) && grep_confirm(&r->grep, raw + off, len);
 }
 
 bool reader_next_row(struct journal_reader *r, struct journal_log *log)
 {
 	const struct journal_records *rec = &r->records;
 
-	while (r->row < rec->row_count && r->candidate != SIZE_MAX) {
+	while (r->row < rec->row_count && r->candidate != SIZE_MAX && !r->stopped &&
+		r->grep.undecided <= GREP_UNDECIDED) {
 		const struct block_row *row = &rec->rows[r->row++];
 		size_t off = r->raw_off;
 		uint64_t block;

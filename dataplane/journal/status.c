@@ -20,6 +20,7 @@ const char *journal_error_text(int error)
 		[-JOURNAL_E_NO_SPACE] = "no space",
 		[-JOURNAL_E_FAILED] = "failed",
 		[-JOURNAL_E_CONFIG] = "bad configuration",
+		[-JOURNAL_E_COSTLY] = "the expression takes too many steps on too many logs",
 	};
 	unsigned i = error <= 0 ? 0u - (unsigned)error : UINT32_MAX;
 

@@ -151,9 +151,6 @@ static void parameters_are_checked_by_name(void **state)
 		{"\"method\":\"wait.ready\",\"params\":{\"timeout_s\":1e9}", "timeout_s", "86400"},
 		{"\"method\":\"wait.ready\",\"params\":{\"timeout_s\":-1}", "timeout_s", "seconds"},
 		{"\"method\":\"log.show\",\"params\":{\"follow\":1}", "follow", "true or false"},
-		{"\"method\":\"log.show\",\"params\":{\"grep\":\"(a)\\\\1\"}", "grep", "back-ref"},
-		{"\"method\":\"log.show\",\"params\":{\"grep\":\"(a{1,100}){1,100}\"}", "grep",
-			"more than 100"},
 		{"\"method\":\"request.cancel\",\"params\":{\"id\":[]}", "id", "expected the id"},
 		{"\"method\":\"top\",\"params\":{\"limit\":1001}", "limit", "0 to 1000"},
 		{"\"method\":\"account.show\",\"params\":{\"device\":"

@@ -1,4 +1,4 @@
-/* Reading: filters, what the index saves, following, and blocks as compaction will write them. */
+/* Reading: filters, what the index saves, following. */
 #include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,104 +8,14 @@
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/crc32c.h"
 #include "dataplane/journal/internal.h"
-#include "tests/unit/journal/memfs.h"
-#include "tests/unit/journal/util.h"
-
-#define T0 1763762000000000000ull
-
-struct place {
-	struct memfs *fs;
-	struct journal_config cfg;
-	struct journal *j;
-	uint64_t sent;
-};
-
-static int set_up(void **state)
-{
-	struct place *p = calloc(1, sizeof(*p));
-
-	p->fs = memfs_new();
-	test_config(&p->cfg, "/j");
-	p->cfg.fs = memfs_table(p->fs);
-	p->cfg.segment_size = 64u << 10;
-	assert_int_equal(journal_open(&p->cfg, 1, &p->j, NULL, NULL), JOURNAL_OK);
-	*state = p;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct place *p = *state;
-
-	journal_close(p->j);
-	memfs_free(p->fs);
-	free(p);
-	return 0;
-}
-
-/* A block of logs "DEVICE N", one a second, N rising over all blocks. */
-static void send(struct place *p, const char *device, unsigned logs)
-{
-	struct journal_port *port = journal_port(p->j, 0);
-	struct block *b = journal_block_get(port);
-
-	assert_non_null(b);
-	for (unsigned i = 0; i < logs; i++) {
-		char text[64];
-		int len = snprintf(
-			text, sizeof(text), "%s %llu", device, (unsigned long long)p->sent);
-
-		assert_true(test_log(b, device, T0 + p->sent * 1000000000ull, text, (uint32_t)len));
-		p->sent++;
-	}
-	journal_submit(port, b);
-	test_settle(p->j);
-	assert_int_equal(journal_completed(port, &b, 1), 1);
-	journal_block_put(port, b);
-}
-
-static void close_journal(struct place *p)
-{
-	journal_close(p->j);
-	p->j = NULL;
-}
-
-static struct journal_reader *reader(struct place *p, const struct journal_query *q)
-{
-	struct journal_reader *r;
-
-	assert_int_equal(journal_reader_open_fs(memfs_table(p->fs), "/j", q, &r, NULL), JOURNAL_OK);
-	return r;
-}
-
-/* Counts what matches; first and last N. */
-static uint64_t run(struct place *p, const struct journal_query *q, uint64_t *first, uint64_t *last,
-	struct journal_reader_stats *st)
-{
-	struct journal_reader *r = reader(p, q);
-	struct journal_log log;
-	uint64_t n = 0;
-
-	while (journal_reader_next(r, &log) == 1) {
-		char text[64];
-
-		snprintf(text, sizeof(text), "%.*s", (int)log.len, (const char *)log.log);
-		*last = strtoull(strrchr(text, ' ') + 1, NULL, 10);
-		if (n++ == 0)
-			*first = *last;
-	}
-	if (st)
-		journal_reader_stats(r, st);
-	journal_reader_close(r);
-	return n;
-}
+#include "tests/unit/journal/place.h"
 
 static void many(struct place *p, bool closed)
 {
 	for (unsigned i = 0; i < 40; i++)
-		send(p, i % 10 == 3 ? "rare" : "common", 100);
+		place_send(p, i % 10 == 3 ? "rare" : "common", 100);
 	if (closed)
-		close_journal(p);
+		place_close(p);
 }
 
 static void filters(struct place *p)
@@ -114,31 +24,31 @@ static void filters(struct place *p)
 	uint64_t first;
 	uint64_t last;
 
-	assert_int_equal(run(p, &q, &first, &last, NULL), 4000);
+	assert_int_equal(place_run(p, &q, &first, &last, NULL), 4000);
 	q.device = "rare";
-	assert_int_equal(run(p, &q, &first, &last, NULL), 400);
+	assert_int_equal(place_run(p, &q, &first, &last, NULL), 400);
 	assert_int_equal(first, 300);
 	assert_int_equal(last, 3399);
 	q.device = "common";
-	assert_int_equal(run(p, &q, &first, &last, NULL), 3600);
+	assert_int_equal(place_run(p, &q, &first, &last, NULL), 3600);
 	q.device = "nobody";
-	assert_int_equal(run(p, &q, &first, &last, NULL), 0);
+	assert_int_equal(place_run(p, &q, &first, &last, NULL), 0);
 	q.device = NULL;
 	q.since_ns = T0 + 1050 * 1000000000ull;
 	q.until_ns = T0 + 1160 * 1000000000ull;
-	assert_int_equal(run(p, &q, &first, &last, NULL), 111); /* both ends included */
+	assert_int_equal(place_run(p, &q, &first, &last, NULL), 111); /* both ends included */
 	assert_int_equal(first, 1050);
 	assert_int_equal(last, 1160);
 	q = (struct journal_query){.until_ns = UINT64_MAX, .after_block = 10, .max_block = 12};
-	assert_int_equal(run(p, &q, &first, &last, NULL), 200);
+	assert_int_equal(place_run(p, &q, &first, &last, NULL), 200);
 	assert_int_equal(first, 1000);
 	q = (struct journal_query){
 		.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED, .grep = "on 77"};
-	assert_int_equal(run(p, &q, &first, &last, NULL), 1 + 10 + 0);
+	assert_int_equal(place_run(p, &q, &first, &last, NULL), 1 + 10 + 0);
 	q.grep = "^rare 3+$";
-	assert_int_equal(run(p, &q, &first, &last, NULL), 2); /* 333 and 3333 */
+	assert_int_equal(place_run(p, &q, &first, &last, NULL), 2); /* 333 and 3333 */
 	q.grep = "nothing.at all";
-	assert_int_equal(run(p, &q, &first, &last, NULL), 0);
+	assert_int_equal(place_run(p, &q, &first, &last, NULL), 0);
 }
 
 static void filters_on_finished_segments(void **state)
@@ -163,7 +73,7 @@ static void index_saves_reading(void **state)
 	uint64_t last;
 
 	many(p, true);
-	run(p, &q, &first, &last, &st);
+	place_run(p, &q, &first, &last, &st);
 	assert_int_equal(st.blocks_read, 4);
 	assert_int_equal(st.blocks_skipped, 36);
 	assert_int_equal(st.logs, 400);
@@ -171,7 +81,7 @@ static void index_saves_reading(void **state)
 	q.device = NULL;
 	q.since_ns = T0 + 1050 * 1000000000ull;
 	q.until_ns = T0 + 1160 * 1000000000ull;
-	run(p, &q, &first, &last, &st);
+	place_run(p, &q, &first, &last, &st);
 	assert_int_equal(st.blocks_read, 2);
 }
 
@@ -187,13 +97,13 @@ static void follows_a_live_writer(void **state)
 	uint64_t n = 0;
 
 	p->cfg.segment_size = 64u << 10;
-	send(p, "first", 1);
-	r = reader(p, &q);
+	place_send(p, "first", 1);
+	r = place_reader(p, &q);
 	assert_int_equal(journal_reader_next(r, &log), 1);
 	assert_int_equal(journal_reader_next(r, &log), 0);
 	n = 1;
 	for (unsigned i = 0; i < 60; i++) {
-		send(p, "x", 1 + i * 7);
+		place_send(p, "x", 1 + i * 7);
 		assert_int_equal(journal_reader_next(r, &log), 0); /* not yet allowed */
 		journal_durable(p->j, &block, &logs);
 		journal_reader_extend(r, block);
@@ -213,20 +123,20 @@ static void follows_without_a_bound(void **state)
 {
 	struct place *p = *state;
 	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
-	struct journal_reader *r = reader(p, &q);
+	struct journal_reader *r = place_reader(p, &q);
 	struct journal_log log;
 	uint64_t n = 0;
 
 	assert_int_equal(journal_reader_next(r, &log), 0);
 	for (unsigned i = 0; i < 40; i++) {
-		send(p, "x", 50);
+		place_send(p, "x", 50);
 		while (journal_reader_next(r, &log) == 1)
 			n++;
 		assert_int_equal(n, p->sent);
 		if (i % 15 == 14)
 			assert_int_equal(rotate_finish(p->j), 0);
 	}
-	close_journal(p);
+	place_close(p);
 	assert_int_equal(journal_reader_next(r, &log), 0);
 	journal_reader_close(r);
 }
@@ -243,9 +153,9 @@ static void half_a_block_is_waited_for(void **state)
 	uint64_t one;
 	uint64_t size;
 
-	send(p, "x", 10);
+	place_send(p, "x", 10);
 	one = p->j->w.end;
-	send(p, "y", 10);
+	place_send(p, "y", 10);
 	copy = memfs_crash(p->fs, 1);
 	whole = malloc(p->j->w.end);
 	memcpy(whole, memfs_data(copy, "/j/0000000000000001.zst", &size), p->j->w.end);
@@ -278,11 +188,11 @@ static void extended_over_what_was_half_written(void **state)
 	uint64_t two;
 	uint64_t size;
 
-	send(p, "x", 10);
+	place_send(p, "x", 10);
 	one = p->j->w.end;
-	send(p, "y", 10);
+	place_send(p, "y", 10);
 	two = p->j->w.end;
-	send(p, "z", 10);
+	place_send(p, "z", 10);
 	copy = memfs_crash(p->fs, 1);
 	whole = malloc(p->j->w.end);
 	memcpy(whole, memfs_data(copy, "/j/0000000000000001.zst", &size), p->j->w.end);
@@ -326,7 +236,7 @@ static void frames_inside_of_logs_are_text(void **state)
 	uint64_t begin;
 	uint64_t size;
 
-	close_journal(p);
+	place_close(p);
 	p->cfg.compression_level = zpress_raw_level();
 	assert_int_equal(journal_open(&p->cfg, 1, &p->j, NULL, NULL), JOURNAL_OK);
 	port = journal_port(p->j, 0);
@@ -346,7 +256,7 @@ static void frames_inside_of_logs_are_text(void **state)
 	if (!p->j)
 		return; /* likewise */
 	begin = p->j->w.begin;
-	send(p, "x", 1);
+	place_send(p, "x", 1);
 	copy = memfs_crash(p->fs, 1);
 	data = memfs_data(copy, "/j/0000000000000001.zst", &size);
 	assert(data && begin + 50 < size);
@@ -371,10 +281,10 @@ static void segments_may_go_while_they_are_read(void **state)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < 4; i++) {
-		send(p, "x", 10);
+		place_send(p, "x", 10);
 		assert_int_equal(rotate_finish(p->j), 0);
 	}
-	r = reader(p, &q);
+	r = place_reader(p, &q);
 	for (; n < 5; n++)
 		assert_int_equal(journal_reader_next(r, &log), 1);
 	/* The one that is open can be read to its end; the next two are gone. */
@@ -407,10 +317,10 @@ static void lists_segments(void **state)
 	struct place *p = *state;
 	struct segments s = {.n = 0};
 
-	send(p, "x", 10);
-	send(p, "x", 10);
+	place_send(p, "x", 10);
+	place_send(p, "x", 10);
 	assert_int_equal(rotate_finish(p->j), 0);
-	send(p, "x", 5);
+	place_send(p, "x", 5);
 	assert_int_equal(
 		journal_list_fs(memfs_table(p->fs), "/j", on_segment, &s, NULL), JOURNAL_OK);
 	assert_int_equal(s.n, 2);
@@ -441,12 +351,12 @@ static void follows_into_a_file_that_replaced_it(void **state)
 	uint64_t one;
 	uint8_t *whole;
 
-	send(p, "x", 1);
-	r = reader(p, &q);
+	place_send(p, "x", 1);
+	r = place_reader(p, &q);
 	assert_int_equal(journal_reader_next(r, &log), 1);
 	assert_int_equal(journal_reader_next(r, &log), 0);
 	one = p->j->w.end;
-	send(p, "x", 1);
+	place_send(p, "x", 1);
 	/* The reader's file ends behind block 1 for ever; another of the same name goes on. */
 	memfs_data(p->fs, "/j/0000000000000001.zst", &size);
 	whole = malloc(size);
@@ -471,200 +381,29 @@ static void a_bound_of_zero_reads_nothing(void **state)
 	struct journal_reader *r;
 	struct journal_log log;
 
-	send(p, "x", 10);
-	r = reader(p, &q);
+	place_send(p, "x", 10);
+	r = place_reader(p, &q);
 	assert_int_equal(journal_reader_next(r, &log), 0);
 	journal_reader_extend(r, 1);
 	assert_int_equal(journal_reader_next(r, &log), 1);
 	journal_reader_close(r);
 }
 
-/* Literals over the end of a log are none; expressions need their text in the log itself. */
-static void grep_minds_where_logs_end(void **state)
-{
-	struct place *p = *state;
-	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
-	uint64_t first;
-	uint64_t last;
-
-	send(p, "ab", 30); /* "ab 0\nab 1\n..." */
-	q.grep = "0\nab";
-	assert_int_equal(run(p, &q, &first, &last, NULL), 0);
-	q.grep = "0.ab";
-	assert_int_equal(run(p, &q, &first, &last, NULL), 0);
-	q.grep = "ab 1";
-	assert_int_equal(run(p, &q, &first, &last, NULL), 11);
-	q.grep = "b 1[0-9]$";
-	assert_int_equal(run(p, &q, &first, &last, NULL), 10);
-	assert_int_equal(first, 10);
-	assert_int_equal(last, 19);
-	q.since_ns = T0 + 15 * 1000000000ull;
-	assert_int_equal(run(p, &q, &first, &last, NULL), 5);
-}
-
-/* ---- ranges ------------------------------------------------------------------------------- */
-
-/* Writes one frame of the logs of blocks first..last (`each` logs a block) into an open segment. */
-static void write_range(struct segment_writer *w, uint64_t first, uint64_t last, unsigned each)
-{
-	struct presser pr;
-	struct block *b = block_new(64u << 10);
-	struct journal_part parts[16];
-	struct journal_records r;
-	struct block_frame f = {0};
-	static uint8_t head[200000];
-	static uint8_t data[200000];
-	size_t n;
-
-	assert_int_equal(presser_init(&pr), 0);
-	for (uint64_t k = first; k <= last; k++)
-		for (unsigned i = 0; i < each; i++) {
-			char text[64];
-			int len = snprintf(
-				text, sizeof(text), "block %llu log %u", (unsigned long long)k, i);
-
-			test_log(b, "d", T0 + k, text, (uint32_t)len);
-		}
-	r = records_of_block(b, parts);
-	for (uint64_t k = first; k <= last; k++)
-		parts[k - first] = (struct journal_part){.block = k, .rows = each, .lcore = k & 1};
-	r.part_count = (uint32_t)(last - first + 1);
-	n = columns_encode(&r, pr.last, pr.seq, pr.columns, COLUMNS_BOUND);
-	assert_int_equal(zpress_payload(pr.z, pr.columns, n, head + BLOCK_FIXED,
-				 sizeof(head) - BLOCK_FIXED, &f.payload),
-		0);
-	f.data_len = (uint32_t)zpress_data(pr.z, 3, b->raw, b->raw_len, data, sizeof(data));
-	f.data_crc = crc32c(0, data, f.data_len);
-	f.p.id[0] = w->id[0];
-	f.p.id[1] = w->id[1];
-	f.p.segment = w->first_block;
-	f.p.durable_upto = last;
-	f.p.frame_len = BLOCK_FIXED + f.payload.len;
-	f.first_block = first;
-	f.last_block = last;
-	f.first_ns = T0 + first;
-	f.last_ns = T0 + last;
-	f.rows = b->row_count;
-	f.raw_len = b->raw_len;
-	f.lcore = BLOCK_LCORE_MIXED;
-	block_frame_encode(&f, head);
-	assert_int_equal(journal_fs_write(w->fs, w->fd, head, f.p.frame_len, w->end), 0);
-	assert_int_equal(
-		journal_fs_write(w->fs, w->fd, data, f.data_len, w->end + f.p.frame_len), 0);
-	assert_int_equal(index_add(&w->index, w->end, &f, &r), 0);
-	w->end += f.p.frame_len + f.data_len;
-	w->last_block = last;
-	block_free(b);
-	presser_free(&pr);
-}
-
-static void rewrite(struct place *p, uint64_t segment, const uint64_t (*ranges)[2], unsigned n)
-{
-	struct siphash_key key = {1, 2};
-	struct fold *fold = fold_new(&key);
-	struct zpress *z = zpress_new();
-	struct segment_writer w = {.fs = memfs_table(p->fs), .dir = "/j", .fd = -1};
-
-	assert_int_equal(journal_dir_id(w.fs, "/j", w.id, NULL), JOURNAL_OK);
-	index_init(&w.index, &key);
-	assert_int_equal(segment_create(&w, segment, fold, z), 0);
-	for (unsigned i = 0; i < n; i++)
-		write_range(&w, ranges[i][0], ranges[i][1], 3);
-	assert_int_equal(segment_finish(&w, z), 0);
-	index_free(&w.index);
-	zpress_free(z);
-	fold_free(fold);
-}
-
-static void check_blocks(
-	struct place *p, uint64_t after, uint64_t max, uint64_t first, uint64_t last)
-{
-	struct journal_query q = {.until_ns = UINT64_MAX,
-		.after_block = after,
-		.max_block = max ? max : JOURNAL_UNBOUNDED};
-	struct journal_reader *r = reader(p, &q);
-	struct journal_reader_stats st;
-	struct journal_log log;
-
-	for (uint64_t k = first; k <= last; k++)
-		for (unsigned i = 0; i < 3; i++) {
-			char text[64];
-
-			snprintf(text, sizeof(text), "block %llu log %u", (unsigned long long)k, i);
-			assert_int_equal(journal_reader_next(r, &log), 1);
-			assert_int_equal(log.block, k);
-			assert_int_equal(log.len, strlen(text));
-			assert_memory_equal(log.log, text, log.len);
-		}
-	assert_int_equal(journal_reader_next(r, &log), 0);
-	journal_reader_stats(r, &st);
-	assert_int_equal(st.corrupt_blocks, 0);
-	journal_reader_close(r);
-}
-
-static void verify_clean(struct place *p)
-{
-	struct journal_verify_totals totals;
-
-	assert_int_equal(journal_verify_fs(memfs_table(p->fs), "/j", JOURNAL_UNBOUNDED, NULL, NULL,
-				 &totals, NULL),
-		JOURNAL_OK);
-	assert_int_equal(totals.corrupt + totals.torn, 0);
-}
-
-static void ranges_are_read_block_by_block(void **state)
-{
-	static const uint64_t ranges[][2] = {{1, 5}, {6, 6}, {7, 12}};
-	struct place *p = *state;
-
-	rewrite(p, 1, ranges, 3);
-	check_blocks(p, 0, 0, 1, 12);
-	check_blocks(p, 3, 0, 4, 12); /* from the middle of a range */
-	check_blocks(p, 2, 9, 3, 9);  /* to the middle of another */
-	check_blocks(p, 6, 0, 7, 12);
-	verify_clean(p);
-}
-
-/* A rewriting that joins segments was interrupted: the old one still begins in its middle. */
-static void overlapping_segments_are_read_once(void **state)
-{
-	static const uint64_t joined[][2] = {{1, 4}, {5, 9}, {10, 12}};
-	static const uint64_t old[][2] = {{7, 7}, {8, 12}};
-	struct place *p = *state;
-	struct journal_recovery rec;
-
-	rewrite(p, 1, joined, 3);
-	rewrite(p, 7, old, 2);
-	check_blocks(p, 0, 0, 1, 12);
-	check_blocks(p, 4, 11, 5, 11);
-	verify_clean(p);
-	close_journal(p);
-	assert_int_equal(journal_open(&p->cfg, 1, &p->j, &rec, NULL), JOURNAL_OK);
-	assert_int_equal(rec.durable_block, 12);
-	assert_int_equal(rec.corrupt_blocks, 0);
-	check_blocks(p, 0, 0, 1, 12);
-}
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(filters_on_finished_segments),
-		CASE(filters_on_an_open_segment),
-		CASE(index_saves_reading),
-		CASE(follows_a_live_writer),
-		CASE(follows_without_a_bound),
-		CASE(half_a_block_is_waited_for),
-		CASE(extended_over_what_was_half_written),
-		CASE(frames_inside_of_logs_are_text),
-		CASE(segments_may_go_while_they_are_read),
-		CASE(follows_into_a_file_that_replaced_it),
-		CASE(a_bound_of_zero_reads_nothing),
-		CASE(grep_minds_where_logs_end),
-		CASE(lists_segments),
-		CASE(ranges_are_read_block_by_block),
-		CASE(overlapping_segments_are_read_once),
+		PLACE_CASE(filters_on_finished_segments),
+		PLACE_CASE(filters_on_an_open_segment),
+		PLACE_CASE(index_saves_reading),
+		PLACE_CASE(follows_a_live_writer),
+		PLACE_CASE(follows_without_a_bound),
+		PLACE_CASE(half_a_block_is_waited_for),
+		PLACE_CASE(extended_over_what_was_half_written),
+		PLACE_CASE(frames_inside_of_logs_are_text),
+		PLACE_CASE(segments_may_go_while_they_are_read),
+		PLACE_CASE(follows_into_a_file_that_replaced_it),
+		PLACE_CASE(a_bound_of_zero_reads_nothing),
+		PLACE_CASE(lists_segments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
