@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "control/journal_json.h"
 #include "control/method.h"
-#include "dataplane/journal/reader.h"
 
 #define MAX_FINDINGS 1000
 
@@ -17,7 +17,6 @@ struct verify_job {
 	char dir[CONFIG_MAX_PATH + 1];
 	uint64_t max_block;
 	struct text out; /* the result, written by the thread */
-	unsigned listed, omitted;
 	int error;
 	struct journal_fault fault;
 };
@@ -34,73 +33,18 @@ static void string(struct text *t, const char *key, const char *s)
 	text_json_string(t, s, strlen(s));
 }
 
-static void list_segment(void *ctx, const struct journal_segment_info *s)
-{
-	struct verify_job *v = ctx;
-	struct text *t = &v->out;
-
-	text_str(t, v->listed++ ? ",{" : "{");
-	string(t, "name", s->name);
-	number(t, "bytes", s->bytes);
-	number(t, "first_block", s->first_block);
-	number(t, "last_block", s->last_block);
-	number(t, "blocks", s->blocks);
-	number(t, "logs", s->logs);
-	number(t, "raw_bytes", s->raw_bytes);
-	text_json_key(t, "first");
-	text_json_time(t, s->first_ns);
-	text_json_key(t, "last");
-	text_json_time(t, s->last_ns);
-	text_json_key(t, "finished");
-	text_str(t, s->finished ? "true}" : "false}");
-}
-
 static void run_list(struct job *job)
 {
 	struct verify_job *v = (struct verify_job *)job;
 
-	text_str(&v->out, "{\"schema\":1,\"segments\":[");
-	v->error = journal_list(v->dir, list_segment, v, &v->fault);
-	text_str(&v->out, "]}");
-}
-
-static void list_finding(void *ctx, const struct journal_finding *f)
-{
-	struct verify_job *v = ctx;
-	struct text *t = &v->out;
-
-	if (v->listed == MAX_FINDINGS) {
-		v->omitted++;
-		return;
-	}
-	text_str(t, v->listed++ ? ",{" : "{");
-	string(t, "kind", f->kind == FINDING_TORN_TAIL ? "torn_tail" : "corruption");
-	string(t, "segment", f->segment);
-	number(t, "offset", f->offset);
-	number(t, "length_bytes", f->length);
-	number(t, "first_block", f->first_block);
-	number(t, "last_block", f->last_block);
-	number(t, "logs", f->logs);
-	string(t, "text", f->text);
-	text_char(t, '}');
+	v->error = journal_json_list(&v->out, v->dir, &v->fault);
 }
 
 static void run_verify(struct job *job)
 {
 	struct verify_job *v = (struct verify_job *)job;
-	struct journal_verify_totals totals = {0};
 
-	text_str(&v->out, "{\"schema\":1,\"findings\":[");
-	v->error = journal_verify(v->dir, v->max_block, list_finding, v, &totals, &v->fault);
-	text_char(&v->out, ']');
-	number(&v->out, "omitted", v->omitted);
-	number(&v->out, "segments", totals.segments);
-	number(&v->out, "blocks", totals.blocks);
-	number(&v->out, "logs", totals.logs);
-	number(&v->out, "bytes", totals.bytes);
-	number(&v->out, "torn", totals.torn);
-	number(&v->out, "corrupt", totals.corrupt);
-	text_char(&v->out, '}');
+	v->error = journal_json_verify(&v->out, v->dir, v->max_block, MAX_FINDINGS, &v->fault);
 }
 
 static void notified(struct job *job)

@@ -221,6 +221,7 @@ static int make_own(struct dp *d, struct dp_error *err)
 int dp_run(struct dp *d, struct dp_error *err)
 {
 	atomic_store_explicit(&d->phase, DP_RUN, memory_order_release);
+	journal_compact(d->journal); /* root is given up by now */
 	for (unsigned i = 0; i < d->lcores_count; i++) {
 		int rc = rte_eal_remote_launch(lcore_main, d->lcores[i], d->lcores[i]->lcore_id);
 

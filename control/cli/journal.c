@@ -1,12 +1,11 @@
 /* journal list and verify: asked of sluiced, or read from a directory without it. */
-#include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 #include "control/cli/cli.h"
 #include "control/cli/conn.h"
 #include "control/cli/show.h"
-#include "control/text.h"
-#include "dataplane/journal/reader.h"
+#include "control/journal_json.h"
 
 static int fault(struct cli *cli, int rc, const struct journal_fault *f)
 {
@@ -14,51 +13,35 @@ static int fault(struct cli *cli, int rc, const struct journal_fault *f)
 	return rc == JOURNAL_E_MISSING ? CLI_NOT_FOUND : CLI_FAILED;
 }
 
-/* The same objects as sluiced's (docs/control-api.md). */
-static void add_segment(void *ctx, const struct journal_segment_info *s)
+/* What was written is read as if it came from sluiced. */
+static int taken(
+	struct cli *cli, int rc, const struct journal_fault *f, struct text *out, json_t **v)
 {
-	json_array_append_new(
-		ctx, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:b}", "name",
-			     s->name, "bytes", (json_int_t)s->bytes, "first_block",
-			     (json_int_t)s->first_block, "last_block", (json_int_t)s->last_block,
-			     "blocks", (json_int_t)s->blocks, "logs", (json_int_t)s->logs,
-			     "raw_bytes", (json_int_t)s->raw_bytes, "first", time_json(s->first_ns),
-			     "last", time_json(s->last_ns), "finished", s->finished));
-}
-
-static void add_finding(void *ctx, const struct journal_finding *f)
-{
-	json_array_append_new(
-		ctx, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "kind",
-			     f->kind == FINDING_TORN_TAIL ? "torn_tail" : "corruption", "segment",
-			     f->segment, "offset", (json_int_t)f->offset, "length_bytes",
-			     (json_int_t)f->length, "first_block", (json_int_t)f->first_block,
-			     "last_block", (json_int_t)f->last_block, "logs", (json_int_t)f->logs,
-			     "text", f->text));
+	*v = NULL;
+	if (rc == JOURNAL_OK && !out->failed)
+		*v = json_loadb(out->data, out->len, 0, NULL);
+	text_free(out);
+	if (rc == JOURNAL_OK && !*v)
+		rc = JOURNAL_E_NO_MEMORY;
+	return rc == JOURNAL_OK ? CLI_DONE : fault(cli, rc, f);
 }
 
 static int list_dir(struct cli *cli, const char *dir, json_t **result)
 {
 	struct journal_fault f = {0};
-	json_t *segments = json_array();
-	int rc = journal_list(dir, add_segment, segments, &f);
+	struct text out = {0};
+	int rc = journal_json_list(&out, dir, &f);
 
-	*result = json_pack("{s:i, s:o}", "schema", 1, "segments", segments);
-	return rc == JOURNAL_OK ? CLI_DONE : fault(cli, rc, &f);
+	return taken(cli, rc, &f, &out, result);
 }
 
 static int verify_dir(struct cli *cli, const char *dir, json_t **result)
 {
-	struct journal_verify_totals t = {0};
 	struct journal_fault f = {0};
-	json_t *findings = json_array();
-	int rc = journal_verify(dir, JOURNAL_UNBOUNDED, add_finding, findings, &t, &f);
+	struct text out = {0};
+	int rc = journal_json_verify(&out, dir, JOURNAL_UNBOUNDED, UINT_MAX, &f);
 
-	*result = json_pack("{s:i, s:o, s:i, s:I, s:I, s:I, s:I, s:I, s:I}", "schema", 1,
-		"findings", findings, "omitted", 0, "segments", (json_int_t)t.segments, "blocks",
-		(json_int_t)t.blocks, "logs", (json_int_t)t.logs, "bytes", (json_int_t)t.bytes,
-		"torn", (json_int_t)t.torn, "corrupt", (json_int_t)t.corrupt);
-	return rc == JOURNAL_OK ? CLI_DONE : fault(cli, rc, &f);
+	return taken(cli, rc, &f, &out, result);
 }
 
 /* From the directory or from sluiced, then shown. *result is the caller's where it is CLI_DONE. */

@@ -210,12 +210,17 @@ void show_journal_verify(struct cli *cli, const json_t *r)
 		cell_text(t, f, "segment");
 		cell_count(t, f, "offset");
 		cell_count(t, f, "length_bytes");
-		if (first)
+		if (!first)
+			table_cell(t, "none");
+		else if (!last)
+			table_cellf(t, "from %llu", (unsigned long long)first);
+		else
 			table_cellf(t, "%llu..%llu", (unsigned long long)first,
 				(unsigned long long)last);
+		if (json_is_integer(get(f, "logs")))
+			cell_count(t, f, "logs");
 		else
-			table_cell(t, "?");
-		cell_count(t, f, "logs");
+			table_cell(t, "unknown");
 		cell_text(t, f, "text");
 	}
 	table_print(t, cli->out, 0);

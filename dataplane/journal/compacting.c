@@ -16,6 +16,7 @@
 
 #define LOOK_AGAIN_S 10 /* for space, and for what failed to be told */
 #define PAUSE_NS     10000000
+#define AGAIN_US     600000000u /* a segment for which memory was out */
 
 static struct seg *find(struct journal *j, uint64_t first_block)
 {
@@ -28,11 +29,12 @@ static struct seg *find(struct journal *j, uint64_t first_block)
 /* The oldest that is finished and not yet looked at; the newest is left to recovery's care. */
 static bool choose(struct journal *j, struct compact_job *job, uint64_t *room)
 {
+	uint64_t now_us = j->fs->mono_us(j->fs->ctx);
 	bool any = false;
 
 	pthread_mutex_lock(&j->mutex);
 	for (unsigned i = 0; i + 1 < j->seg_count && !any && j->cfg.compaction_level; i++) {
-		if (!j->segs[i].finished || j->segs[i].settled)
+		if (!j->segs[i].finished || j->segs[i].settled || j->segs[i].again_us > now_us)
 			continue;
 		job->first_block = j->segs[i].first_block;
 		job->level = j->cfg.compaction_level;
@@ -43,14 +45,17 @@ static bool choose(struct journal *j, struct compact_job *job, uint64_t *room)
 	return any;
 }
 
-static void settled(struct journal *j, uint64_t first_block)
+/* Left as it is: for good, or for some minutes, in which the others have their turn. */
+static void left(struct journal *j, uint64_t first_block, bool for_good)
 {
 	struct seg *s;
 
 	pthread_mutex_lock(&j->mutex);
 	s = find(j, first_block);
-	if (s)
+	if (s && for_good)
 		s->settled = true;
+	else if (s)
+		s->again_us = j->fs->mono_us(j->fs->ctx) + AGAIN_US;
 	pthread_mutex_unlock(&j->mutex);
 }
 
@@ -132,7 +137,8 @@ bool compacting_step(struct journal *j)
 	uint64_t room;
 	int rc;
 
-	if (!j->compactor || !choose(j, &job, &room) || !has_room(j, room))
+	if (!j->compactor || !atomic_load(&j->compact_may) || !choose(j, &job, &room) ||
+		!has_room(j, room))
 		return false;
 	rc = compact_segment(j->compactor, &job);
 	if (rc == COMPACT_DONE)
@@ -141,7 +147,8 @@ bool compacting_step(struct journal *j)
 		return false;
 	if (rc < 0 && rc != -ENOENT)
 		commit_error(j, rc, "a finished segment cannot be rewritten");
-	settled(j, job.first_block);
+	if (rc != 0)
+		left(j, job.first_block, rc != -ENOMEM);
 	return true;
 }
 
@@ -160,16 +167,14 @@ static void *compacting_main(void *arg)
 	while (!atomic_load(&j->compact_stop)) {
 		struct timespec until;
 
-		/* At first, too: what starts us is root for some moments yet, and what we wrote
-		 * meanwhile would be root's. */
+		while (!atomic_load(&j->compact_stop) && compacting_step(j))
+			;
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_sec += LOOK_AGAIN_S;
 		pthread_mutex_lock(&j->mutex);
 		if (!atomic_load(&j->compact_stop))
 			pthread_cond_timedwait(&j->compact_cond, &j->mutex, &until);
 		pthread_mutex_unlock(&j->mutex);
-		while (!atomic_load(&j->compact_stop) && compacting_step(j))
-			;
 	}
 	return NULL;
 }
@@ -187,6 +192,14 @@ int compacting_start(struct journal *j, struct journal_fault *fault)
 	}
 	pthread_setname_np(j->compact_thread, "sluice-compact");
 	return JOURNAL_OK;
+}
+
+void journal_compact(struct journal *j)
+{
+	pthread_mutex_lock(&j->mutex);
+	atomic_store(&j->compact_may, true);
+	pthread_cond_broadcast(&j->compact_cond);
+	pthread_mutex_unlock(&j->mutex);
 }
 
 void compacting_stop(struct journal *j)

@@ -95,7 +95,8 @@ struct seg {
 	uint64_t first_block, last_block; /* last_block < first_block: no blocks */
 	uint64_t bytes, blocks, logs, raw_bytes, first_ns, last_ns;
 	bool finished;
-	bool settled; /* rewritten, or looked at and left as it is */
+	bool settled;	   /* rewritten, or looked at and left as it is */
+	uint64_t again_us; /* not rewritten before then: memory was out */
 };
 
 enum commit_phase { COMMIT_IDLE, COMMIT_WRITING, COMMIT_SYNCING };
@@ -175,7 +176,7 @@ struct journal {
 	pthread_t compact_thread;
 	struct compactor *compactor;
 	bool compact_runs;
-	_Atomic bool compact_stop;
+	_Atomic bool compact_may, compact_stop;
 	_Atomic uint64_t compacted_segments, compacted_from, compacted_to; /* to, from: bytes */
 
 	/* under `mutex`: read by any thread */

@@ -83,6 +83,9 @@ int journal_open(const struct journal_config *cfg, unsigned ports, struct journa
 	struct journal_recovery *recovery, struct journal_fault *fault);
 /* Starts committer and compressors. */
 int journal_start(struct journal *j, struct journal_fault *fault);
+/* Finished segments may be rewritten from now on: they belong to whoever the process is by now, so
+ * one that gives up root does that before. */
+void journal_compact(struct journal *j);
 /* Makes everything submitted durable, stops the threads. Ports may still take their completions. */
 void journal_stop(struct journal *j);
 /* Closes the segment and frees all; blocks still with a port must have been put back. */

@@ -233,25 +233,42 @@ static bool passes_over(struct journal_reader *r, const struct index_frame *f)
 	return true;
 }
 
+/* The segment that holds the next block, or the first behind it: 1: open, 0: there is none,
+ * negative: an error. */
+static int open_segment(struct journal_reader *r)
+{
+	uint64_t gone = 0;
+
+	for (;;) {
+		uint64_t first;
+		int rc = find_segment(r, r->next_block, &first, &r->next_segment);
+
+		if (rc != JOURNAL_OK)
+			return rc;
+		if (first == 0)
+			return 0;
+		rc = segment_open(&r->file, r->fs, r->dir, first, r->id);
+		if (rc == 0) {
+			if (r->next_block < first)
+				r->next_block = first; /* what was before it has been retired */
+			return 1;
+		}
+		/* Retention or a rewriting came in between: what is there now? */
+		if (rc != -ENOENT || first == gone)
+			return JOURNAL_E_IO;
+		gone = first;
+	}
+}
+
 /* 1: open, 0: nothing there (any more), negative: an error. */
 static int enter_segment(struct journal_reader *r)
 {
 	struct index_frame f;
 	uint64_t index_off;
-	uint64_t first;
-	int rc = find_segment(r, r->next_block, &first, &r->next_segment);
+	int rc = open_segment(r);
 
-	if (rc != JOURNAL_OK)
+	if (rc <= 0)
 		return rc;
-	if (first == 0)
-		return 0;
-	rc = segment_open(&r->file, r->fs, r->dir, first, r->id);
-	if (rc == -ENOENT)
-		return 0; /* retention came in between: the next call finds what is there now */
-	if (rc < 0)
-		return JOURNAL_E_IO;
-	if (r->next_block < first)
-		r->next_block = first; /* what was before it has been retired */
 	r->at = 0;
 	r->finished = segment_tail(&r->file, &f, &index_off);
 	if (r->finished && passes_over(r, &f))

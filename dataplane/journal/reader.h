@@ -88,8 +88,9 @@ struct journal_finding {
 	enum journal_finding_kind kind;
 	char segment[64];
 	uint64_t offset, length;	  /* in the file */
-	uint64_t first_block, last_block; /* 0: not known */
-	uint64_t logs;			  /* concerned, where known */
+	uint64_t first_block, last_block; /* concerned; 0: none, or not known */
+	uint64_t logs;			  /* concerned */
+	bool logs_known;
 	char text[200];
 };
 typedef void (*journal_finding_fn)(void *ctx, const struct journal_finding *f);

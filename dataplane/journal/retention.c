@@ -42,12 +42,15 @@ static void watch_clock(struct journal *j, uint64_t now_us, uint64_t wall)
 		j->paced_until_us = now_us + PACED_US;
 }
 
-static uint64_t total_bytes(const struct journal *j)
+/* A rewriting changes a segment's bytes, with `files` and `mutex` held. */
+static uint64_t total_bytes(struct journal *j)
 {
 	uint64_t sum = 0;
 
+	pthread_mutex_lock(&j->mutex);
 	for (unsigned i = 0; i < j->seg_count; i++)
 		sum += j->segs[i].bytes;
+	pthread_mutex_unlock(&j->mutex);
 	return sum;
 }
 
@@ -120,10 +123,10 @@ void retention_step(struct journal *j, uint64_t now_us)
 	watch_clock(j, now_us, wall);
 	j->retention_us = now_us + LOOK_US;
 	/* One a second, so that a commit never waits for many of them; nor for a file that is being
-	 * replaced. */
-	if (j->seg_count >= 2 && (too_much(j) || too_old(j, now_us, wall)) &&
-		pthread_mutex_trylock(&j->files) == 0) {
+	 * replaced: how much there is is judged when that is done. */
+	if (j->seg_count < 2 || pthread_mutex_trylock(&j->files) != 0)
+		return;
+	if (too_much(j) || too_old(j, now_us, wall))
 		remove_oldest(j);
-		pthread_mutex_unlock(&j->files);
-	}
+	pthread_mutex_unlock(&j->files);
 }

@@ -240,20 +240,23 @@ static bool index_agrees(const struct verifying *v)
 	return true;
 }
 
-/* Logs of these blocks, as far as the index tells. */
-static uint64_t logs_lost(const struct verifying *v, const struct segment_item *it)
+/* Logs of these blocks: the index tells, or the block's own frame, or nobody. */
+static void count_lost(
+	const struct verifying *v, const struct segment_item *it, struct journal_finding *f)
 {
-	uint64_t logs = it && it->kind == ITEM_DAMAGED ? it->f.rows : 0;
-
-	if (logs || !v->has_index || !it)
-		return logs;
-	for (uint32_t i = 0; i < v->index.count; i++) {
+	f->logs_known = true;
+	if (!v->has_index && it->kind == ITEM_DAMAGED) {
+		f->logs = it->f.rows;
+		f->logs_known = it->missing_first >= it->f.first_block;
+	} else if (!v->has_index) {
+		f->logs_known = it->missing_first == 0;
+	}
+	for (uint32_t i = 0; v->has_index && i < v->index.count; i++) {
 		const struct index_entry *e = &v->index.entries[i];
 
 		if (e->last_block >= it->missing_first && e->first_block <= it->missing_last)
-			logs += e->rows;
+			f->logs += e->rows;
 	}
-	return logs;
 }
 
 static const char *what_is_it(const struct verifying *v, const struct segment_item *it)
@@ -290,7 +293,7 @@ static void report_items(struct verifying *v)
 		if (it->verdict == VERDICT_TORN || it->verdict == VERDICT_SUPERSEDED ||
 			(it->verdict == VERDICT_GOOD && it->missing_first == 0))
 			continue;
-		f.logs = logs_lost(v, it);
+		count_lost(v, it, &f);
 		find(v, &f, "%s", what_is_it(v, it));
 	}
 }
@@ -315,6 +318,7 @@ static void report_end(struct verifying *v)
 			.offset = o->cut,
 			.length = v->file.size - o->cut,
 			.first_block = v->map.has_index ? 0 : o->last_good + 1,
+			.logs_known = v->map.has_index,
 		};
 
 		find(v, &f,
@@ -345,6 +349,7 @@ static int check_checkpoint(struct verifying *v)
 			.kind = FINDING_CORRUPTION,
 			.offset = 0,
 			.length = v->map.checkpoint.p.frame_len,
+			.logs_known = true,
 		};
 
 		find(v, &f, "the checkpoint is damaged");
@@ -354,7 +359,8 @@ static int check_checkpoint(struct verifying *v)
 
 static int check_index(struct verifying *v)
 {
-	struct journal_finding f = {.kind = FINDING_CORRUPTION, .offset = v->map.end};
+	struct journal_finding f = {
+		.kind = FINDING_CORRUPTION, .offset = v->map.end, .logs_known = true};
 	int rc;
 
 	v->has_index = false;

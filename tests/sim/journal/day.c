@@ -227,6 +227,7 @@ static void day(uint64_t rate, uint64_t minutes)
 	y.cfg.compaction_level = 9;
 	y.cfg.fs = memfs_table(y.fs);
 	assert_int_equal(journal_open(&y.cfg, 1, &y.j, NULL, NULL), JOURNAL_OK);
+	journal_compact(y.j);
 	run(&y, rate, minutes);
 	end(&y);
 	judge(&y, rate, minutes, counted(&y.j->compacted_from));

@@ -361,16 +361,16 @@ static void a_journal_that_is_not_clean_has_its_exit_status(void **state)
 	RUN_WITH(EXCHANGES({"journal.verify", NULL,
 			 RESULT("{\"findings\":[{\"kind\":\"torn_tail\",\"segment\":"
 				"\"0000000000000001.zst\","
-				"\"offset\":4096,\"length_bytes\":100,\"first_block\":0,\"last_"
-				"block\":0,\"logs\":0,"
+				"\"offset\":4096,\"length_bytes\":100,\"first_block\":52,\"last_"
+				"block\":null,\"logs\":null,"
 				"\"text\":\"no whole "
 				"frame\"}],\"omitted\":0,\"segments\":1,\"blocks\":2,\"logs\":3,"
 				"\"bytes\":4,\"torn\":1,\"corrupt\":0}")}),
 		"journal", "verify");
 	assert_int_equal(ran.status, CLI_TORN);
 	assert_string_equal(ran.out,
-		"FINDING    SEGMENT               OFFSET  BYTES  BLOCKS  LOGS  \n"
-		"torn_tail  0000000000000001.zst   4,096    100       ?     0  no whole frame\n"
+		"FINDING    SEGMENT               OFFSET  BYTES   BLOCKS     LOGS  \n"
+		"torn_tail  0000000000000001.zst   4,096    100  from 52  unknown  no whole frame\n"
 		"3 logs in 2 blocks of 1 segment, 4 B: a torn tail\n");
 	RUN_WITH(EXCHANGES({"journal.verify", NULL,
 			 RESULT("{\"findings\":[],\"torn\":1,\"corrupt\":1}")}),

@@ -3,6 +3,7 @@
  * meanwhile: power cuts, failing disks, readers in the middle, retention.
  */
 #include <fcntl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct place {
 static void open_it(struct place *p)
 {
 	assert_int_equal(journal_open(&p->cfg, 1, &p->j, NULL, NULL), JOURNAL_OK);
+	journal_compact(p->j);
 }
 
 static int set_up(void **state)
@@ -355,6 +357,59 @@ static void nothing_is_rewritten_without_room(void **state)
 	assert_false(compacting_step(p->j));
 }
 
+/* What gives up root does that first: the new files would be root's. */
+static void nothing_is_rewritten_before_it_may_be(void **state)
+{
+	struct place *p = *state;
+
+	segment_of(p, 5);
+	segment_of(p, 1);
+	journal_close(p->j);
+	assert_int_equal(journal_open(&p->cfg, 1, &p->j, NULL, NULL), JOURNAL_OK);
+	assert_false(compacting_step(p->j));
+	journal_compact(p->j);
+	assert_true(compacting_step(p->j));
+	assert_int_equal(counted(&p->j->compacted_segments), 1);
+}
+
+static unsigned refusals;
+
+static int64_t no_memory_at_first(void *ctx, int fd, const void *buf, size_t len, uint64_t off)
+{
+	if (refusals > 0) {
+		refusals--;
+		return -ENOMEM;
+	}
+	return memfs_table(removing->fs)->pwrite(ctx, fd, buf, len, off);
+}
+
+/* Memory that is out is no matter of this segment: the others have their turn, then it again. */
+static void segment_for_which_memory_was_out_is_tried_again(void **state)
+{
+	struct place *p = *state;
+
+	segment_of(p, 5);
+	segment_of(p, 5);
+	segment_of(p, 1);
+	removing = p;
+	refusals = 1;
+	wrapped = *memfs_table(p->fs);
+	wrapped.pwrite = no_memory_at_first;
+	p->j->fs = &wrapped;
+	assert_true(compacting_step(p->j));
+	assert_int_equal(refusals, 0);
+	assert_false(p->j->segs[0].settled);
+	assert_true(compacting_step(p->j));
+	assert_true(p->j->segs[1].settled);
+	assert_false(compacting_step(p->j));
+	memfs_advance(p->fs, 600000000);
+	assert_true(compacting_step(p->j));
+	assert_int_equal(counted(&p->j->compacted_segments), 2);
+	assert_false(compacting_step(p->j));
+	p->j->fs = memfs_table(p->fs);
+	reads_all(p, 1);
+}
+
 /* ---- at every call ------------------------------------------------------------------------ */
 
 static void fill(struct work *w)
@@ -523,6 +578,8 @@ int main(void)
 		CASE(damaged_segments_stay_as_they_are),
 		CASE(what_retention_removed_stays_removed),
 		CASE(nothing_is_rewritten_without_room),
+		CASE(nothing_is_rewritten_before_it_may_be),
+		CASE(segment_for_which_memory_was_out_is_tried_again),
 		cmocka_unit_test(power_cut_at_every_call),
 		cmocka_unit_test(one_failure_at_every_call),
 		cmocka_unit_test(folded_like_the_blocks),

@@ -190,6 +190,7 @@ static void every_bit_of_a_rewritten_segment(void **state)
 	config_for(&cfg, fs);
 	cfg.compaction_level = 9;
 	assert_int_equal(journal_open(&cfg, 1, &j, NULL, NULL), JOURNAL_OK);
+	journal_compact(j);
 	send_rich(j, BLOCKS + 1); /* the newest is not rewritten */
 	assert_true(compacting_step(j));
 	assert_int_equal(segment_open(&seg, memfs_table(fs), "/j", 1, j->id), 0);

@@ -1,6 +1,8 @@
 /* Reading: filters, what the index saves, following. */
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -300,6 +302,62 @@ static void segments_may_go_while_they_are_read(void **state)
 	journal_reader_close(r);
 }
 
+static struct journal_fs wrapped;
+static struct place *opening;
+static unsigned misses;
+static bool removed;
+
+/* The first segment's name is gone when it is opened: for good, or for a moment. */
+static int open_too_late(void *ctx, const char *path, int flags, unsigned mode)
+{
+	const struct journal_fs *fs = memfs_table(opening->fs);
+
+	if (misses == 0 || strcmp(path, "/j/0000000000000001.zst") != 0)
+		return fs->open(ctx, path, flags, mode);
+	misses--;
+	if (removed)
+		fs->unlink(ctx, path);
+	return -ENOENT;
+}
+
+static unsigned read_once(struct place *p)
+{
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
+	struct journal_reader *r;
+	struct journal_log log;
+	unsigned n = 0;
+	int rc;
+
+	opening = p;
+	wrapped = *memfs_table(p->fs);
+	wrapped.open = open_too_late;
+	assert_int_equal(journal_reader_open_fs(&wrapped, "/j", &q, &r, NULL), JOURNAL_OK);
+	while ((rc = journal_reader_next(r, &log)) == 1)
+		n++;
+	journal_reader_close(r);
+	return rc == 0 ? n : UINT_MAX;
+}
+
+/* Who reads once goes on with what is there instead, and has each log once. */
+static void a_segment_may_go_between_listing_and_opening(void **state)
+{
+	struct place *p = *state;
+
+	for (unsigned i = 0; i < 3; i++) {
+		place_send(p, "x", 10);
+		assert_int_equal(rotate_finish(p->j), 0);
+	}
+	misses = 1;
+	assert_int_equal(read_once(p), 30);
+	misses = 1;
+	removed = true;
+	assert_int_equal(read_once(p), 20);
+	removed = false;
+	misses = UINT_MAX; /* a name that leads nowhere is an error, not an endless search */
+	memfs_put(p->fs, "/j/0000000000000001.zst", "", 0);
+	assert_int_equal(read_once(p), UINT_MAX);
+}
+
 struct segments {
 	struct journal_segment_info v[16];
 	unsigned n;
@@ -401,6 +459,7 @@ int main(void)
 		PLACE_CASE(extended_over_what_was_half_written),
 		PLACE_CASE(frames_inside_of_logs_are_text),
 		PLACE_CASE(segments_may_go_while_they_are_read),
+		PLACE_CASE(a_segment_may_go_between_listing_and_opening),
 		PLACE_CASE(follows_into_a_file_that_replaced_it),
 		PLACE_CASE(a_bound_of_zero_reads_nothing),
 		PLACE_CASE(lists_segments),

@@ -258,6 +258,27 @@ static void clock_step_paces_removal(void **state)
 	assert_in_range(before - status(p).segments, 9, 10);
 }
 
+/* While a file is being replaced nothing is judged, and no turn is lost. */
+static void a_rewriting_is_waited_for(void **state)
+{
+	struct place *p = *state;
+
+	p->cfg.retention_age_s = 60;
+	open_it(p);
+	for (unsigned i = 0; i < 2; i++) {
+		send(p, 1);
+		assert_int_equal(rotate_finish(p->j), 0);
+	}
+	memfs_set_time(p->fs, memfs_table(p->fs)->mono_us(p->fs),
+		memfs_table(p->fs)->wall_ns(p->fs) + DAY * 1000);
+	pthread_mutex_lock(&p->j->files);
+	pass(p, 2 * SECOND, SECOND);
+	pthread_mutex_unlock(&p->j->files);
+	assert_int_equal(status(p).segments, 2);
+	pass(p, 2 * SECOND, SECOND);
+	assert_int_equal(status(p).segments, 1);
+}
+
 /* The clock was wrong already when sluiced started. */
 static void start_with_a_strange_clock_paces_removal(void **state)
 {
@@ -472,6 +493,7 @@ int main(void)
 		CASE(size_removes_the_oldest),
 		CASE(percent_of_the_file_system),
 		CASE(clock_step_paces_removal),
+		CASE(a_rewriting_is_waited_for),
 		CASE(start_with_a_strange_clock_paces_removal),
 		CASE(many_segments_are_opened_one_at_a_time),
 		CASE(removals_come_back_in_no_order_but_theirs),

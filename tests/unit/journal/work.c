@@ -58,9 +58,11 @@ int work_open(struct work *w)
 
 	if (rc != JOURNAL_OK)
 		w->j = NULL;
-	else
-		assert_true((w->life + 1) * WORK_PORTS <= WORK_SENDERS);
-	return rc;
+	if (rc != JOURNAL_OK)
+		return rc;
+	assert_true((w->life + 1) * WORK_PORTS <= WORK_SENDERS);
+	journal_compact(w->j);
+	return JOURNAL_OK;
 }
 
 static void step(struct work *w)
