@@ -1,4 +1,5 @@
 #include "control/control.h"
+#include "control/logins.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -270,6 +271,7 @@ static void tell_start(struct control *c, const char *notes)
 void control_take(struct control *c, struct dp *dp)
 {
 	c->dp = dp;
+	dp_judge_set(dp, logins_judge, c);
 	trust_publish(c);
 }
 
@@ -371,6 +373,7 @@ bool control_detach(struct control *c)
 	loop_remove(c->loop, c->dp_watch);
 	loop_remove(c->loop, c->journal_watch);
 	events_set_sink(&c->events, NULL, NULL);
+	dp_judge_set(c->dp, NULL, NULL);
 	c->dp = NULL;
 	return ended;
 }

@@ -168,8 +168,13 @@ static void note_contact(struct devices *d, struct device *dev, const struct aut
 	f->contact = true;
 	f->contact_ns = ev->time_ns;
 	f->addr = ev->addr;
-	f->not_after_s = ev->not_after_s;
-	snprintf(f->version, sizeof(f->version), "%s", ev->version);
+	if (ev->not_after_s)
+		f->not_after_s = ev->not_after_s;
+	/* A login tells more than the handshake before it, or less. */
+	if (ev->version[0])
+		snprintf(f->version, sizeof(f->version), "%s", ev->version);
+	if (!ev->fingerprint[0])
+		return;
 	snprintf(f->fingerprint, sizeof(f->fingerprint), "%s", ev->fingerprint);
 	snprintf(f->subject, sizeof(f->subject), "%s", ev->subject);
 	snprintf(f->issuer, sizeof(f->issuer), "%s", ev->issuer);

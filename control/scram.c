@@ -86,6 +86,18 @@ int scram_verifier_new(const char *password, char text[SCRAM_TEXT])
 	return 0;
 }
 
+bool scram_password_right(const struct scram_verifier *v, const char *password)
+{
+	struct scram_verifier made;
+	bool right;
+
+	if (scram_verifier_make(&made, v->hash, password, v->salt, v->salt_len, v->iterations) != 0)
+		return false;
+	right = CRYPTO_memcmp(made.stored_key, v->stored_key, scram_size(v->hash)) == 0;
+	OPENSSL_cleanse(&made, sizeof(made));
+	return right;
+}
+
 void scram_verifier_format(const struct scram_verifier *v, char text[SCRAM_TEXT])
 {
 	unsigned char salt[64], stored[64], server[64];

@@ -45,6 +45,9 @@ const char *scram_password_problem(const char *password);
 /* Text of a new verifier with a random salt; 0 or -1. */
 int scram_verifier_new(const char *password, char text[SCRAM_TEXT]);
 
+/* Is it made of this password? Computes the hash anew, which takes milliseconds. */
+bool scram_password_right(const struct scram_verifier *v, const char *password);
+
 void scram_verifier_format(const struct scram_verifier *v, char text[SCRAM_TEXT]);
 /* 0, or -1 where it is none. */
 int scram_verifier_parse(struct scram_verifier *v, const char *text);

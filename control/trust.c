@@ -191,6 +191,7 @@ void trust_publish(struct control *c)
 	config_to_policy(&c->config, &dp.policy);
 	dp.policy.tls = c->trust.tls;
 	dp.policy.auth = c->trust.auth;
+	snprintf(dp.policy.serial, sizeof(dp.policy.serial), "%s", c->serial);
 	dp_policy_publish(c->dp, &dp.policy);
 	c->trust.devices_stale = false;
 }

@@ -82,6 +82,9 @@ static void on_event(void *ctx, const struct auth_event *ev)
 	case AUTH_EV_REFUSED:
 		refused(c, ev);
 		break;
+	case AUTH_EV_WARNING:
+		note(c, ev, "auth.warning", ev->detail);
+		break;
 	default:
 		break;
 	}
@@ -114,7 +117,8 @@ static void still_up(void *ctx, const struct dp_session_info *s)
 {
 	struct control *c = ctx;
 
-	if (s->tls_verified && strcmp(s->kind, "pending") != 0 && strcmp(s->kind, "handshake") != 0)
+	if ((s->tls_verified || strcmp(s->kind, "oftp") == 0) && strcmp(s->kind, "pending") != 0 &&
+		strcmp(s->kind, "handshake") != 0)
 		devices_up(&c->devices, s->device, s->lcore, clock_wall_ns());
 }
 

@@ -31,6 +31,24 @@ void acks_note(struct acks *a, const struct ack_mark *m, uint32_t *newest)
 	a->v[a->tail++ & a->mask] = *m;
 }
 
+bool acks_leave(struct acks *a, uint64_t session, uint32_t newest)
+{
+	struct ack_mark *m = &a->v[newest & a->mask];
+
+	if (newest - a->head >= a->tail - a->head || m->session != session)
+		return false;
+	m->slot = ACKS_NOBODY;
+	return true;
+}
+
+bool acks_leave_unknown(struct acks *a, uint64_t session)
+{
+	for (uint32_t i = a->tail; i-- != a->head;)
+		if (a->v[i & a->mask].session == session)
+			return acks_leave(a, session, i);
+	return false;
+}
+
 bool acks_take(struct acks *a, uint32_t generation, struct ack_mark *out)
 {
 	if (a->head == a->tail || a->v[a->head & a->mask].generation != generation)

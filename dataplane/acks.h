@@ -39,6 +39,16 @@ static inline bool acks_room(const struct acks *a)
  */
 void acks_note(struct acks *a, const struct ack_mark *m, uint32_t *newest);
 
+#define ACKS_NOBODY UINT32_MAX /* slot of a session that is gone, see acks_leave() */
+
+/*
+ * The session ends. true: its newest mark is still out; that one will come back with the slot
+ * ACKS_NOBODY, when nothing of the session is left that is not durable. false: nothing is.
+ */
+bool acks_leave(struct acks *a, uint64_t session, uint32_t newest);
+/* The same for a session of which nothing but its id is known any more. */
+bool acks_leave_unknown(struct acks *a, uint64_t session);
+
 /* Takes the oldest mark for the block with this generation; false: there is none. */
 bool acks_take(struct acks *a, uint32_t generation, struct ack_mark *out);
 

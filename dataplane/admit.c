@@ -32,7 +32,7 @@ void admit_refresh(const struct lcore *l, struct device *d)
 	d->rate = known && known->rate ? known->rate : pol->device_rate;
 }
 
-bool admit_rate_spend(struct lcore *l, struct device *d)
+bool admit_rate_spend(struct lcore *l, struct device *d, uint32_t logs)
 {
 	/* Generic cell rate algorithm: `rate_ns` is when all that was taken has been paid for; a
 	 * second may be taken in advance. */
@@ -40,7 +40,7 @@ bool admit_rate_spend(struct lcore *l, struct device *d)
 
 	if (from - now >= SECOND_NS)
 		return false;
-	d->rate_ns = from + SECOND_NS / d->rate;
+	d->rate_ns = from + logs * (uint64_t)SECOND_NS / d->rate;
 	return true;
 }
 

@@ -13,7 +13,7 @@ static const struct siphash_key hash_key = {0x736c756963652d61, 0x7574682d746162
 
 struct auth_snapshot {
 	_Atomic unsigned refs;
-	bool legacy_mode, pattern_set;
+	bool legacy_mode, legacy_any, pattern_set;
 	regex_t pattern;
 	uint32_t mask;	 /* of `slots` */
 	uint32_t *slots; /* index + 1 into `v`; 0: empty */
@@ -70,7 +70,7 @@ struct auth_snapshot *auth_snapshot_new(const struct auth_device *v, unsigned n,
 		return NULL;
 	}
 	atomic_init(&s->refs, 1);
-	s->legacy_mode = legacy_mode;
+	s->legacy_mode = s->legacy_any = legacy_mode;
 	while (slots / 2 < n)
 		slots *= 2;
 	s->mask = slots - 1;
@@ -88,6 +88,7 @@ struct auth_snapshot *auth_snapshot_new(const struct auth_device *v, unsigned n,
 	for (unsigned i = 0; i < n; i++) {
 		s->v[i] = v[i];
 		s->v[i].serial[AUTH_SERIAL - 1] = '\0';
+		s->legacy_any |= v[i].legacy;
 		*slot_of(s, s->v[i].serial) = i + 1;
 	}
 	return s;
@@ -127,4 +128,9 @@ bool auth_serial_legal(const struct auth_snapshot *s, const char *name)
 bool auth_legacy_mode(const struct auth_snapshot *s)
 {
 	return s->legacy_mode;
+}
+
+bool auth_legacy_any(const struct auth_snapshot *s)
+{
+	return s->legacy_any;
 }

@@ -40,12 +40,15 @@ const struct auth_device *auth_find(const struct auth_snapshot *s, const char *s
 /* Is the whole of it a legal serial? */
 bool auth_serial_legal(const struct auth_snapshot *s, const char *name);
 bool auth_legacy_mode(const struct auth_snapshot *s);
+/* Is there anybody who may log in so? */
+bool auth_legacy_any(const struct auth_snapshot *s);
 
 enum auth_event_kind {
 	AUTH_EV_REFUSED, /* reason says why */
 	AUTH_EV_PENDING, /* a serial that is not (yet) authorized waits: register it as pending */
 	AUTH_EV_UP,	 /* a session of an authorized device begins */
 	AUTH_EV_DOWN,	 /* its last session on this lcore has ended */
+	AUTH_EV_WARNING, /* `detail` is odd, and was let pass */
 	AUTH_EV_LOST,	 /* `count` events found the queue full */
 };
 

@@ -14,7 +14,7 @@
 #include <rte_pause.h>
 #include <rte_lcore.h>
 
-#include "dataplane/lcore.h"
+#include "dataplane/desk.h"
 #include "dataplane/tell.h"
 #include "tls/tls.h"
 
@@ -183,7 +183,7 @@ static int make_lcore(struct dp *d, struct lcore *l, struct dp_error *err)
 	if (!l->scratch || (adaptive && waker_init(&l->waker) != 0) ||
 		intake_init(&l->in, d->journal, l->index, d->cfg.limits.devices, &d->shard_key) !=
 			0 ||
-		tell_init(l) != 0) {
+		tell_init(l) != 0 || desk_init(l) != 0) {
 		snprintf(err->text, sizeof(err->text), "lcore %u: out of memory", l->lcore_id);
 		return -1;
 	}
@@ -283,6 +283,10 @@ int dp_start(const struct dp_config *cfg, struct dp **out, struct journal_recove
 			return -1;
 	if (make_own(d, err) != 0)
 		return -1;
+	if (desk_open(d) != 0) {
+		snprintf(err->text, sizeof(err->text), "out of memory");
+		return -1;
+	}
 	rc = journal_start(d->journal, &fault);
 	if (rc != JOURNAL_OK) {
 		snprintf(err->text, sizeof(err->text), "journal: %s", fault.text);
@@ -346,6 +350,7 @@ void dp_stop(struct dp *d)
 	for (unsigned i = 0; i < d->lcores_count; i++)
 		while (intake_round(&d->lcores[i]->in))
 			;
+	desk_close(d);
 	for (unsigned i = 0; i < d->lcores_count; i++) {
 		struct lcore *l = d->lcores[i];
 
@@ -353,6 +358,7 @@ void dp_stop(struct dp *d)
 		intake_fini(&l->in);
 		waker_destroy(&l->waker);
 		tell_fini(l);
+		desk_fini(l);
 		free(l->scratch);
 		free(d->last_counts[i]);
 	}
@@ -436,7 +442,7 @@ uint64_t dp_control_round(struct dp *d, uint64_t now_us)
 		while (intake_round(&d->own))
 			;
 		waker_prepare(&d->own_waker);
-	} while (intake_round(&d->own));
+	} while (desk_round(d, now_us) || intake_round(&d->own));
 	return intake_deadline(&d->own);
 }
 

@@ -64,6 +64,7 @@ struct dp_policy {
 	struct auth_snapshot *auth;   /* likewise; NULL: no device is known */
 	bool tls_require_certificate; /* else a TLS sender without one is as one in the clear */
 	bool tls_name_serial, tls_name_dns; /* listen.tls-names */
+	char serial[AUTH_SERIAL];	    /* ours, told to OFTP clients; empty: the node's name */
 	uint64_t pending_hold_us;	    /* how long a pending session waits unread */
 	uint32_t handshakes; /* in progress, all workers; past it connections wait unread */
 	uint32_t handshakes_per_source; /* new ones a second from one address; 0: no limit */

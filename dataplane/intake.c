@@ -1,6 +1,7 @@
 #include "dataplane/intake.h"
 
 #include <assert.h>
+#include <string.h>
 
 #define COMPLETIONS_A_ROUND 16
 #define CACHE_LINE	    64u
@@ -22,6 +23,7 @@ int intake_init(struct intake *in, struct journal *j, unsigned port, uint32_t ma
 	in->journal = j;
 	in->port = journal_port(j, port);
 	in->reserve = journal_port_free(in->port) / RESERVE_SHARE;
+	in->item_stream = BLOCK_NONE;
 	in->devices = device_table_new(max_devices, key);
 	return in->devices ? 0 : -1;
 }
@@ -161,12 +163,14 @@ static bool take_block(struct intake *in)
 	return true;
 }
 
-/* Logs that are appended together share device, source and vdom: one new entry of each at most. */
+/* Logs that are appended together share device, source, vdom and stream: one new entry of each at
+ * most. */
 static bool has_room(const struct block *b, uint32_t bytes, uint32_t logs)
 {
 	return b->raw_size - b->raw_len >= (uint64_t)bytes + logs &&
 	       BLOCK_MAX_ROWS - b->row_count >= logs && BLOCK_MAX_DEVICES > b->device_count &&
 	       BLOCK_MAX_SOURCES > b->source_count && BLOCK_MAX_VDOMS > b->vdom_count &&
+	       BLOCK_MAX_STREAMS > b->stream_count && BLOCK_MAX_GAPS > b->gap_count &&
 	       BLOCK_NAME_BYTES - b->names_len >= 2u * DEVICE_NAME_MAX;
 }
 
@@ -224,7 +228,8 @@ void intake_append(struct intake *in, const struct intake_source *src, const str
 		.len = len,
 		.device = device_in_block(b, d, src->device),
 		.vdom = BLOCK_NONE,
-		.stream = BLOCK_NONE,
+		.stream = in->item_stream,
+		.seq_no = in->item_seq,
 		.transport = src->transport,
 		.flags = flags,
 	};
@@ -258,6 +263,65 @@ void intake_append(struct intake *in, const struct intake_source *src, const str
 	if (flags & LOG_FLAG_CUT)
 		d->cut++;
 	in->logs++;
+}
+
+void intake_item(struct intake *in, const struct intake_source *src, struct intake_stream *st,
+	uint64_t seq_no, bool late, uint64_t first, uint64_t last)
+{
+	struct block *b = in->block;
+	struct block_stream *bs;
+
+	if (st->generation != b->generation) {
+		const struct block_stream new = {
+			.epoch = st->epoch,
+			.conn_id = st->conn_id,
+			.first_seq = seq_no,
+			.device = device_in_block(
+				b, device_at(in->devices, src->device), src->device),
+		};
+
+		st->generation = b->generation;
+		st->index = block_stream_add(b, &new);
+	}
+	bs = &b->streams[st->index];
+	bs->last_seq = seq_no;
+	bs->confirmed = st->highest;
+	memcpy(bs->digest, st->digest, sizeof(bs->digest));
+	if (first)
+		block_gap_add(b, st->index, late ? GAP_CLOSED : GAP_OPENED, first, last);
+	in->item_seq = seq_no;
+	in->item_stream = st->index;
+}
+
+void intake_item_end(struct intake *in)
+{
+	in->item_seq = 0;
+	in->item_stream = BLOCK_NONE;
+}
+
+void intake_duplicate(struct intake *in, uint32_t device, uint32_t n)
+{
+	struct device *d = device_at(in->devices, device);
+
+	d->received += n;
+	d->duplicate += n;
+	d->deltas.duplicate += n;
+	d->last_seen_ns = in->now_ns;
+	device_mark_dirty(in->devices, device);
+}
+
+void intake_note(struct intake *in, uint32_t device, uint32_t late, uint32_t client_dropped,
+	uint32_t conflict)
+{
+	struct device *d = device_at(in->devices, device);
+
+	d->late += late;
+	d->client_dropped += client_dropped;
+	d->conflict += conflict;
+	d->deltas.late += late;
+	d->deltas.client_dropped += client_dropped;
+	d->deltas.conflict += conflict;
+	device_mark_dirty(in->devices, device);
 }
 
 bool intake_admit(struct intake *in, uint32_t device, uint32_t bytes)

@@ -16,8 +16,10 @@
 struct intake {
 	struct journal *journal;
 	struct journal_port *port;
-	struct block *block; /* being filled, or NULL */
-	uint32_t generation; /* of the blocks filled here */
+	struct block *block;  /* being filled, or NULL */
+	uint64_t item_seq;    /* of the logs that are appended now, in... */
+	uint16_t item_stream; /* ...this stream of the block; BLOCK_NONE: they are no item */
+	uint32_t generation;  /* of the blocks filled here */
 	struct device_table *devices;
 	uint64_t now_us;    /* monotonic, of this round */
 	uint64_t now_ns;    /* wall clock, of this round */
@@ -64,6 +66,34 @@ bool intake_room(struct intake *in, uint32_t bytes, uint32_t logs);
  */
 void intake_append(struct intake *in, const struct intake_source *src, const struct framing_span *v,
 	uint32_t skip, uint32_t len, uint8_t flags, const char *vdom, uint32_t vdom_len);
+
+/*
+ * A stream of items (ledger/stream.h), as the blocks of this intake know it. `in`: set to 0 by the
+ * owner; everything else is the owner's to set before an item.
+ */
+struct intake_stream {
+	uint64_t epoch;
+	uint64_t highest;   /* of all accepted items, with this one */
+	uint8_t digest[16]; /* of item `highest` */
+	uint32_t conn_id;
+	uint32_t generation; /* in: entry `index` is of this block */
+	uint16_t index;
+};
+
+/*
+ * The logs that are appended until the next call are item `seq_no` of the stream; the room for them
+ * all was confirmed. first..last: a gap that the item opens, or closes by coming late; 0, 0: none.
+ */
+void intake_item(struct intake *in, const struct intake_source *src, struct intake_stream *st,
+	uint64_t seq_no, bool late, uint64_t first, uint64_t last);
+/* What is appended from now on is no item. */
+void intake_item_end(struct intake *in);
+
+/* `n` logs of the device were received before, and are not stored again. */
+void intake_duplicate(struct intake *in, uint32_t device, uint32_t n);
+/* Counted for the account and told to the journal, besides what the logs count themselves. */
+void intake_note(struct intake *in, uint32_t device, uint32_t late, uint32_t client_dropped,
+	uint32_t conflict);
 
 /* May `bytes` of logs of a datagram source be taken? false: blocks are scarce, and it is heavy. */
 bool intake_admit(struct intake *in, uint32_t device, uint32_t bytes);

@@ -65,6 +65,7 @@ static inline struct pkt_meta *pkt_meta(struct rte_mbuf *m)
 struct lcore;
 struct lcore_counts;
 struct worker;
+struct desk;
 
 struct port {
 	struct dp_port_config cfg;
@@ -132,6 +133,7 @@ struct lcore {
 	uint64_t refusals[REFUSAL_REASON_COUNT];
 	uint64_t crossed, ring_full, udp_logs, eccf_records, eccf_errors, acks_full;
 	struct rte_ring *events, *lines; /* tell.h */
+	struct rte_ring *asks, *answers; /* desk.h */
 	struct told told[TOLD_SLOTS];
 	uint64_t lines_lost; /* since the last line that found room */
 	uint8_t *scratch;    /* 64 KiB: a frame that lies in several mbufs, an inflated record */
@@ -168,6 +170,7 @@ struct dp {
 	_Atomic int phase;
 	_Atomic uint32_t sessions; /* all workers */
 	struct intake own;	   /* control's: sluiced's own events */
+	struct desk *desk;	   /* control's: desk.c */
 	struct waker own_waker;
 	uint32_t own_device;
 	uint64_t started_ns;

@@ -16,7 +16,7 @@
 #include <rte_lcore.h>
 #include <rte_pause.h>
 
-#include "dataplane/lcore.h"
+#include "dataplane/desk.h"
 
 #define IDLE_ROUNDS   256u
 #define IDLE_SLEEP_US 200u
@@ -190,8 +190,9 @@ static void idle_sleep(struct lcore *l)
 		wait = 0;
 	else if (deadline - l->now_us < wait)
 		wait = deadline - l->now_us;
-	if (wait > 0 && rings_empty(l) && !atomic_load_explicit(&l->call, memory_order_relaxed) &&
-		!intake_round(&l->in) && !came_meanwhile(l)) {
+	if (wait > 0 && rings_empty(l) && desk_idle(l) &&
+		!atomic_load_explicit(&l->call, memory_order_relaxed) && !intake_round(&l->in) &&
+		!came_meanwhile(l)) {
 		rte_rcu_qsbr_thread_offline(l->dp->qsbr, l->index);
 		ts.tv_sec = 0;
 		ts.tv_nsec = (long)wait * 1000;

@@ -1,4 +1,4 @@
-#include "dataplane/session_protocol.h"
+#include "dataplane/session_oftp.h"
 #include "tls/tls.h"
 
 #include <string.h>
@@ -75,6 +75,8 @@ void session_fini(struct session *s)
 	struct worker *w = s->worker;
 
 	session_leave_line(s);
+	if (s->protocol && s->protocol->end)
+		s->protocol->end(s, w);
 	session_down(s);
 	tls_conn_free(s->tls);
 	s->tls = NULL;
@@ -107,6 +109,8 @@ const char *session_kind_name(const struct session *s)
 	case SESSION_STAGES:
 		break;
 	}
+	if (s->oftp)
+		return oftp_kind_name(s);
 	return s->protocol ? s->protocol->name : "detecting";
 }
 
@@ -145,8 +149,7 @@ static enum session_result detect(
 		p = &session_counted;
 		break;
 	case STREAM_OFTP:
-		/* The profile is spoken inside of TLS only. */
-		why = REFUSAL_cleartext_forbidden;
+		p = &session_oftp;
 		break;
 	case STREAM_TLS:
 		if (!s->tls && w->l->policy->tls)
@@ -156,12 +159,24 @@ static enum session_result detect(
 		p = &session_relp;
 		break;
 	}
+	if (s->nameless && p != &session_oftp) {
+		session_refused(s, REFUSAL_no_legal_sn, "only a login could say who it is");
+		return SESSION_ABORT;
+	}
 	if (!p || !p->permitted(s, w->l, &why)) {
 		session_refused(s, why, "by its first bytes");
 		return SESSION_ABORT;
 	}
+	if (s->stage == SESSION_PENDING && p != &session_oftp) {
+		s->looked = true; /* read when it is authorized */
+		worker_unqueue(w, s);
+		return SESSION_HELD;
+	}
+	session_leave_line(s);
 	s->protocol = p;
 	p->begin(s, w);
+	if (p == &session_oftp)
+		return SESSION_AGAIN; /* its login says who it is */
 	return s->proven ? SESSION_AGAIN : session_identify_address(s, w);
 }
 

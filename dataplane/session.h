@@ -21,6 +21,7 @@
 struct session_transport;
 struct session_protocol;
 struct tls_conn;
+struct oftp_session;
 
 /* How far a session has come. Only open ones and those that shake hands are read. */
 enum session_stage {
@@ -41,20 +42,24 @@ struct session {
 		struct framer framer; /* lines and counted frames */
 		struct relp relp;
 	};
-	uint8_t kind; /* enum stream_kind */
+	struct oftp_session *oftp; /* session_oftp.h; NULL: another protocol */
+	uint8_t kind;		   /* enum stream_kind */
 	bool queued, peer_closed, closing;
-	uint8_t stage;	      /* enum session_stage */
-	bool tls_ended;	      /* no more plaintext will come */
-	bool proven;	      /* `serial` is from a certificate that holds; else from its address */
-	bool by_dns;	      /* `serial` is a DNS name */
-	bool up;	      /* AUTH_EV_UP was told */
-	bool blocked;	      /* what it has could not be read: it gets no more until it could */
-	bool cut_off;	      /* it ended without a FIN: an unfinished log is part of one */
-	bool closed;	      /* the stack has let go of it: this is the last read */
-	bool paused;	      /* it reads on when its answers are out */
-	bool finished;	      /* the peer will say no more: it ends when its answers are out */
-	bool lost;	      /* logs that the peer waits for could not be stored */
-	bool answering;	      /* on the worker's list of those with something to answer */
+	uint8_t stage;	/* enum session_stage */
+	bool tls_ended; /* no more plaintext will come */
+	bool proven;	/* `serial` is from a certificate that holds; else from its address */
+	bool by_dns;	/* `serial` is a DNS name */
+	bool nameless;	/* its certificate has no legal name: only a login can tell who it is */
+	bool legacy;	/* `serial` was proven by user and password */
+	bool looked;	/* pending, and what it speaks waits until it is authorized */
+	bool up;	/* AUTH_EV_UP was told */
+	bool blocked;	/* what it has could not be read: it gets no more until it could */
+	bool cut_off;	/* it ended without a FIN: an unfinished log is part of one */
+	bool closed;	/* the stack has let go of it: this is the last read */
+	bool paused;	/* it reads on when its answers are out */
+	bool finished;	/* the peer will say no more: it ends when its answers are out */
+	bool lost;	/* logs that the peer waits for could not be stored */
+	bool answering; /* on the worker's list of those with something to answer */
 	uint32_t newest_mark; /* acks.h */
 	LIST_ENTRY(session) answers;
 	uint32_t quantum; /* deficit round robin: bytes left of this turn */
@@ -72,6 +77,9 @@ struct session {
 	uint64_t stage_us;	  /* since when it is at its stage, or closing */
 	uint64_t progress_us;	  /* when its handshake got on */
 	char serial[AUTH_SERIAL]; /* by its certificate, also of one that is pending */
+	/* What a login says; NULL: none. The protocol's. */
+	const char *claimed, *version;
+	struct session **circle; /* of the worker's, in which it is `queued` */
 };
 
 /* A new connection. */

@@ -1,5 +1,5 @@
 /* Who a session is: by its certificate, and what the registry says of that name. */
-#include "dataplane/session_protocol.h"
+#include "dataplane/session_oftp.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,10 @@ static void event_of(const struct session *s, struct auth_event *ev, enum auth_e
 	ev->session = s->id;
 	ev->addr = s->src.addr;
 	ev->port = s->src.port;
-	snprintf(ev->serial, sizeof(ev->serial), "%s", s->serial);
+	snprintf(ev->serial, sizeof(ev->serial), "%s",
+		s->serial[0] || !s->claimed ? s->serial : s->claimed);
+	if (s->version)
+		snprintf(ev->version, sizeof(ev->version), "%s", s->version);
 }
 
 /* What its certificate says, also one that was refused. */
@@ -23,8 +26,8 @@ static void add_certificate(struct session *s, struct auth_event *ev)
 {
 	struct tls_peer *peer = &s->worker->peer;
 
-	if (!s->tls)
-		return;
+	if (!s->tls || s->legacy)
+		return; /* a certificate that does not name the serial is not its */
 	tls_conn_peer(s->tls, peer);
 	snprintf(ev->subject, sizeof(ev->subject), "%s", peer->subject);
 	snprintf(ev->issuer, sizeof(ev->issuer), "%s", peer->issuer);
@@ -67,7 +70,7 @@ void session_set_device(struct session *s, uint32_t device)
 
 /* ---- the certificate's name ---- */
 
-static enum auth_state state_of(const struct dp_policy *pol, const char *serial)
+enum auth_state session_state_of(const struct dp_policy *pol, const char *serial)
 {
 	const struct auth_device *d = pol->auth ? auth_find(pol->auth, serial) : NULL;
 
@@ -94,7 +97,7 @@ static bool name_it(struct session *s, const struct dp_policy *pol, const struct
 	return false;
 }
 
-static void open_as(struct session *s)
+void session_open_as(struct session *s)
 {
 	struct lcore *l = s->worker->l;
 	uint32_t device =
@@ -102,6 +105,8 @@ static void open_as(struct session *s)
 			  : device_by_addr(l->in.devices, &s->src.addr, l->now_ns);
 	struct auth_event ev;
 
+	if (s->up) /* by its certificate already, before it logged in */
+		device_at(l->in.devices, s->src.device)->sessions--;
 	session_set_device(s, device);
 	device_at(l->in.devices, device)->sessions++;
 	s->up = true;
@@ -111,26 +116,38 @@ static void open_as(struct session *s)
 	worker_ready(s->worker, s); /* what came with the handshake's end is still unread */
 }
 
-static enum session_result hold_back(struct session *s)
+void session_tell_pending(struct session *s)
 {
 	struct auth_event ev;
 
 	event_of(s, &ev, AUTH_EV_PENDING);
 	add_certificate(s, &ev);
 	tell_event(s->worker->l, &ev);
+}
+
+void session_tell_warning(struct session *s, const char *detail)
+{
+	struct auth_event ev;
+
+	event_of(s, &ev, AUTH_EV_WARNING);
+	snprintf(ev.detail, sizeof(ev.detail), "%s", detail);
+	tell_event(s->worker->l, &ev);
+}
+
+static enum session_result hold_back(struct session *s)
+{
+	session_tell_pending(s);
 	session_enter_line(s, SESSION_PENDING);
 	return SESSION_HELD;
 }
 
-static enum session_result no_legal_sn(struct session *s, const struct dp_policy *pol)
+static enum session_result no_legal_sn(struct session *s)
 {
 	struct lcore *l = s->worker->l;
 
 	if (trace_wanted(l, &s->src.addr))
 		trace_say(l, "login", &s->src.addr,
-			pol->auth && auth_legacy_mode(pol->auth)
-				? "Error No legal SN found in cert"
-				: "Error No legal SN found in cert and legacy auth mode disabled");
+			"Error No legal SN found in cert and legacy auth mode disabled");
 	session_refused(s, REFUSAL_no_legal_sn, s->worker->peer.subject);
 	return SESSION_REFUSED;
 }
@@ -150,9 +167,14 @@ enum session_result session_identify(struct session *s, struct worker *w)
 		return SESSION_HELD;
 	}
 	tls_conn_peer(s->tls, &w->peer);
-	if (!name_it(s, pol, &w->peer))
-		return no_legal_sn(s, pol);
-	switch (state_of(pol, s->serial)) {
+	if (!name_it(s, pol, &w->peer)) {
+		if (!pol->auth || !auth_legacy_any(pol->auth))
+			return no_legal_sn(s);
+		s->nameless = true; /* a login by user and password may follow */
+		worker_ready(w, s);
+		return SESSION_HELD;
+	}
+	switch (session_state_of(pol, s->serial)) {
 	case AUTH_DENIED:
 		session_refused(s, REFUSAL_denied, NULL);
 		return SESSION_REFUSED;
@@ -160,9 +182,11 @@ enum session_result session_identify(struct session *s, struct worker *w)
 		break;
 	case AUTH_UNKNOWN:
 	case AUTH_PENDING:
-		return hold_back(s);
+		hold_back(s);
+		worker_ready(w, s); /* it may log in with a preshared key: what does it speak? */
+		return SESSION_HELD;
 	}
-	open_as(s);
+	session_open_as(s);
 	return SESSION_HELD;
 }
 
@@ -204,10 +228,10 @@ enum session_result session_slow_down(struct session *s)
 
 void session_reconsider(struct session *s, struct worker *w)
 {
-	switch (state_of(w->l->policy, s->serial)) {
+	switch (session_state_of(w->l->policy, s->serial)) {
 	case AUTH_AUTHORIZED:
 		session_leave_line(s);
-		open_as(s);
+		session_open_as(s);
 		break;
 	case AUTH_DENIED:
 		session_refused(s, REFUSAL_denied, NULL);
@@ -238,6 +262,16 @@ static bool address_permitted(
 	return false;
 }
 
+/* By user and password, in which case no certificate speaks for it. */
+static bool legacy_permitted(
+	const struct session *s, const struct dp_policy *pol, enum refusal_reason *why)
+{
+	const struct auth_device *d = pol->auth ? auth_find(pol->auth, s->serial) : NULL;
+
+	*why = REFUSAL_legacy_disabled;
+	return pol->auth && (auth_legacy_mode(pol->auth) || (d && d->legacy));
+}
+
 bool session_identity_permitted(
 	const struct session *s, const struct lcore *l, enum refusal_reason *why)
 {
@@ -250,19 +284,24 @@ bool session_identity_permitted(
 		return address_permitted(s, l, why);
 	if (pol->tls && !tls_conn_permitted(s->tls, pol->tls, why))
 		return false;
+	if (s->oftp && !s->serial[0])
+		return true; /* about to log in */
+	if (s->legacy && !legacy_permitted(s, pol, why))
+		return false;
 	*why = REFUSAL_no_certificate;
-	if (!tls_conn_verified(s->tls))
+	if (!s->legacy && !tls_conn_verified(s->tls))
 		return !pol->tls_require_certificate && address_permitted(s, l, why);
 	if (!s->serial[0])
 		return true; /* about to be named */
 	*why = REFUSAL_no_legal_sn;
-	if (s->by_dns ? !pol->tls_name_dns : !pol->tls_name_serial)
+	if (!s->legacy && (s->by_dns ? !pol->tls_name_dns : !pol->tls_name_serial))
 		return false;
-	state = state_of(pol, s->serial);
+	state = session_state_of(pol, s->serial);
 	*why = state == AUTH_DENIED ? REFUSAL_denied : REFUSAL_not_authorized;
 	if (state == AUTH_DENIED)
 		return s->stage == SESSION_PENDING; /* it is told so by session_reconsider() */
-	return s->stage == SESSION_PENDING || state == AUTH_AUTHORIZED;
+	return s->stage == SESSION_PENDING || state == AUTH_AUTHORIZED ||
+	       (s->oftp && !oftp_is_open(s));
 }
 
 void session_down(struct session *s)

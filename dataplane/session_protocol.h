@@ -67,6 +67,13 @@ bool session_identity_permitted(
 /* It ends: tells it, if that was the device's last one here. */
 void session_down(struct session *s);
 void session_set_device(struct session *s, uint32_t device);
+/* It may log: its account, and control is told. */
+void session_open_as(struct session *s);
+/* Control is told that its serial waits to be authorized; that something about it is odd. */
+void session_tell_pending(struct session *s);
+void session_tell_warning(struct session *s, const char *detail);
+/* What the registry says of a serial. */
+enum auth_state session_state_of(const struct dp_policy *pol, const char *serial);
 
 struct session_protocol {
 	const char *name; /* in `session list` */
@@ -91,9 +98,20 @@ struct session_protocol {
 	bool (*waits)(const struct session *s);
 	/* We are about to close: sends what is due and what there is to say. */
 	void (*farewell)(struct session *s, struct worker *w);
+
+	/* And for those that log in; NULL: it does not. */
+
+	/* Looked at now and then: what time alone brings. */
+	void (*care)(struct session *s, struct worker *w);
+	/* The policy has changed, and permits the session; forbids it. false: it could not say so,
+	 * and is reset. */
+	void (*reconsider)(struct session *s, struct worker *w);
+	bool (*forbidden)(struct session *s, struct worker *w, enum refusal_reason why);
+	/* The session is gone: frees what is the protocol's. */
+	void (*end)(struct session *s, struct worker *w);
 };
 
-extern const struct session_protocol session_lines, session_counted, session_relp;
+extern const struct session_protocol session_lines, session_counted, session_relp, session_oftp;
 
 /* session_take.c: is it a relay, whose devid names the device? Who has proven to be somebody speaks
  * for itself alone. */

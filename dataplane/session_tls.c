@@ -219,7 +219,7 @@ static enum session_result tls_peek(struct session *s, struct worker *w, struct 
 	bool more = !s->tls_ended;
 
 	w->plain_len = 0;
-	if (s->stage != SESSION_OPEN)
+	if (s->stage != SESSION_OPEN && (s->stage != SESSION_PENDING || s->protocol))
 		return SESSION_HELD;
 	while (fresh && more && PLAIN_BYTES - w->plain_len >= RECORD_BYTES) {
 		enum tls_status status;
@@ -235,6 +235,8 @@ static enum session_result tls_peek(struct session *s, struct worker *w, struct 
 		}
 		status = tls_conn_read(s->tls, w->plain + w->plain_len, RECORD_BYTES, &got);
 		w->plain_len += (uint32_t)got;
+		if (status == TLS_OK && s->stage == SESSION_PENDING)
+			break; /* enough to tell what it speaks */
 		if (status == TLS_OK)
 			continue;
 		if (status == TLS_AGAIN)

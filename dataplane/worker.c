@@ -19,7 +19,9 @@
 /* The circle that it stands in by its stage; NULL: none. */
 static struct session **circle(struct worker *w, const struct session *s)
 {
-	if (s->stage == SESSION_OPEN)
+	/* Whoever is pending over TLS is looked at once: it may have a key of its own. */
+	if (s->stage == SESSION_OPEN ||
+		(s->stage == SESSION_PENDING && s->tls && !s->protocol && !s->looked))
 		return &w->ready;
 	return s->stage == SESSION_SHAKING ? &w->shaking : NULL;
 }
@@ -31,6 +33,7 @@ void worker_ready(struct worker *w, struct session *s)
 	if (s->queued || !head)
 		return;
 	s->queued = true;
+	s->circle = head;
 	if (!*head) {
 		s->next = s->prev = s;
 		*head = s;
@@ -44,8 +47,9 @@ void worker_ready(struct worker *w, struct session *s)
 
 void worker_unqueue(struct worker *w, struct session *s)
 {
-	struct session **head = circle(w, s);
+	struct session **head = s->circle;
 
+	(void)w;
 	if (!s->queued)
 		return;
 	s->queued = false;
@@ -220,10 +224,12 @@ struct worker *worker_new(struct lcore *l)
 	w->sessions = calloc(w->slots, sizeof(*w->sessions));
 	w->free_slots = calloc(w->slots, sizeof(*w->free_slots));
 	w->plain = malloc(PLAIN_BYTES);
+	w->message = malloc(OFTP_HEADER + OFTP_BODY_MAX);
+	w->item = malloc(OFTP_ITEM_RAW_MAX);
 	w->sources = calloc(SOURCE_SLOTS, sizeof(*w->sources));
 	w->source_key = (struct siphash_key){rte_rand(), rte_rand()};
-	if (!w->tcp || !w->sessions || !w->free_slots || !w->plain || !w->sources ||
-		carry_pool_init(&w->carry, CARRY_BUFFERS + w->slots) != 0 ||
+	if (!w->tcp || !w->sessions || !w->free_slots || !w->plain || !w->message || !w->item ||
+		!w->sources || carry_pool_init(&w->carry, CARRY_BUFFERS + w->slots) != 0 ||
 		acks_init(&w->acks, ACK_MARKS) != 0) {
 		worker_free(w);
 		return NULL;
@@ -242,14 +248,21 @@ void worker_free(struct worker *w)
 		return;
 	if (w->tcp)
 		tcp_stack_free(w->tcp);
-	for (uint32_t i = 0; w->sessions && i < w->slots; i++)
-		tls_conn_free(w->sessions[i].tls);
+	for (uint32_t i = 0; w->sessions && i < w->slots; i++) {
+		struct session *s = &w->sessions[i];
+
+		if (s->conn && s->protocol && s->protocol->end)
+			s->protocol->end(s, w);
+		tls_conn_free(s->tls);
+	}
 	carry_pool_fini(&w->carry);
 	acks_fini(&w->acks);
 	free(w->sessions);
 	free(w->free_slots);
 	free(w->sources);
 	free(w->plain);
+	free(w->message);
+	free(w->item);
 	free(w);
 }
 
@@ -297,6 +310,7 @@ bool worker_round(struct worker *w)
 
 	if (tcp_next_deadline(w->tcp) <= now)
 		any |= tcp_expire(w->tcp, now, TIMERS_A_ROUND) > 0;
+	any |= worker_hear_control(w);
 	if (w->ready)
 		any |= serve_ready(w, SESSIONS_A_ROUND);
 	if (w->shaking)

@@ -6,6 +6,7 @@
 #define SLUICE_WORKER_H
 
 #include "dataplane/acks.h"
+#include "dataplane/framing/oftp.h"
 #include "dataplane/session.h"
 #include "tls/tls.h"
 
@@ -42,6 +43,9 @@ struct worker {
 	struct siphash_key source_key;
 	uint8_t *plain; /* scratch of PLAIN_BYTES */
 	uint32_t plain_len;
+	/* Scratch of a message of the OFTP profile: as it came, decoded, its logs inflated. */
+	uint8_t *message, *item;
+	struct oftp_msg oftp_msg;
 	struct tls_peer peer; /* scratch */
 	uint64_t handshakes, resumed, handshakes_failed;
 	bool no_room; /* the last read of a ready session found no block */
@@ -79,6 +83,8 @@ void worker_answer_soon(struct worker *w, struct session *s);
 void worker_answer_never(struct session *s);
 /* Lets them speak, some of them to the end. */
 void worker_answer(struct worker *w);
+/* Answers to logins, and streams that others claim; true: there were some. */
+bool worker_hear_control(struct worker *w);
 /* intake.h: a block came back, durable or not. `ctx` is the worker. */
 void worker_block_completed(void *ctx, const struct block *b);
 

@@ -1,5 +1,6 @@
 /* What sessions say to their peers: when their logs are durable, and when there is room to send. */
-#include "dataplane/session_protocol.h"
+#include "dataplane/desk.h"
+#include "dataplane/session_oftp.h"
 
 void worker_answer_soon(struct worker *w, struct session *s)
 {
@@ -22,8 +23,13 @@ void worker_block_completed(void *ctx, const struct block *b)
 	struct ack_mark m;
 
 	while (acks_take(&w->acks, b->generation, &m)) {
-		struct session *s = &w->sessions[m.slot];
+		struct session *s;
 
+		if (m.slot == ACKS_NOBODY) {
+			oftp_tell_left(w->l, m.session);
+			continue;
+		}
+		s = &w->sessions[m.slot];
 		if (!s->conn || s->id != m.session)
 			continue; /* it did not wait: its peer will send them again */
 		if (b->error)
@@ -73,4 +79,33 @@ void worker_answer(struct worker *w)
 		worker_answer_never(s);
 		answer(w, s);
 	}
+}
+
+static void release(struct worker *w, const struct login *g, struct session *s)
+{
+	if (s)
+		oftp_release(s, w, g->turns);
+	else if (!acks_leave_unknown(&w->acks, g->session))
+		oftp_tell_left(w->l, g->session);
+}
+
+bool worker_hear_control(struct worker *w)
+{
+	bool any = false;
+	struct login *g;
+
+	while ((g = desk_take(w->l)) != NULL) {
+		struct session *s = &w->sessions[g->slot];
+
+		any = true;
+		if (!s->conn || s->id != g->session || !s->oftp)
+			s = NULL;
+		if (g->kind == LOGIN_RELEASE)
+			release(w, g, s);
+		if (g->kind == LOGIN_RELEASE || !s)
+			login_free(g);
+		else
+			oftp_answered(s, w, g);
+	}
+	return any;
 }

@@ -31,6 +31,8 @@ static void sweep(struct worker *w)
 		struct session *s = &w->sessions[w->swept];
 
 		w->swept = w->swept + 1 < w->slots ? w->swept + 1 : 0;
+		if (s->conn && !s->closing && s->protocol && s->protocol->care)
+			s->protocol->care(s, w);
 		if (!s->conn || s->queued)
 			continue;
 		if (s->closing) {
@@ -105,10 +107,16 @@ static bool check_policy(struct worker *w)
 		if (!s->conn || s->closing)
 			continue;
 		if (!session_permitted(s, l, &why)) {
+			if (s->protocol && s->protocol->forbidden &&
+				s->protocol->forbidden(s, w, why))
+				continue;
 			s->closing = true; /* what it has sent and we have not read stays out */
 			refuse(w, s, why, "by a new policy");
-		} else if (s->stage == SESSION_PENDING)
+		} else if (s->stage == SESSION_PENDING) {
 			session_reconsider(s, w);
+		} else if (s->protocol && s->protocol->reconsider) {
+			s->protocol->reconsider(s, w);
+		}
 	}
 	return true;
 }

@@ -146,6 +146,9 @@ uint64_t tls_conn_generation(const struct tls_conn *c);
 const char *tls_conn_version(const struct tls_conn *c); /* static */
 const char *tls_conn_cipher(const struct tls_conn *c);	/* static */
 bool tls_conn_resumed(const struct tls_conn *c);
+/* The channel binding `tls-exporter` (RFC 9266). false: this connection has none, which is so in
+ * TLS 1.2 without the extended master secret. */
+bool tls_conn_binding(const struct tls_conn *c, uint8_t to[32]);
 /* The peer has said that it ends (close_notify); else the end of the stream may be anybody's. */
 bool tls_conn_notified(const struct tls_conn *c);
 unsigned tls_conn_context(const struct tls_conn *c);

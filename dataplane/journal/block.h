@@ -218,6 +218,21 @@ static inline uint16_t block_vdom_add(struct block *b, const void *name, uint16_
 	return b->vdom_count++;
 }
 
+static inline uint16_t block_stream_add(struct block *b, const struct block_stream *s)
+{
+	assert(b->stream_count < BLOCK_MAX_STREAMS);
+	b->streams[b->stream_count] = *s;
+	return b->stream_count++;
+}
+
+static inline void block_gap_add(
+	struct block *b, uint16_t stream, enum block_gap_kind kind, uint64_t first, uint64_t last)
+{
+	assert(b->gap_count < BLOCK_MAX_GAPS && stream < b->stream_count);
+	b->gaps[b->gap_count++] = (struct block_gap){
+		.first = first, .last = last, .stream = stream, .kind = (uint8_t)kind};
+}
+
 /*
  * Appends a row and gives the place for its `row->len` bytes of log, which the caller fills; the
  * newline behind it is written here. The caller has checked the room.

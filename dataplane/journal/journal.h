@@ -175,6 +175,9 @@ struct journal_state_stream;
 typedef void (*journal_stream_fn)(
 	void *ctx, const char *device, size_t len, const struct journal_state_stream *s);
 void journal_each_stream(struct journal *j, journal_stream_fn fn, void *ctx);
+/* The one stream, where there is one. */
+void journal_find_stream(struct journal *j, const char *device, size_t len, uint32_t conn_id,
+	uint64_t epoch, journal_stream_fn fn, void *ctx);
 
 /* Streams forgotten since start, unseen for longer than stream_retention_s. Lock-free. */
 uint64_t journal_streams_expired(struct journal *j);

@@ -336,6 +336,18 @@ const struct journal_state_stream *fold_stream(const struct fold *s, uint32_t i)
 	return &s->streams[i].pub;
 }
 
+const struct journal_state_stream *fold_stream_find(
+	const struct fold *s, const char *device, size_t len, uint32_t conn_id, uint64_t epoch)
+{
+	uint32_t d = names_find(&s->names, device, (uint16_t)len);
+	uint32_t at;
+
+	if (d == NAMES_NONE || s->stream_count == 0)
+		return NULL;
+	at = stream_slot(s, d, conn_id, epoch);
+	return s->slots[at] ? &s->streams[s->slots[at] - 1].pub : NULL;
+}
+
 uint32_t fold_expire(struct fold *s, uint64_t ns)
 {
 	uint32_t kept = 0;

@@ -62,6 +62,9 @@ const char *fold_name(const struct fold *s, uint32_t device, size_t *len);
 
 uint32_t fold_stream_count(const struct fold *s);
 const struct journal_state_stream *fold_stream(const struct fold *s, uint32_t i);
+/* NULL: no block that was folded has it. */
+const struct journal_state_stream *fold_stream_find(
+	const struct fold *s, const char *device, size_t len, uint32_t conn_id, uint64_t epoch);
 
 /* Forgets streams last seen before `ns`; returns how many. Their device stays. */
 uint32_t fold_expire(struct fold *s, uint64_t ns);

@@ -159,6 +159,18 @@ void journal_each_stream(struct journal *j, journal_stream_fn fn, void *ctx)
 	pthread_mutex_unlock(&j->mutex);
 }
 
+void journal_find_stream(struct journal *j, const char *device, size_t len, uint32_t conn_id,
+	uint64_t epoch, journal_stream_fn fn, void *ctx)
+{
+	const struct journal_state_stream *s;
+
+	pthread_mutex_lock(&j->mutex);
+	s = fold_stream_find(j->fold, device, len, conn_id, epoch);
+	if (s)
+		fn(ctx, device, len, s);
+	pthread_mutex_unlock(&j->mutex);
+}
+
 const char *journal_io_text(const struct journal *j)
 {
 	return j->io_what;

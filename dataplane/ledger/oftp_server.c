@@ -114,12 +114,19 @@ void oftp_server_confirmed(struct oftp_server *s, uint32_t i)
 
 void oftp_server_status(struct oftp_server *s, enum oftp_status status, const char *reason)
 {
-	struct oftp_msg m = {.type = OFTP_STATUS, .log_status = (uint8_t)status};
-
 	if (s->state != OFTP_OPEN || s->status == status ||
 		OFTP_SERVER_OUT - s->out_len < OFTP_SERVER_OUT_NEEDED)
 		return;
 	s->status = (uint8_t)status;
+	oftp_server_remind(s, reason);
+}
+
+void oftp_server_remind(struct oftp_server *s, const char *reason)
+{
+	struct oftp_msg m = {.type = OFTP_STATUS, .log_status = s->status};
+
+	if (s->state != OFTP_OPEN || OFTP_SERVER_OUT - s->out_len < OFTP_SERVER_OUT_NEEDED)
+		return;
 	m.has = 1u << OFTP_O_LOG_STATUS;
 	put_text(&m, OFTP_O_REASON, &m.reason, reason);
 	say(s, &m);

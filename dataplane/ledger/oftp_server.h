@@ -108,6 +108,8 @@ void oftp_server_flush(struct oftp_server *s);
 
 /* Hold or go, with why (may be NULL); told where it is new. */
 void oftp_server_status(struct oftp_server *s, enum oftp_status status, const char *reason);
+/* Holds still: told once more, so that the client hears of us while nothing of its is read. */
+void oftp_server_remind(struct oftp_server *s, const char *reason);
 /* We end it: BYE with the reason's slug. */
 void oftp_server_bye(struct oftp_server *s, const char *reason);
 

@@ -10,6 +10,7 @@ import case_control  # noqa: E402
 import case_frames  # noqa: E402
 import case_life  # noqa: E402
 import case_load  # noqa: E402
+import case_oftp  # noqa: E402
 import case_peer  # noqa: E402
 import case_ports  # noqa: E402
 import case_relp  # noqa: E402
@@ -20,8 +21,8 @@ import case_wire  # noqa: E402
 from cases import Suite  # noqa: E402
 
 suite = Suite("net")
-for module in (case_wire, case_tcp, case_relp, case_control, case_life, case_load, case_peer, case_ports, case_frames,
-               case_trust, case_tls):
+for module in (case_wire, case_tcp, case_relp, case_oftp, case_control, case_life, case_load, case_peer,
+               case_ports, case_frames, case_trust, case_tls):
     suite.cases += module.CASES
 
 

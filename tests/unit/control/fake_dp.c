@@ -288,6 +288,17 @@ unsigned dp_trace_lines(struct dp *d, unsigned max, dp_trace_fn fn, void *ctx)
 	return n;
 }
 
+void dp_judge_set(struct dp *d, dp_judge_fn fn, void *ctx)
+{
+	d->judge = fn;
+	d->judge_ctx = ctx;
+}
+
+void dp_login_answer(struct dp *d, struct login *g)
+{
+	d->answered = g;
+}
+
 int dp_control_fd(struct dp *d)
 {
 	(void)d;

@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "dataplane/dp.h"
+#include "dataplane/login.h"
 #include "dataplane/journal/reader.h"
 #include "dataplane/journal/state.h"
 
@@ -75,6 +76,9 @@ struct dp {
 	struct ip_addr trace_addr;
 	unsigned trace_lines; /* made up, still to be told */
 	uint64_t trace_lost;  /* before the next */
+	dp_judge_fn judge;
+	void *judge_ctx;
+	struct login *answered; /* the test frees it */
 };
 
 /* With one port that is up, two lcores, two devices, a session. */

@@ -1,0 +1,240 @@
+#include "dataplane/desk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dataplane/journal/state.h"
+
+struct desk {
+	struct claims *claims;
+	dp_judge_fn judge;
+	void *ctx;
+};
+
+/* ---- an lcore's side ---- */
+
+static struct rte_ring *ring_new(const char *what, const struct lcore *l, unsigned n)
+{
+	char name[RTE_RING_NAMESIZE];
+
+	snprintf(name, sizeof(name), "%s%u", what, l->index);
+	return rte_ring_create(name, n, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+int desk_init(struct lcore *l)
+{
+	/* A session has at most a login, a release and its end under way. */
+	unsigned n = 1024;
+
+	while (n < 4 * l->dp->cfg.limits.sessions)
+		n *= 2;
+	l->asks = ring_new("asks", l, n);
+	l->answers = ring_new("answers", l, n);
+	return l->asks && l->answers ? 0 : -1;
+}
+
+static void empty(struct rte_ring *r)
+{
+	void *g;
+
+	while (r && rte_ring_sc_dequeue(r, &g) == 0)
+		login_free(g);
+	rte_ring_free(r);
+}
+
+void desk_fini(struct lcore *l)
+{
+	empty(l->asks);
+	empty(l->answers);
+}
+
+bool desk_ask(struct lcore *l, struct login *g)
+{
+	g->lcore = l->index;
+	if (rte_ring_sp_enqueue(l->asks, g) != 0)
+		return false;
+	waker_wake(&l->dp->own_waker);
+	return true;
+}
+
+struct login *desk_take(struct lcore *l)
+{
+	void *g;
+
+	return rte_ring_sc_dequeue(l->answers, &g) == 0 ? g : NULL;
+}
+
+bool desk_idle(const struct lcore *l)
+{
+	return rte_ring_empty(l->answers);
+}
+
+/* ---- control's ---- */
+
+void dp_login_answer(struct dp *d, struct login *g)
+{
+	struct lcore *l = d->lcores[g->lcore];
+
+	/* Full: its session ends by its peer's patience. */
+	if (rte_ring_sp_enqueue(l->answers, g) != 0)
+		login_free(g);
+	else
+		waker_wake(&l->waker);
+}
+
+static void refuse_login(struct dp *d, struct login *g, enum refusal_reason why)
+{
+	g->granted = false;
+	g->reason = (uint16_t)why;
+	dp_login_answer(d, g);
+}
+
+static struct login *login_of(struct claim *c)
+{
+	return (struct login *)((char *)c - offsetof(struct login, claim));
+}
+
+/* Of the journal's fold, whose lock is held. */
+static void restore(void *ctx, const char *name, size_t len, const struct journal_state_stream *s)
+{
+	struct login_stream *to = ctx;
+	struct stream_record rec = {
+		.epoch = s->epoch,
+		.conn_id = s->conn_id,
+		.n_gaps = s->gap_count,
+		.confirmed = {.seq = s->confirmed, .time_ns = (int64_t)s->last_seen_ns},
+	};
+	struct stream_range *gaps = calloc(s->gap_count ? s->gap_count : 1, sizeof(*gaps));
+
+	(void)name, (void)len;
+	memcpy(rec.confirmed.digest, s->digest, sizeof(rec.confirmed.digest));
+	for (uint32_t i = 0; gaps && i < s->gap_count; i++)
+		gaps[i] = (struct stream_range){
+			.first = s->gaps[i].first,
+			.last = s->gaps[i].last,
+			.before_ns = (int64_t)s->gaps[i].before_ns,
+			.after_ns = (int64_t)s->gaps[i].after_ns,
+		};
+	to->damaged =
+		!gaps || !stream_restore(&to->stream, &rec, gaps, to->ranges, LOGIN_STREAM_RANGES);
+	free(gaps);
+}
+
+static void grant(void *ctx, struct claim *c)
+{
+	struct dp *d = ctx;
+	struct login *g = login_of(c);
+	struct journal_status st;
+
+	for (uint32_t i = 0; i < g->n; i++) {
+		struct login_stream *to = &g->streams[i];
+
+		to->ranges = malloc(LOGIN_STREAM_RANGES * sizeof(*to->ranges));
+		if (!to->ranges) {
+			claims_left(d->desk->claims, g->session);
+			refuse_login(d, g, REFUSAL_session_limit);
+			return;
+		}
+		stream_init(&to->stream, to->epoch, to->conn_id, to->ranges, LOGIN_STREAM_RANGES);
+		journal_find_stream(d->journal, g->serial, strlen(g->serial), to->conn_id,
+			to->epoch, restore, to);
+	}
+	journal_status(d->journal, &st);
+	g->disk_used = st.bytes;
+	g->disk_total = st.bytes + st.free_bytes;
+	g->granted = true;
+	dp_login_answer(d, g);
+}
+
+static void refuse(void *ctx, struct claim *c, enum refusal_reason why)
+{
+	refuse_login(ctx, login_of(c), why);
+}
+
+static void release(void *ctx, const struct claims_session *owner, bool turns)
+{
+	struct login *g = login_new(0);
+
+	if (!g)
+		return; /* the claim waits until its peer loses patience, and comes again */
+	g->kind = LOGIN_RELEASE;
+	g->session = owner->id;
+	g->lcore = owner->lcore;
+	g->slot = owner->slot;
+	g->turns = turns;
+	dp_login_answer(ctx, g);
+}
+
+int desk_open(struct dp *d)
+{
+	static const struct claims_ops ops = {grant, refuse, release};
+
+	d->desk = calloc(1, sizeof(*d->desk));
+	if (d->desk)
+		d->desk->claims = claims_new(&d->shard_key, &ops, d);
+	return d->desk && d->desk->claims ? 0 : -1;
+}
+
+void desk_close(struct dp *d)
+{
+	if (d->desk)
+		claims_free(d->desk->claims);
+	free(d->desk);
+}
+
+void dp_judge_set(struct dp *d, dp_judge_fn fn, void *ctx)
+{
+	d->desk->judge = fn;
+	d->desk->ctx = ctx;
+}
+
+static void claim(struct dp *d, struct login *g, uint64_t now_us)
+{
+	g->claim.who = (struct claims_session){
+		.id = g->session, .lcore = g->lcore, .slot = g->slot, .addr = g->addr};
+	snprintf(g->claim.serial, sizeof(g->claim.serial), "%s", g->serial);
+	g->claim.n = g->n;
+	for (uint32_t i = 0; i < g->n; i++)
+		g->claim.conn_id[i] = g->streams[i].conn_id;
+	claims_ask(d->desk->claims, &g->claim, now_us);
+}
+
+static void handle(struct dp *d, struct login *g, uint64_t now_us)
+{
+	switch ((enum login_kind)g->kind) {
+	case LOGIN_KEY:
+	case LOGIN_SASL:
+	case LOGIN_PROOF:
+		if (d->desk->judge)
+			d->desk->judge(d->desk->ctx, g);
+		else
+			refuse_login(d, g, REFUSAL_bad_password);
+		break;
+	case LOGIN_CLAIM:
+		claim(d, g, now_us);
+		break;
+	case LOGIN_LEFT:
+		claims_left(d->desk->claims, g->session);
+		login_free(g);
+		break;
+	case LOGIN_RELEASE:
+		login_free(g);
+		break;
+	}
+}
+
+bool desk_round(struct dp *d, uint64_t now_us)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < d->lcores_count; i++) {
+		void *g;
+
+		while (rte_ring_sc_dequeue(d->lcores[i]->asks, &g) == 0) {
+			handle(d, g, now_us);
+			any = true;
+		}
+	}
+	return any;
+}
