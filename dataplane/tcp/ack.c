@@ -2,14 +2,16 @@
 #include "dataplane/tcp/tcp_priv.h"
 
 /*
- * Takes away what `ack` covers. The oldest record that was sent once, and had not been acknowledged
- * selectively before, gives the round trip; where there is none, the timestamp echo does.
+ * Takes away what `ack` covers; returns how much of it had been acknowledged selectively before.
+ * The oldest record that was sent once, and had not been acknowledged selectively before, gives the
+ * round trip; where there is none, the timestamp echo does.
  */
-static void clean(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
+static uint32_t clean(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
 {
 	uint32_t ack = g->ack;
 	uint32_t overhead = tcp_pmtu_overhead(c);
 	bool sampled = false;
+	uint32_t known = 0;
 	struct tcp_txseg *t;
 
 	while ((t = c->tx_head) != NULL && seq_leq(t->end, ack)) {
@@ -21,6 +23,8 @@ static void clean(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
 		}
 		if ((c->flags & CF_SACK) && !(t->flags & TX_SACKED))
 			tcp_rack_delivered(c, t, g, now);
+		if (t->flags & TX_SACKED)
+			known += t->end - t->seq;
 		if (size > c->max_acked_size)
 			c->max_acked_size = (uint16_t)size;
 		tcp_tx_remove(c, t);
@@ -35,13 +39,14 @@ static void clean(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
 		if (ms <= c->stack->cfg.rto_max_us / 1000)
 			tcp_rtt_sample(c, ms * 1000ULL);
 	}
+	return known;
 }
 
-static void advance(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
+static void advance(struct tcp_conn *c, const struct tcp_seg *g, struct tcp_acked *a, uint64_t now)
 {
 	uint32_t ack = g->ack;
 
-	clean(c, g, now);
+	a->delivered = a->bytes - clean(c, g, now);
 	/* A FIN takes a number but no byte. */
 	if (seq_gt(c->snd_end, c->snd_una))
 		tcp_snd_drop(c, seq_min(ack, c->snd_end) - c->snd_una);
@@ -149,10 +154,11 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
 	if (a.bytes || !(c->flags & CF_FIN_QUEUED))
 		c->retries = 0;
 	if (a.bytes)
-		advance(c, g, now);
+		advance(c, g, &a, now);
 	if (c->flags & CF_SACK) {
 		if (g->o.nsack && c->tx_head)
 			a.sacked = tcp_sack_input(c, g, now);
+		a.delivered += a.sacked;
 		a.dup = a.sacked > 0;
 		tcp_rack_adapt(c, tcp_rack_dsack(g, &r));
 		tcp_tlp_ack(c, g, &a, now);

@@ -22,8 +22,25 @@ static uint32_t half_of(const struct tcp_conn *c, uint32_t bytes)
 	return bytes / 2 > 2U * c->mss ? bytes / 2 : 2U * c->mss;
 }
 
-void tcp_cc_cut(struct tcp_conn *c, uint32_t flight, uint64_t now)
+/*
+ * FlightSize (RFC 5681 section 3.1) as it would be had each ACK of this round let something out at
+ * once; we send at the end of the round. It is no less than when we last sent, and where the
+ * congestion window alone held us back, it would be full.
+ */
+static uint32_t flight_size(const struct tcp_conn *c)
 {
+	uint32_t flight = c->tx_nxt - c->snd_una;
+	uint32_t could = tcp_min(tcp_min(c->cwnd, c->snd_wnd), c->snd_end - c->snd_una);
+
+	if (flight < c->flight)
+		flight = c->flight;
+	return (c->flags & CF_CWND_LIMITED) && flight < could ? could : flight;
+}
+
+void tcp_cc_cut(struct tcp_conn *c, uint64_t now)
+{
+	uint32_t flight = flight_size(c);
+
 	c->undo_cwnd = c->cwnd;
 	c->undo_ssthresh = c->ssthresh;
 	c->cut_ms = (uint32_t)(now / 1000);
@@ -54,8 +71,8 @@ void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes)
 	if (!(c->flags & CF_CWND_LIMITED) || c->cwnd >= CWND_MAX)
 		return;
 	if (c->cwnd < c->ssthresh) {
-		/* Two segments for an acknowledgement that was delayed (RFC 3465 section 2.2). */
-		uint32_t most = c->flags & CF_LOSS ? c->mss : 2U * c->mss;
+		/* Acknowledgements are lost and merged; eight is what RFC 9406 has without pacing. */
+		uint32_t most = c->flags & CF_LOSS ? c->mss : 8U * c->mss;
 
 		c->cwnd += bytes < most ? bytes : most;
 		return;

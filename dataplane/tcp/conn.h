@@ -220,6 +220,8 @@ struct tcp_conn {
 	uint32_t undo_cwnd, undo_ssthresh; /* what they were before; 0: not to be undone */
 	uint32_t dsack_round;
 	uint32_t tlp_end;
+	uint32_t flight; /* unacknowledged when we last sent: ACKs of this round may have come since
+			  */
 };
 
 #define TCP_LINE(n, member)                                                                        \

@@ -263,6 +263,7 @@ static void output(struct tcp_conn *c, bool full_only, uint64_t now)
 		tcp_resend(c, t, now);
 		pipe += t->end - t->seq;
 	}
+	c->flight = c->tx_nxt - c->snd_una;
 	set_rtx_timer(c, now);
 }
 

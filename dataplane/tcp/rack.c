@@ -128,6 +128,17 @@ uint64_t tcp_rack_patience(const struct tcp_conn *c)
 	return c->rack_rtt + reordering_window(c);
 }
 
+/*
+ * All of a round has one time. Within it what is sent for the first time goes by number, but what
+ * is sent again may have gone later than any of it.
+ */
+static bool overtaken(const struct tcp_conn *c, const struct tcp_txseg *t)
+{
+	if (t->flags & TX_AGAIN)
+		return c->rack_sent_us > t->sent_us;
+	return sent_after(c->rack_sent_us, c->rack_end, t->sent_us, t->end);
+}
+
 bool tcp_rack_detect(struct tcp_conn *c, uint64_t now)
 {
 	uint64_t patience = tcp_rack_patience(c);
@@ -136,7 +147,7 @@ bool tcp_rack_detect(struct tcp_conn *c, uint64_t now)
 
 	for (struct tcp_txseg *t = c->tx_head; t; t = t->next) {
 		if ((t->flags & TX_SACKED) || (t->flags & (TX_LOST | TX_AGAIN)) == TX_LOST ||
-			!sent_after(c->rack_sent_us, c->rack_end, t->sent_us, t->end))
+			!overtaken(c, t))
 			continue;
 		if (t->sent_us + patience > now) {
 			until = t->sent_us + patience > until ? t->sent_us + patience : until;

@@ -98,7 +98,7 @@ static void enter_recovery(struct tcp_conn *c, uint64_t now)
 	c->recover = c->tx_nxt;
 	if (!(c->flags & CF_SACK))
 		c->reno_out = DUP_THRESH;
-	tcp_cc_cut(c, c->tx_nxt - c->snd_una, now);
+	tcp_cc_cut(c, now);
 	c->tx_head->flags |= TX_LOST;
 }
 
@@ -145,8 +145,9 @@ static void open_ack(struct tcp_conn *c, const struct tcp_acked *a, uint64_t now
 			return;
 		}
 	}
-	if (a->bytes)
-		tcp_cc_acked(c, a->bytes);
+	/* Where the network reorders, what is reported has arrived, too, and is not counted again. */
+	if (a->bytes || (c->flags & CF_REORDERED))
+		tcp_cc_acked(c, a->delivered);
 }
 
 static void partial_ack(struct tcp_conn *c, const struct tcp_acked *a)
@@ -210,7 +211,7 @@ void tcp_recovery_ack(struct tcp_conn *c, const struct tcp_acked *a, uint64_t no
 
 		leave(c);
 		if (loss)
-			tcp_cc_acked(c, a->bytes);
+			tcp_cc_acked(c, a->delivered);
 	}
 	if (a->bytes)
 		c->undo_cwnd = 0; /* later ones answer what was sent again */
@@ -223,7 +224,7 @@ void tcp_recovery_ack(struct tcp_conn *c, const struct tcp_acked *a, uint64_t no
 	} else if (!recovering) {
 		open_ack(c, a, now);
 	} else if (c->flags & CF_LOSS) {
-		tcp_cc_acked(c, a->bytes);
+		tcp_cc_acked(c, a->delivered);
 	} else if (c->flags & CF_SACK) {
 		mark_lost(c);
 	} else if (a->bytes && c->tx_head) {
@@ -253,7 +254,7 @@ void tcp_recovery_timeout(struct tcp_conn *c, uint64_t now)
 
 	/* RFC 5681 section 3.1: once for a flight, however often its timer fires. */
 	if (!(c->flags & CF_LOSS) || !(c->tx_head->flags & TX_AGAIN))
-		tcp_cc_cut(c, c->tx_nxt - c->snd_una, now);
+		tcp_cc_cut(c, now);
 	if (recovering)
 		c->undo_cwnd = 0;
 	c->cwnd = c->mss;

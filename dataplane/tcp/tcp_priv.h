@@ -163,10 +163,11 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now);
 
 /* recovery.c */
 struct tcp_acked {
-	uint32_t bytes;	 /* newly acknowledged, cumulatively */
-	uint32_t sacked; /* newly acknowledged, selectively */
-	bool dup;	 /* a duplicate acknowledgement (RFC 5681, or RFC 6675 with SACK) */
-	bool of_first;	 /* it answers what was sent before the window was cut (RFC 3522) */
+	uint32_t bytes;	    /* newly acknowledged, cumulatively */
+	uint32_t sacked;    /* newly acknowledged, selectively */
+	uint32_t delivered; /* both, and nothing twice */
+	bool dup;	    /* a duplicate acknowledgement (RFC 5681, or RFC 6675 with SACK) */
+	bool of_first;	    /* it answers what was sent before the window was cut (RFC 3522) */
 };
 uint32_t tcp_sack_input(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now);
 void tcp_recovery_ack(struct tcp_conn *c, const struct tcp_acked *a, uint64_t now);
@@ -207,8 +208,8 @@ void tcp_tlp_ack(
 /* cc.c (RFC 5681) */
 void tcp_cc_init(struct tcp_conn *c, bool syn_lost);
 void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes);
-/* A sign of congestion while `flight` bytes were out. */
-void tcp_cc_cut(struct tcp_conn *c, uint32_t flight, uint64_t now);
+/* A sign of congestion. */
+void tcp_cc_cut(struct tcp_conn *c, uint64_t now);
 /* It was none (RFC 4015). */
 void tcp_cc_undo(struct tcp_conn *c);
 /* One more, within a recovery. */

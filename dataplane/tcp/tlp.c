@@ -51,7 +51,7 @@ void tcp_tlp_ack(
 			return; /* not known yet */
 		if (g->ack != c->tlp_end) {
 			c->stack->n.tlp_repairs++;
-			tcp_cc_cut(c, c->tx_nxt - c->snd_una + a->bytes, now);
+			tcp_cc_cut(c, now);
 			c->undo_cwnd = 0;
 		}
 	}

@@ -69,12 +69,18 @@ static struct packet *heap_pop(struct world *w)
 	return top;
 }
 
+/* One for all, or one for each direction, so that the n-th packet meets the same in two runs. */
+static struct rng *dice(struct world *w, bool to_server)
+{
+	return w->cfg ? &w->way[to_server] : &w->rng;
+}
+
 static void deliver(struct world *w, const struct impairment *m, bool to_server, uint16_t port,
 	const uint8_t *seg, uint32_t len)
 {
 	struct packet *p = w->free;
 
-	if (rng_chance(&w->rng, m->loss)) {
+	if (rng_chance(dice(w, to_server), m->loss)) {
 		w->lost++;
 		return;
 	}
@@ -83,17 +89,18 @@ static void deliver(struct world *w, const struct impairment *m, bool to_server,
 	else
 		p = malloc(sizeof(*p));
 	CHECK(w, p && len <= MAX_SEGMENT);
-	p->at = w->now + m->delay_us + rng_below(&w->rng, m->jitter_us + 1);
-	if (rng_chance(&w->rng, m->reorder))
-		p->at += rng_below(&w->rng, m->reorder_us + 1);
+	p->at = w->now + m->delay_us + rng_below(dice(w, to_server), m->jitter_us + 1);
+	if (rng_chance(dice(w, to_server), m->reorder))
+		p->at += rng_below(dice(w, to_server), m->reorder_us + 1);
 	p->order = w->order++;
 	p->to_server = to_server;
 	p->port = port;
 	p->len = (uint16_t)len;
 	memcpy(p->bytes, seg, len);
 	p->digest = digest(seg, len);
-	if (rng_chance(&w->rng, m->damage))
-		p->bytes[rng_below(&w->rng, len)] ^= (uint8_t)(1U << rng_below(&w->rng, 8));
+	if (rng_chance(dice(w, to_server), m->damage))
+		p->bytes[rng_below(dice(w, to_server), len)] ^=
+			(uint8_t)(1U << rng_below(dice(w, to_server), 8));
 	heap_push(w, p);
 	link_trace(w, "sent", p);
 }
@@ -103,7 +110,7 @@ static void split(struct world *w, const struct impairment *m, bool to_server, u
 	const uint8_t *seg, uint32_t len)
 {
 	uint32_t hdr = (uint32_t)(seg[12] >> 4) << 2;
-	uint32_t first = rng_range(&w->rng, 1, len - hdr - 1);
+	uint32_t first = rng_range(dice(w, to_server), 1, len - hdr - 1);
 	uint8_t part[MAX_SEGMENT];
 	uint32_t seq;
 
@@ -128,14 +135,15 @@ void link_send(struct world *w, bool to_server, uint16_t port, const uint8_t *se
 		w->mtu_at = NEVER;
 		w->down.mtu = w->mtu_to;
 	}
-	if (!to_server && len + (server_is_v6(w->server, port) ? 40U : 20U) > m->mtu) {
+	if (!to_server && w->server && len + (server_is_v6(w->server, port) ? 40U : 20U) > m->mtu) {
 		w->lost++;
 		if (w->mtu_told)
 			server_too_big(w->server, port, seg, m->mtu);
 		return;
 	}
-	for (unsigned copies = rng_chance(&w->rng, m->dup) ? 2 : 1; copies > 0; copies--) {
-		if (len - hdr > 1 && rng_chance(&w->rng, m->split))
+	for (unsigned copies = rng_chance(dice(w, to_server), m->dup) ? 2 : 1; copies > 0;
+		copies--) {
+		if (len - hdr > 1 && rng_chance(dice(w, to_server), m->split))
 			split(w, m, to_server, port, seg, len);
 		else
 			deliver(w, m, to_server, port, seg, len);

@@ -285,7 +285,12 @@ struct server *server_new(struct world *w)
 	s->w = w;
 	s->end = s->sessions;
 	s->rng.s = rng_next(&w->rng);
-	draw_config(s);
+	if (w->cfg) {
+		s->cfg = *w->cfg;
+		s->buf_size = 2304;
+	} else {
+		draw_config(s);
+	}
 	s->tcp = tcp_stack_new(&s->cfg, &ops, s);
 	CHECK(w, s->tcp);
 	return s;

@@ -80,7 +80,7 @@ struct server;
 
 struct world {
 	uint64_t seed, now, start;
-	struct rng rng;
+	struct rng rng, way[2];
 	uint16_t trace; /* print the packets of this port; 0: of none */
 
 	struct packet **heap;
@@ -97,7 +97,8 @@ struct world {
 	uint64_t flood_us; /* between SYNs of nobody; 0: none */
 	uint64_t flood_next, flood_left;
 	struct server *server;
-	uint32_t focus; /* the client whose packet came last */
+	const struct tcp_config *cfg; /* the server's; NULL: drawn, as all else that befalls it */
+	uint32_t focus;		      /* the client whose packet came last */
 
 	uint64_t delivered, lost, steps;
 };

@@ -118,16 +118,40 @@ static void a_lost_retransmission_is_found_without_the_timeout(void **state)
 	out(d, ". 1:1461(1460) ack 1"); /* at 40, and lost again */
 	in(d, ". 1:1(0) ack 1 <sack 1461:14601>");
 	cwnd = info_of(d).cwnd;
+	pass(d, MS(1));
 	wr(d, 1460);
 	out(d, "P. 14601:16061(1460) ack 1");
 	pass(d, MS(40));
 	in(d, ". 1:1(0) ack 1 <sack 1461:16061>");
-	out_at(d, MS(80), ". 1:1461(1460) ack 1");
+	out_at(d, MS(81), ". 1:1461(1460) ack 1");
 	assert_true(info_of(d).cwnd < cwnd); /* RFC 5681 section 4.3 */
 	pass(d, MS(40));
 	in(d, ". 1:1(0) ack 16061");
 	assert_int_equal(counters(d)->rto_fired, 0);
 	assert_int_equal(counters(d)->retransmits, 2);
+	drill_free(d);
+}
+
+/* All of one round has one time, and new data may have gone before what was sent again. */
+static void what_is_sent_again_is_not_overtaken_by_its_own_round(void **state)
+{
+	struct drill *d = ten_out(OPTS_SACK);
+	uint32_t cwnd;
+
+	(void)state;
+	in(d, ". 1:1(0) ack 1461");
+	wr(d, 1460);
+	assert_int_equal(sent_count(d), 1);
+	forget(d);
+	in(d, ". 1:1(0) ack 1461 <sack 2921:7301>");
+	out(d, ". 1461:2921(1460) ack 1"); /* at 40, as the one before */
+	cwnd = info_of(d).cwnd;
+	pass(d, MS(40));
+	in(d, ". 1:1(0) ack 1461 <sack 2921:16061>");
+	none(d);
+	assert_int_equal(counters(d)->retransmits, 1);
+	assert_int_equal(info_of(d).cwnd, cwnd);
+	in(d, ". 1:1(0) ack 16061");
 	drill_free(d);
 }
 
@@ -391,6 +415,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(where_the_network_reorders_counting_does_not_count),
 	cmocka_unit_test(reports_of_duplicates_widen_the_window_once_a_round),
 	cmocka_unit_test(a_lost_retransmission_is_found_without_the_timeout),
+	cmocka_unit_test(what_is_sent_again_is_not_overtaken_by_its_own_round),
 	cmocka_unit_test(an_answer_to_the_first_copy_says_nothing_of_the_second),
 	cmocka_unit_test(after_a_timeout_young_segments_have_their_time),
 	cmocka_unit_test(a_lost_tail_is_probed_after_two_round_trips),

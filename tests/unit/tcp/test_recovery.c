@@ -479,6 +479,60 @@ static void of_two_timeouts_nothing_is_undone(void **state)
 	drill_free(d);
 }
 
+/* Its ACKs let out what they make room for at the end of the round only. */
+static void the_window_is_half_of_what_was_out_before_the_round(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_SACK);
+
+	(void)state;
+	wr(d, 60000);
+	assert_int_equal(sent_count(d), 10);
+	forget(d);
+	pass(d, MS(40));
+	put(d, ". 1:1(0) ack 8761");
+	in(d, ". 1:1(0) ack 8761 <sack 10221:14601>");
+	/* Six were acknowledged, so sixteen would be out by now. */
+	assert_int_equal(info_of(d).cwnd, 8 * 1460);
+	forget(d);
+	drill_free(d);
+}
+
+static void where_nothing_waits_to_be_sent_the_window_is_half_of_what_is_out(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_SACK);
+
+	(void)state;
+	wr(d, 6 * 1460);
+	forget(d);
+	pass(d, MS(40));
+	put(d, ". 1:1(0) ack 1461");
+	in(d, ". 1:1(0) ack 1461 <sack 2921:7301>");
+	assert_int_equal(info_of(d).cwnd, 3 * 1460);
+	forget(d);
+	drill_free(d);
+}
+
+/* Where it was found to reorder, what is reported has arrived; it is not counted twice. */
+static void reports_make_the_window_grow_where_the_network_reorders(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_SACK);
+
+	(void)state;
+	wr(d, 60000);
+	forget(d);
+	pass(d, MS(40));
+	in(d, ". 1:1(0) ack 1 <sack 1461:2921>");
+	assert_int_equal(info_of(d).cwnd, 10 * 1460); /* it may have been a loss */
+	in(d, ". 1:1(0) ack 2921");
+	assert_int_equal(info_of(d).cwnd, 11 * 1460);
+	in(d, ". 1:1(0) ack 2921 <sack 4381:7301>");
+	assert_int_equal(info_of(d).cwnd, 13 * 1460);
+	in(d, ". 1:1(0) ack 7301");
+	assert_int_equal(info_of(d).cwnd, 14 * 1460);
+	forget(d);
+	drill_free(d);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_lost_segment_is_sent_again_with_backoff),
 	cmocka_unit_test(without_an_answer_it_is_given_up),
@@ -486,6 +540,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(karn_no_sample_from_what_was_sent_twice),
 	cmocka_unit_test(timestamps_give_a_sample_all_the_same),
 	cmocka_unit_test(a_timeout_shrinks_the_window_and_resends_in_slow_start),
+	cmocka_unit_test(the_window_is_half_of_what_was_out_before_the_round),
+	cmocka_unit_test(where_nothing_waits_to_be_sent_the_window_is_half_of_what_is_out),
+	cmocka_unit_test(reports_make_the_window_grow_where_the_network_reorders),
 	cmocka_unit_test(the_timer_restarts_when_data_is_acknowledged),
 	cmocka_unit_test(two_duplicates_let_two_new_segments_out),
 	cmocka_unit_test(the_third_duplicate_resends_and_halves),

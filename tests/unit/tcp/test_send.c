@@ -82,7 +82,9 @@ static void slow_start_then_congestion_avoidance(void **state)
 	assert_int_equal(info_of(d).cwnd, 12 * 1460);
 	forget(d);
 	in(d, ". 1:1(0) ack 14601");
-	assert_int_equal(info_of(d).cwnd, 14 * 1460); /* at most two for one acknowledgement */
+	assert_int_equal(info_of(d).cwnd, 20 * 1460);
+	in(d, ". 1:1(0) ack 43801"); /* of twenty; eight at most for one (RFC 9406 section 4.3) */
+	assert_int_equal(info_of(d).cwnd, 28 * 1460);
 	forget(d);
 	drill_free(d);
 }
