@@ -44,7 +44,7 @@ static const uint8_t *read_number(const uint8_t *p, const uint8_t *end, uint32_t
 	return p + n < end && !*bad ? p + n : NULL;
 }
 
-enum answer { ANSWER_NONE, ANSWER_OK, ANSWER_BAD };
+enum answer { ANSWER_NONE, ANSWER_OK, ANSWER_EMPTY, ANSWER_BAD };
 
 /* The first answer of `in`: `TXNR rsp LEN [200 ...] LF`; *total bytes of it. */
 static enum answer read_answer(const uint8_t *in, uint32_t len, uint32_t *txnr, uint32_t *total)
@@ -60,16 +60,18 @@ static enum answer read_answer(const uint8_t *in, uint32_t len, uint32_t *txnr, 
 	n = (uint32_t)(end - p) < 5 ? (uint32_t)(end - p) : 5;
 	if (memcmp(p, command, n) != 0)
 		return ANSWER_BAD; /* `0 serverclose 0`, too: it takes no more */
-	p = n == 5 ? read_number(p + 5, end, &n, &bad) : NULL;
+	if (n < 5)
+		return ANSWER_NONE;
+	p = read_number(p + 5, end, &n, &bad);
 	if (!p)
-		return n == 5 && bad ? ANSWER_BAD : ANSWER_NONE;
+		return bad ? ANSWER_BAD : ANSWER_NONE;
 	p += *p == ' ';
 	if ((size_t)(end - p) < (size_t)n + 1)
 		return ANSWER_NONE;
-	if (n < 3 || memcmp(p, "200", 3) != 0 || p[n] != '\n')
-		return ANSWER_BAD;
 	*total = (uint32_t)(p - in) + n + 1;
-	return ANSWER_OK;
+	if (p[n] != '\n' || (n > 0 && (n < 3 || memcmp(p, "200", 3) != 0)))
+		return ANSWER_BAD;
+	return n > 0 ? ANSWER_OK : ANSWER_EMPTY;
 }
 
 static void acknowledged(struct load *l, struct relp_flow *r)
@@ -96,9 +98,11 @@ static bool take_answers(struct load *l, struct load_flow *f)
 		if (n < 0)
 			return n == LINK_END && r->closed;
 		r->in_len += (uint32_t)n;
-		while (at < r->in_len &&
-			(a = read_answer(r->in + at, r->in_len - at, &txnr, &total)) == ANSWER_OK) {
-			if (txnr != r->next_rsp)
+		while (at < r->in_len && ((a = read_answer(r->in + at, r->in_len - at, &txnr,
+						   &total)) == ANSWER_OK ||
+						 a == ANSWER_EMPTY)) {
+			/* librelp answers `close` without a word. */
+			if (txnr != r->next_rsp || (a == ANSWER_EMPTY && r->acked < r->sent))
 				return false;
 			at += total;
 			r->next_rsp = next_txnr(txnr);

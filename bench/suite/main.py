@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import measure  # noqa: E402
 import receivers  # noqa: E402,F401  (finds tests/lib)
+import runs  # noqa: E402
 import scenarios  # noqa: E402
 from cases import Failed  # noqa: E402
 
@@ -29,7 +30,7 @@ def main():
     unknown = [name for name in wanted if name not in scenarios.ALL]
     if unknown:
         parser.error(f"no scenario {' '.join(unknown)}")
-    bench = scenarios.Bench(args.quick, args.directory, args.runs)
+    bench = runs.Bench(args.quick, args.directory, args.runs)
     machine = {**measure.machine(), **scenarios.build_settings(), "quick": args.quick, "time": time.strftime(
         "%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
     print(json.dumps(machine, indent=1), flush=True)

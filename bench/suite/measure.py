@@ -27,8 +27,10 @@ def thread_cpu(pid):
     return threads
 
 
-def process_cpu(pid):
-    return sum(seconds for _, seconds in thread_cpu(pid).values())
+def resident(pid):
+    """Bytes in memory that are its own, files and shared memory left out."""
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^RssAnon:\s*(\d+) kB", text, re.M)[1]) * 1024
 
 
 def softirq(cpu, stat=None):

@@ -1,7 +1,6 @@
 """Who is measured: sluiced, and rsyslog and syslog-ng of today's Debian, tuned, each on one CPU.
 
-    sender (CPU 0) -- sluice0 (tap) -- sluiced (CPU 1)                               same path
-    sender (CPU 0) -- veth, receive softirq steered to CPU 1 -- a peer (CPU 1)       same path
+    sender (CPU 0) -- veth, receive softirq steered to CPU 1 -- a peer, or sluiced by af_packet (CPU 1)   same path
     sender (CPU 0, net_vhost) -- ring in shared memory -- sluiced (CPU 1, net_virtio_user)   native path
     sender (CPU 0, net_vhost) -- ring in shared memory -- testpmd rxonly (CPU 1)             native path
 
@@ -22,7 +21,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/lib"))
 
 import measure  # noqa: E402
-from appliance import Appliance, BUILD  # noqa: E402
+from appliance import BUILD, Appliance, Rpc  # noqa: E402
 from cases import Failed  # noqa: E402
 from netns import HOST4, PEER4, Namespace, run  # noqa: E402
 
@@ -30,7 +29,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 LOAD = BUILD / "bench/load/sluice-load"
 SENDER_CPU, RECEIVER_CPU = 0, 1
 SETTLE_S = 60
-TAP_QUEUE = 10000
+AF_PACKET = "framesz=2048,blocksz=1048576,framecnt=16384"
 
 
 class Receiver:
@@ -40,23 +39,27 @@ class Receiver:
 
     def __init__(self, directory):
         self.directory = tempfile.mkdtemp(prefix="sluice-bench-", dir=directory)
-        self.ns = None
-        self.softirq_before = self.cpu_before = 0
+        self.ns = self.far = None
+        self.softirq_before, self.threads_before = 0, {}
 
     def mark(self):
         """From here on CPU time is counted."""
-        self.cpu_before = self.cpu()
+        self.threads_before = measure.thread_cpu(self.pid())
         self.softirq_before = measure.softirq(RECEIVER_CPU)
 
     def spent(self):
-        """CPU seconds since mark(): the receiver's threads, and softirqs on its CPU."""
-        return self.cpu() - self.cpu_before, measure.softirq(RECEIVER_CPU) - self.softirq_before
+        """CPU seconds since mark(): the receiver's by thread's name, and softirqs on its CPU."""
+        threads = {}
+        for thread, (name, seconds) in measure.thread_cpu(self.pid()).items():
+            before = self.threads_before.get(thread, (name, 0))[1]
+            threads[name] = threads.get(name, 0) + seconds - before
+        return threads, measure.softirq(RECEIVER_CPU) - self.softirq_before
 
-    def load(self, *words):
+    def load(self, *words, what="send"):
         """Sends to it; sluice-load's report."""
         report = pathlib.Path(self.directory) / "report.json"
-        done = subprocess.run(self.ns.command(str(LOAD), "send", "--target", HOST4, "--quiet", "--cpu",
-                                              str(SENDER_CPU), "--json", str(report), *words),
+        done = subprocess.run(self.ns.command("taskset", "--cpu-list", str(SENDER_CPU), str(LOAD), what, "--target",
+                                              HOST4, "--quiet", "--json", str(report), *words),
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if not report.exists():
             raise Failed(f"sluice-load: {done.stderr[-500:]}")
@@ -65,6 +68,12 @@ class Receiver:
             said["failed"] = done.stderr[-500:]
         return said
 
+    def start_load(self, what, *words):
+        """The same in the background: the process, its standard output a pipe."""
+        return subprocess.Popen(self.ns.command("taskset", "--cpu-list", str(SENDER_CPU), str(LOAD), what, "--target",
+                                                HOST4, "--quiet", *words),
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+
     def check(self, *where):
         """What became of the logs of the last report."""
         done = subprocess.run([str(LOAD), "check", "--sent", f"{self.directory}/report.json", *where],
@@ -72,6 +81,20 @@ class Receiver:
         if not done.stdout:
             raise Failed(f"sluice-load check: {done.stderr[-500:]}")
         return json.loads(done.stdout)
+
+    def veth(self):
+        """A namespace for the sender, one for the receiver."""
+        self.ns = Namespace(f"sluice-bench-{os.getpid()}")
+        self.far = Namespace(f"sluice-far-{os.getpid()}")
+        self.ns.ip("link", "add", "veth1", "type", "veth", "peer", "name", "veth0", "netns", self.far.name)
+        self.ns.ip("addr", "add", PEER4 + "/24", "dev", "veth1")
+        self.ns.ip("link", "set", "veth1", "up")
+        self.far.ip("link", "set", "veth0", "up")
+        # Not BBR, whose timer would pace the sender packet by packet.
+        run("ip", "netns", "exec", self.ns.name, "sysctl", "-q", "-w", "net.ipv4.tcp_congestion_control=reno")
+        # ip netns exec mounts the namespace's own /sys
+        run("ip", "netns", "exec", self.far.name, "sh", "-c",
+            f"echo {1 << RECEIVER_CPU:x} >/sys/class/net/veth0/queues/rx-0/rps_cpus")
 
     def __enter__(self):
         try:
@@ -86,8 +109,9 @@ class Receiver:
 
     def close(self):
         self.stop()
-        if self.ns:
-            self.ns.close()
+        for ns in (self.far, self.ns):
+            if ns:
+                ns.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
@@ -95,16 +119,18 @@ class Sluice(Receiver):
     name = "sluiced"
     binary = "control/sluiced"
 
-    def __init__(self, directory, changes=None):
+    def __init__(self, directory, changes=None, certs=None):
         super().__init__(directory)
+        self.certs = certs
         os.chmod(self.directory, 0o755)
-        self.ns = Namespace(f"sluice-bench-{os.getpid()}")
-        self.ns.make_tap()
-        # The TAP is the wire: with its default queue the kernel drops bursts while CPU 1 does something else.
-        self.ns.ip("link", "set", "sluice0", "txqueuelen", str(TAP_QUEUE))
+        self.veth()
+        # The kernel would hand over segments larger than any frame of a real line, and the driver cut them.
+        self.ns.ip("link", "set", "veth1", "gso_max_segs", "1")
         home = pathlib.Path(self.directory) / "sluiced"
         home.mkdir()
         base = {
+            "ports": [{"name": "data0", "devargs": f"net_af_packet0,iface=veth0,{AF_PACKET}",
+                       "addresses": [HOST4 + "/24"], "gateways": []}],
             "cores": {"rx": [RECEIVER_CPU], "workers": [RECEIVER_CPU], "compressors": 1, "poll": "adaptive"},
             "eal": {"huge": "off", "memory": "512MiB", "file-prefix": os.path.basename(self.directory)},
             "listen": {"trust-devid": ["0.0.0.0/0"]},
@@ -112,14 +138,23 @@ class Sluice(Receiver):
         }
         for key, value in (changes or {}).items():
             base.setdefault(key, {}).update(value) if isinstance(value, dict) else base.update({key: value})
-        self.appliance = Appliance(self.ns, home, base)
-        self.settings = {"cores": base["cores"], "journal": base.get("journal", {}), "port": f"net_tap, txqueuelen {TAP_QUEUE}",
+        self.appliance = Appliance(self.far, home, base)
+        self.settings = {"cores": base["cores"], "journal": base.get("journal", {}), "port": f"net_af_packet on veth, {AF_PACKET}, RPS to the receiver's CPU",
                          "durable": True, "compressed": "zstd"}
 
     def start(self):
         import appliance as lib
         lib.SLUICED = BUILD / self.binary
-        self.appliance.start("taskset", "--cpu-list", str(RECEIVER_CPU))
+        self.appliance.spawn("taskset", "--cpu-list", str(RECEIVER_CPU))
+        if self.appliance.run("wait", "ready", "--timeout", "60").returncode:
+            raise Failed(f"sluiced does not get ready: {self.appliance.log.read_text()[-800:]}")
+        if self.certs:
+            self.appliance.ctl("cert", "import", f"{self.certs}/ca.pem")
+            self.appliance.ctl("cert", "import", f"{self.certs}/receiver.pem", "--name", "receiver")
+            self.appliance.ctl("cert", "use", "receiver")
+            control = Rpc(self.appliance)
+            for pem in pathlib.Path(self.certs).glob("FGT*.pem"):
+                control.ask("device.authorize", device=pem.stem)
 
     def stop(self):
         with contextlib.suppress(Exception):
@@ -127,8 +162,8 @@ class Sluice(Receiver):
                 self.appliance.stop()
         self.appliance.close()
 
-    def cpu(self):
-        return measure.process_cpu(self.appliance.process.pid)
+    def pid(self):
+        return self.appliance.process.pid
 
     def stored(self):
         return self.appliance.total()["stored"]
@@ -240,14 +275,13 @@ class RingNull(RingSluice):
 class Peer(Receiver):
     """rsyslog or syslog-ng in its chroot, in a namespace behind a veth."""
 
-    def __init__(self, directory, protocol, flows):
+    def __init__(self, directory, protocol, flows, certs=None):
         super().__init__(directory)
-        self.protocol, self.flows = protocol, flows
+        self.protocol, self.flows, self.certs = protocol, flows, certs
         self.root = measure.output(str(TOP / "tests/peers/fetch"), self.package).strip().splitlines()[-1]
-        self.ns = Namespace(f"sluice-bench-{os.getpid()}")
-        self.far = Namespace(f"sluice-far-{os.getpid()}")
         self.process = None
-        self._veth()
+        self.veth()
+        self.far.ip("addr", "add", HOST4 + "/24", "dev", "veth0")
         os.makedirs(os.path.join(self.root, "tmp"), exist_ok=True)
         self.home = tempfile.mkdtemp(prefix="sluice-", dir=os.path.join(self.root, "tmp"))
         # What it stores goes where everybody's goes, not where its chroot happens to lie.
@@ -256,16 +290,6 @@ class Peer(Receiver):
         self.file = pathlib.Path(self.home) / "stored"
         self.settings = {"package": self.package, "version": self.version(), "protocol": protocol,
                          "durable": False, "compressed": "no", "port": "veth, RPS to the receiver's CPU"}
-
-    def _veth(self):
-        self.ns.ip("link", "add", "veth1", "type", "veth", "peer", "name", "veth0", "netns", self.far.name)
-        self.ns.ip("addr", "add", PEER4 + "/24", "dev", "veth1")
-        self.far.ip("addr", "add", HOST4 + "/24", "dev", "veth0")
-        self.ns.ip("link", "set", "veth1", "up")
-        self.far.ip("link", "set", "veth0", "up")
-        # ip netns exec mounts the namespace's own /sys
-        run("ip", "netns", "exec", self.far.name, "sh", "-c",
-            f"echo {1 << RECEIVER_CPU:x} >/sys/class/net/veth0/queues/rx-0/rps_cpus")
 
     def in_chroot(self, *words):
         return ["chroot", self.root, *words]
@@ -277,6 +301,12 @@ class Peer(Receiver):
 
     def start(self):
         configuration = (pathlib.Path(__file__).parent / "peers" / f"{self.name}-{self.kind()}.conf").read_text()
+        if self.certs:
+            inside = pathlib.Path(self.home) / "certs"
+            inside.mkdir()
+            for name in ("ca.pem", "receiver.pem"):
+                shutil.copy(f"{self.certs}/{name}", inside)
+            shutil.copy(f"{self.certs}/receiver.pem", inside / "receiver.key")
         (pathlib.Path(self.home) / "conf").write_text(
             configuration.replace("@DIR@", self.inside).replace("@ADDRESS@", HOST4))
         self.settings["configuration"] = f"bench/suite/peers/{self.name}-{self.kind()}.conf"
@@ -309,12 +339,9 @@ class Peer(Receiver):
             with contextlib.suppress(OSError):
                 os.rmdir(self.home)
             self.home = None
-        if getattr(self, "far", None):
-            self.far.close()
-            self.far = None
 
-    def cpu(self):
-        return measure.process_cpu(self.process.pid)
+    def pid(self):
+        return self.process.pid
 
     def size(self):
         try:
@@ -324,7 +351,8 @@ class Peer(Receiver):
 
     def wait(self, report):
         """Until its file has all, or stands still."""
-        wanted = report["bytes"] + report["sent"]
+        # Of handshakes the number of bytes is not told: there it is until nothing comes any more.
+        wanted = report["bytes"] + report["sent"] if "bytes" in report else float("inf")
         end = time.monotonic() + SETTLE_S
         before, since = -1, time.monotonic()
         while time.monotonic() < end:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pathlib
 import re
 import resource
 import subprocess
@@ -10,83 +9,13 @@ import tempfile
 import time
 
 import measure
+import secure
 from cases import Failed
 from netns import run
-from receivers import BUILD, LOAD, RECEIVER_CPU, SENDER_CPU, Null, RingNull, RingSluice, Rsyslog, Sluice, SyslogNg
+from receivers import BUILD, LOAD, RECEIVER_CPU, Null, RingNull, RingSluice, Rsyslog, Sluice, SyslogNg
+from runs import middle, one_run, settings_of, streams
 
-NOT_YET = ["tls", "relp", "oftp", "handshake", "sessions"]
-SENDER_BUSY = 0.9  # the sender's share of its CPU from which on it may be what limits
-
-
-class Bench:
-    """Where, how long and how often; collects rows."""
-
-    def __init__(self, quick, directory, runs=None):
-        self.quick = quick
-        self.runs = runs or (1 if quick else 3)
-        self.seconds = 1.0 if quick else 5.0
-        self.directory = directory
-        self.rows = []
-
-    def say(self, text):
-        print(text, flush=True)
-
-    def row(self, scenario, subject, path, samples, settings, lost=0, latency=None):
-        """`samples`: [(logs/s, bytes/s, CPU us a log)], one for each run."""
-        rate, least, most = measure.spread([s[0] for s in samples])
-        row = {
-            "scenario": scenario, "subject": subject, "path": path, "logs_per_s": round(rate, 1),
-            "bytes_per_s": round(measure.spread([s[1] for s in samples])[0], 1),
-            "receiver_cpu_us_per_log": round(measure.spread([s[2] for s in samples])[0], 4),
-            "lost": lost, "latency_us": latency or {"p50": None, "p99": None, "p999": None},
-            "runs": len(samples), "min": round(least, 1), "max": round(most, 1),
-            "openssl": measure.machine()["openssl"], "settings": settings,
-        }
-        self.rows.append(row)
-        figures = (f"{rate:14,.0f}/s ({least:,.0f} to {most:,.0f})  {row['receiver_cpu_us_per_log']:8.3f} us/log"
-                   if rate else "")
-        if latency:
-            figures += "  " + " ".join(f"{key} {value:,.0f} us" for key, value in latency.items())
-        self.say(f"{scenario:10} {subject:30} {path:7} {figures} {row['bytes_per_s'] / 1e6:10,.1f} MB/s"
-                 + (f"  lost {lost}" if lost else ""))
-        return row
-
-
-def one_run(receiver, *words):
-    """Sends, waits, compares; everything about it."""
-    if receiver.path == "same":
-        receiver.mark()
-    report = receiver.load(*words)
-    _, last = receiver.wait(report)
-    cpu, softirq = receiver.spent()
-    # Both by the machine's monotonic clock; it takes the sender a while to get to its first log.
-    seconds = max(last - report["start_monotonic_s"], report["elapsed_s"])
-    said = receiver.compare()
-    if said is None:  # the null journal keeps nothing: its accounts are all there is
-        stored = receiver.stored()
-        said = {"stored": stored, "missing": report["sent"] - stored, "equal": stored == report["sent"],
-                "duplicate": 0, "altered": 0, "unsent": 0}
-    wrong = said["duplicate"] + said["altered"] + said["unsent"]
-    if wrong or (report["errors"] and report["protocol"] != "udp"):
-        raise Failed(f"{receiver.name}: {said}, {report.get('failed')}")
-    stored = max(said["stored"], 1)
-    return {
-        "logs_per_s": stored / seconds, "bytes_per_s": report["bytes"] * stored / report["sent"] / seconds,
-        "cpu_us": (cpu + softirq) * 1e6 / stored, "softirq_us": softirq * 1e6 / stored,
-        "lost": said["missing"], "sent": report["sent"], "backlog_s": seconds - report["elapsed_s"],
-        "sender_busy": report["sender_cpu_us_per_log"] * report["sent"] / 1e6 / report["elapsed_s"],
-        "report": report,
-    }
-
-
-def settings_of(receiver, runs, **more):
-    return {**receiver.settings, "receiver_cpu": RECEIVER_CPU, "sender_cpu": SENDER_CPU,
-            "softirq_us_per_log": round(measure.spread([r["softirq_us"] for r in runs])[0], 4),
-            "sender_busy": round(max(r["sender_busy"] for r in runs), 3),
-            "limited_by": "sender" if max(r["sender_busy"] for r in runs) > SENDER_BUSY else "receiver",
-            "capacity_logs_per_s_computed": round(1e6 / max(measure.spread([r["cpu_us"] for r in runs])[0], 1e-9)),
-            "templates": runs[0]["report"]["templates"], "seed": runs[0]["report"]["seed"],
-            "flows": runs[0]["report"]["flows"], "devices": runs[0]["report"]["devices"], **more}
+NOT_YET = ["oftp"]
 
 
 # ---- udp
@@ -140,7 +69,16 @@ def udp(bench):
                               seconds=bench.seconds), lost=sum(r["lost"] for r in runs))
 
 
-# ---- tcp
+# ---- what goes over TCP
+
+def relp(bench):
+    """RELP over 64 connections, window 128, until each log is answered: sluiced has synced it by then."""
+    makers = {"sluiced": lambda: Sluice(bench.directory, {"listen": {"trust-devid": ["0.0.0.0/0"],
+                                                                     "cleartext": ["relp"]}}),
+              "rsyslog": lambda: Rsyslog(bench.directory, "relp", 64)}
+    streams(bench, "relp", makers, ["--protocol", "relp", "--flows", "64", "--devices", "64", "--window", "128"],
+            window=128)
+
 
 def tcp(bench):
     """As fast as TCP goes over 8 connections, newline framing and octet counting."""
@@ -148,20 +86,7 @@ def tcp(bench):
         makers = {"sluiced": lambda: Sluice(bench.directory),
                   "rsyslog": lambda p=protocol: Rsyslog(bench.directory, p, 8),
                   "syslog-ng": lambda p=protocol: SyslogNg(bench.directory, p, 8)}
-        found = {name: [] for name in makers}
-        for _ in range(bench.runs):
-            for name, make in makers.items():
-                with make() as receiver:
-                    result = one_run(receiver, "--protocol", protocol, "--duration", str(bench.seconds),
-                                     "--flows", "8", "--devices", "64")
-                    result["receiver"] = receiver
-                    if result["lost"]:
-                        raise Failed(f"tcp {name}: {result['lost']} logs are missing")
-                    found[name].append(result)
-        for name, runs in found.items():
-            bench.row("tcp", name, "same", [(r["logs_per_s"], r["bytes_per_s"], r["cpu_us"]) for r in runs],
-                      settings_of(runs[0]["receiver"], runs, framing=protocol, rate="closed loop",
-                                  seconds=bench.seconds))
+        streams(bench, "tcp", makers, ["--protocol", protocol, "--flows", "8", "--devices", "64"], framing=protocol)
 
 
 # ---- latency
@@ -197,9 +122,6 @@ def latency(bench):
                 raise Failed("latency: logs are missing")
             result["receiver"] = receiver
             runs.append(result)
-
-    def middle(values):
-        return {key: measure.spread([v[key] for v in values])[0] for key in ("p50", "p99", "p999")}
 
     disk = middle(disks)
     bench.row("latency", "sluiced", "same", [(r["logs_per_s"], r["bytes_per_s"], r["cpu_us"]) for r in runs],
@@ -312,7 +234,8 @@ def yardsticks(bench):
                       {"bytes": 16384, "seconds": 1})
 
 
-SCENARIOS = {"udp": udp, "tcp": tcp, "latency": latency, "devices": devices, "search": search, "micro": micro}
+SCENARIOS = {"udp": udp, "tcp": tcp, "tls": secure.tls, "relp": relp, "handshake": secure.handshake,
+             "latency": latency, "sessions": secure.sessions, "devices": devices, "search": search, "micro": micro}
 ALL = ["udp", "tcp", "tls", "relp", "oftp", "handshake", "latency", "sessions", "devices", "search", "micro"]
 assert sorted(ALL) == sorted([*SCENARIOS, *NOT_YET])
 

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -189,6 +190,37 @@ class Appliance:
     def trouble(self):
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "\n".join("    | " + line for line in text.splitlines()[-40:])
+
+
+class Rpc:
+    """The control socket without sluicectl."""
+
+    def __init__(self, appliance):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(20)
+        self.socket.connect(str(appliance.socket))
+        self.file = self.socket.makefile("rb")
+
+    def raw(self, line):
+        self.socket.sendall(line + b"\n")
+        return self.read()
+
+    def read(self):
+        line = self.file.readline()
+        if not line:
+            raise Failed("sluiced closed the control connection")
+        return json.loads(line)
+
+    def call(self, method, **params):
+        return self.raw(json.dumps({"jsonrpc": "2.0", "id": 7, "method": method,
+                                    "params": params}).encode())
+
+    def ask(self, method, **params):
+        """The same, for who wants a result."""
+        said = self.call(method, **params)
+        if "result" not in said:
+            raise Failed(f"{method}: {said}")
+        return said["result"]
 
 
 def balanced(account):

@@ -10,37 +10,13 @@ import subprocess
 import threading
 
 import appliance as lib
-from appliance import stage
+from appliance import Rpc, stage
 from case_wire import send
-from cases import Failed, collector, equal, expect
+from cases import collector, equal, expect
 from netns import PEER4
 
 CASES = []
 case = collector(CASES, lambda **changes: stage(**changes))
-
-
-class Rpc:
-    """The control socket without sluicectl."""
-
-    def __init__(self, appliance):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(20)
-        self.socket.connect(str(appliance.socket))
-        self.file = self.socket.makefile("rb")
-
-    def raw(self, line):
-        self.socket.sendall(line + b"\n")
-        return self.read()
-
-    def read(self):
-        line = self.file.readline()
-        if not line:
-            raise Failed("sluiced closed the control connection")
-        return json.loads(line)
-
-    def call(self, method, **params):
-        return self.raw(json.dumps({"jsonrpc": "2.0", "id": 7, "method": method,
-                                    "params": params}).encode())
 
 
 @case(quick=True)

@@ -4,12 +4,11 @@ others do what no sender should."""
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import tempfile
 import time
 
-from appliance import BUILD, Appliance, balanced, stage, wire_balanced
+from appliance import BUILD, Appliance, Rpc, balanced, stage, wire_balanced
 from cases import Failed, collector, equal, expect
 from netns import HOST4, PEER4, Namespace
 
@@ -188,23 +187,6 @@ def load_vhost(appliance):
     equal("bad checksums", appliance.wire()["rejected"]["bad_checksum"], 0)
 
 
-class Control:
-    """A connection to the control socket: thousands of questions without a process each."""
-
-    def __init__(self, appliance):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(30)
-        self.socket.connect(str(appliance.socket))
-        self.file = self.socket.makefile("rb")
-
-    def call(self, method, **params):
-        question = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        self.socket.sendall(json.dumps(question).encode() + b"\n")
-        said = json.loads(self.file.readline())
-        expect("result" in said, f"{method}: {said}")
-        return said["result"]
-
-
 def fleet(appliance, devices):
     """Certificates for so many devices and for sluiced, which knows them all; their directory."""
     certs = appliance.dir / "certs"
@@ -213,9 +195,9 @@ def fleet(appliance, devices):
     appliance.ctl("cert", "import", str(certs / "ca.pem"))
     appliance.ctl("cert", "import", str(certs / "receiver.pem"), "--name", "receiver")
     appliance.ctl("cert", "use", "receiver")
-    control = Control(appliance)
+    control = Rpc(appliance)
     for pem in certs.glob("FGT*.pem"):
-        control.call("device.authorize", device=pem.stem)
+        control.ask("device.authorize", device=pem.stem)
     return certs
 
 

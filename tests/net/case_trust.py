@@ -7,8 +7,7 @@ import ssl
 import stat
 import subprocess
 
-from appliance import stage
-from case_control import Rpc
+from appliance import Rpc, stage
 from cases import Failed, collector, equal, expect
 from netns import HOST4, PEER4
 
