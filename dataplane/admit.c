@@ -5,8 +5,7 @@
 
 #include "dataplane/tell.h"
 
-#define SECOND_NS     1000000000ull
-#define TELL_AGAIN_NS (10 * SECOND_NS)
+#define TELL_AGAIN_NS 10000000000ull
 
 static enum admit verdict_of(const struct dp_policy *pol, const struct auth_device *known)
 {
@@ -30,18 +29,13 @@ void admit_refresh(const struct lcore *l, struct device *d)
 	d->policy = (uint32_t)pol->number;
 	d->verdict = (uint8_t)verdict_of(pol, known);
 	d->rate = known && known->rate ? known->rate : pol->device_rate;
+	/* By its name: one that is an address here may be known by devid there. */
+	d->rate_who = siphash13(&l->dp->shard_key, d->name, d->name_len) | 1;
 }
 
 bool admit_rate_spend(struct lcore *l, struct device *d, uint32_t logs)
 {
-	/* Generic cell rate algorithm: `rate_ns` is when all that was taken has been paid for; a
-	 * second may be taken in advance. */
-	uint64_t now = l->now_us * 1000, from = d->rate_ns > now ? d->rate_ns : now;
-
-	if (from - now >= SECOND_NS)
-		return false;
-	d->rate_ns = from + logs * (uint64_t)SECOND_NS / d->rate;
-	return true;
+	return rates_spend(&l->dp->rates, d->rate_who, d->rate, logs, l->now_us * 1000);
 }
 
 enum admit admit_address(const struct lcore *l, const struct ip_addr *src)

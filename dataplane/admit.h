@@ -1,8 +1,7 @@
 /*
  * May a device log, and how fast? What the policy says of it is looked up once a policy and kept
- * with its account, so that a log costs a comparison. Rates are kept by each lcore for itself: a
- * device whose logs reach several of them (UDP and TCP, or several connections) has as many times
- * its rate.
+ * with its account, so that a log costs a comparison, and one of a device that has a rate an atomic
+ * operation (rates.h).
  */
 #ifndef SLUICE_ADMIT_H
 #define SLUICE_ADMIT_H

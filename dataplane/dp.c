@@ -205,7 +205,7 @@ static int make_lcore(struct dp *d, struct lcore *l, struct dp_error *err)
 
 static int make_own(struct dp *d, struct dp_error *err)
 {
-	if (waker_init(&d->own_waker) != 0 ||
+	if (waker_init(&d->own_waker) != 0 || rates_init(&d->rates, d->cfg.limits.devices) != 0 ||
 		intake_init(&d->own, d->journal, d->lcores_count, 16, &d->shard_key) != 0) {
 		snprintf(err->text, sizeof(err->text), "out of memory");
 		return -1;
@@ -373,6 +373,7 @@ void dp_stop(struct dp *d)
 		rte_free(d->lcores[to]);
 	}
 	rte_mempool_free(d->pool);
+	rates_fini(&d->rates);
 	free(d->qsbr);
 	policy_free(d->policy_owned);
 	free(d);

@@ -244,6 +244,9 @@ void dp_refusals(struct dp *d, uint64_t counts[REFUSAL_REASON_COUNT])
 	X(handshakes, "TLS handshakes completed", false)                                           \
 	X(resumed, "TLS sessions resumed by a ticket", false)                                      \
 	X(failed, "TLS handshakes that failed", false)                                             \
+	X(steps, "steps of TLS handshakes that cost something", false)                             \
+	X(step_weight, "what these cost, in units of a flight with P-256", false)                  \
+	X(turns_late, "times a round passed by a session with something to read", false)           \
 	X(shaking, "TLS handshakes under way", true)                                               \
 	X(waiting, "connections that wait for their turn of a TLS handshake", true)                \
 	X(pending, "sessions of serial numbers that nobody has authorized yet", true)              \

@@ -23,6 +23,7 @@
 #include "dataplane/dp.h"
 #include "dataplane/intake.h"
 #include "dataplane/net/net.h"
+#include "dataplane/rates.h"
 #include "dataplane/tcp/tcp.h"
 
 #define RX_BURST       64u
@@ -164,6 +165,7 @@ struct dp {
 	struct rte_mempool *pool;
 	struct journal *journal;
 	struct siphash_key shard_key;
+	struct rates rates;
 	struct rte_rcu_qsbr *qsbr;
 	_Atomic(const struct dp_policy *) policy;
 	struct dp_policy *policy_owned;
@@ -285,6 +287,8 @@ uint64_t worker_deadline(const struct worker *w);
 bool worker_drain(struct worker *w);
 struct worker_tls {
 	uint64_t handshakes, resumed, failed;
+	uint64_t steps, step_weight; /* of handshakes; see tls_conn_weight() */
+	uint64_t turns_late;
 	uint64_t shaking, waiting, pending; /* gauges */
 	uint64_t carried_bytes;		    /* gauge: plaintext of unfinished logs */
 	uint64_t carry_buffers;		    /* gauge: 2 KiB each, that hold it */

@@ -45,25 +45,28 @@ struct session {
 	struct oftp_session *oftp; /* session_oftp.h; NULL: another protocol */
 	uint8_t kind;		   /* enum stream_kind */
 	bool queued, peer_closed, closing;
-	uint8_t stage;	/* enum session_stage */
-	bool tls_ended; /* no more plaintext will come */
-	bool proven;	/* `serial` is from a certificate that holds; else from its address */
-	bool by_dns;	/* `serial` is a DNS name */
-	bool nameless;	/* its certificate has no legal name: only a login can tell who it is */
-	bool legacy;	/* `serial` was proven by user and password */
-	bool looked;	/* pending, and what it speaks waits until it is authorized */
-	bool up;	/* AUTH_EV_UP was told */
-	bool blocked;	/* what it has could not be read: it gets no more until it could */
-	bool cut_off;	/* it ended without a FIN: an unfinished log is part of one */
-	bool closed;	/* the stack has let go of it: this is the last read */
-	bool paused;	/* it reads on when its answers are out */
-	bool finished;	/* the peer will say no more: it ends when its answers are out */
-	bool lost;	/* logs that the peer waits for could not be stored */
-	bool answering; /* on the worker's list of those with something to answer */
+	uint8_t stage;	 /* enum session_stage */
+	bool tls_ended;	 /* no more plaintext will come */
+	bool proven;	 /* `serial` is from a certificate that holds; else from its address */
+	bool by_dns;	 /* `serial` is a DNS name */
+	bool nameless;	 /* its certificate has no legal name: only a login can tell who it is */
+	bool legacy;	 /* `serial` was proven by user and password */
+	bool looked;	 /* pending, and what it speaks waits until it is authorized */
+	bool up;	 /* AUTH_EV_UP was told */
+	bool was_slowed; /* it has used its device's rate up at least once */
+	bool blocked;	 /* what it has could not be read: it gets no more until it could */
+	bool cut_off;	 /* it ended without a FIN: an unfinished log is part of one */
+	bool closed;	 /* the stack has let go of it: this is the last read */
+	bool paused;	 /* it reads on when its answers are out */
+	bool finished;	 /* the peer will say no more: it ends when its answers are out */
+	bool lost;	 /* logs that the peer waits for could not be stored */
+	bool answered;	 /* we have heard a whole flight of its handshake */
+	bool answering;	 /* on the worker's list of those with something to answer */
 	uint32_t newest_mark; /* acks.h */
 	LIST_ENTRY(session) answers;
 	uint32_t quantum; /* deficit round robin: bytes left of this turn */
 	uint32_t slot;
+	uint32_t queued_round; /* the worker's round in which it came to have something to read */
 	struct intake_source src;
 	uint64_t id, logs, bytes, opened_ns, last_log_ns;
 	uint64_t partial_us; /* since when the log that is being received is unfinished; 0: none */

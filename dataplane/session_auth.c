@@ -222,13 +222,36 @@ enum session_result session_identify_address(struct session *s, struct worker *w
 
 enum session_result session_slow_down(struct session *s)
 {
+	s->was_slowed = true;
 	session_enter_line(s, SESSION_SLOWED);
 	return SESSION_HELD;
 }
 
+/* It is its address: neither certificate nor login has named it. */
+static bool is_address(const struct session *s)
+{
+	return !s->proven && !s->oftp;
+}
+
+/* What the registry says of one that waits; of an address unknown-source has a say too. */
+static enum auth_state state_of_pending(const struct session *s, const struct lcore *l)
+{
+	if (!is_address(s))
+		return session_state_of(l->policy, s->serial);
+	switch (admit_address(l, &s->src.addr)) {
+	case ADMIT_YES:
+		return AUTH_AUTHORIZED;
+	case ADMIT_DENIED:
+		return AUTH_DENIED;
+	case ADMIT_UNKNOWN:
+		break;
+	}
+	return AUTH_UNKNOWN;
+}
+
 void session_reconsider(struct session *s, struct worker *w)
 {
-	switch (session_state_of(w->l->policy, s->serial)) {
+	switch (state_of_pending(s, w->l)) {
 	case AUTH_AUTHORIZED:
 		session_leave_line(s);
 		session_open_as(s);
@@ -238,6 +261,11 @@ void session_reconsider(struct session *s, struct worker *w)
 		worker_close(w, s);
 		break;
 	case AUTH_UNKNOWN:
+		if (!is_address(s) || w->l->policy->unknown_source != DP_UNKNOWN_DROP)
+			break;
+		session_refused(s, REFUSAL_not_authorized, NULL);
+		worker_close(w, s);
+		break;
 	case AUTH_PENDING:
 		break;
 	}

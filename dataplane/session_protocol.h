@@ -44,6 +44,9 @@ extern const struct session_transport session_plain, session_tls;
 enum session_result session_tls_begin(struct session *s, struct worker *w);
 /* One step of a handshake; true: it cost something, so that is enough for this round. */
 bool session_tls_step(struct session *s, struct worker *w);
+/* It waits for its turn, or for what it speaks to be told, and has begun a ClientHello that is not
+ * all there: the peer's fault. */
+bool session_tls_hello_waits(const struct session *s);
 /* Takes the session out of its line, and lets the next one that waits for it shake hands. */
 void session_leave_line(struct session *s);
 void session_enter_line(struct session *s, enum session_stage stage);

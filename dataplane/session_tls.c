@@ -7,6 +7,8 @@
 #define CARRY_MAX    (1u << 20) /* no protocol's message is so long */
 #define SOURCE_LOOK  4u
 #define SECOND_US    1000000u
+#define HELLO_HEAD   5u /* of a record: RFC 8446 section 5.1 */
+#define HELLO_SPANS  HELLO_HEAD
 
 /* ---- the TCP connection, as the TLS room sees it ---- */
 
@@ -177,17 +179,48 @@ enum session_result session_tls_begin(struct session *s, struct worker *w)
 	return SESSION_HELD;
 }
 
+bool session_tls_hello_waits(const struct session *s)
+{
+	struct tcp_span v[HELLO_SPANS];
+	unsigned n = tcp_peek(s->conn, v, HELLO_SPANS);
+	uint8_t head[HELLO_HEAD];
+	uint32_t len = 0;
+
+	if (s->stage != SESSION_WAITING && (s->tls || s->protocol || s->stage != SESSION_OPEN))
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		for (uint32_t k = 0; k < v[i].len && len < HELLO_HEAD; k++)
+			head[len++] = v[i].data[k];
+	if (len == 0 || head[0] != 0x16)
+		return false;
+	return len < HELLO_HEAD ||
+	       tcp_unread(s->conn) < HELLO_HEAD + ((uint32_t)head[3] << 8 | head[4]);
+}
+
+static enum tls_status step(struct session *s, struct worker *w)
+{
+	enum tls_status status = tls_conn_handshake(s->tls);
+
+	if (status != TLS_WAIT) {
+		w->step_debt = tls_conn_weight(s->tls);
+		w->step_weight += w->step_debt;
+		w->steps++;
+	}
+	return status;
+}
+
 bool session_tls_step(struct session *s, struct worker *w)
 {
 	struct tls_failure why;
 
 	s->active_us = w->l->now_us;
-	switch (tls_conn_handshake(s->tls)) {
+	switch (step(s, w)) {
 	case TLS_WAIT:
 		worker_unqueue(w, s);
 		return false;
 	case TLS_AGAIN:
 		s->progress_us = w->l->now_us;
+		s->answered = true;
 		w->shaking = s->next;
 		return true;
 	case TLS_OK:
@@ -210,6 +243,20 @@ bool session_tls_step(struct session *s, struct worker *w)
 
 /* ---- plaintext ---- */
 
+/* There is no buffer to carry in. false: nothing more will come of it for now. */
+static bool wait_to_carry(struct session *s, struct worker *w)
+{
+	bool waits = tcp_unread(s->conn) > 0;
+
+	w->carry_short |= waits;
+	/* Nobody will make room for one that is closed: this is its end. */
+	if (s->closed || (!waits && s->peer_closed)) {
+		s->tls_ended = true;
+		s->cut_off |= !tls_conn_notified(s->tls);
+	}
+	return waits && !s->closed;
+}
+
 static enum session_result tls_peek(struct session *s, struct worker *w, struct session_input *in)
 {
 	/* One that was held reads what it has already before it gets more; and one that holds much
@@ -217,21 +264,21 @@ static enum session_result tls_peek(struct session *s, struct worker *w, struct 
 	bool fresh = !s->blocked && s->carry.len < CARRY_MAX;
 	struct tls_failure why;
 	bool more = !s->tls_ended;
+	/* Who is slowed down again and again leaves the rest where it is: with TCP, and the peer.
+	 */
+	uint32_t most = s->was_slowed ? RECORD_BYTES : PLAIN_BYTES;
 
 	w->plain_len = 0;
 	if (s->stage != SESSION_OPEN && (s->stage != SESSION_PENDING || s->protocol))
 		return SESSION_HELD;
-	while (fresh && more && PLAIN_BYTES - w->plain_len >= RECORD_BYTES) {
+	while (fresh && more && most - w->plain_len >= RECORD_BYTES) {
 		enum tls_status status;
 		size_t got;
 
 		if (!carry_room(&w->carry, w->plain_len + RECORD_BYTES)) {
-			w->carry_short = true;
-			if (s->closed) { /* nobody will make room for it: this is its end */
-				s->tls_ended = s->cut_off = true;
-				more = false;
-			}
-			break;
+			if (w->plain_len == 0)
+				more = wait_to_carry(s, w);
+			break; /* else that is a turn, if a short one */
 		}
 		status = tls_conn_read(s->tls, w->plain + w->plain_len, RECORD_BYTES, &got);
 		w->plain_len += (uint32_t)got;

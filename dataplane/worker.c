@@ -34,6 +34,7 @@ void worker_ready(struct worker *w, struct session *s)
 		return;
 	s->queued = true;
 	s->circle = head;
+	s->queued_round = w->round;
 	if (!*head) {
 		s->next = s->prev = s;
 		*head = s;
@@ -163,6 +164,7 @@ static bool serve(struct worker *w, struct session *s)
 		return true;
 	case SESSION_AGAIN:
 		s->quantum = SESSION_QUANTUM;
+		s->queued_round = w->round;
 		if (w->ready == s)
 			w->ready = s->next;
 		return true;
@@ -184,10 +186,12 @@ static bool serve(struct worker *w, struct session *s)
 
 static bool serve_ready(struct worker *w, uint32_t budget)
 {
-	bool any = false;
+	bool any = false, held_up = w->no_room;
 
 	w->no_room = false;
 	for (uint32_t i = 0; i < budget && w->ready; i++) {
+		/* What came in the last round, or in this one before the turns, is read in this. */
+		w->turns_late += !held_up && w->round - w->ready->queued_round > 1;
 		if (!serve(w, w->ready)) {
 			w->no_room = true;
 			break;
@@ -197,11 +201,17 @@ static bool serve_ready(struct worker *w, uint32_t budget)
 	return any;
 }
 
-/* Handshakes get on, one step that costs a round; how many do nothing is bounded too. */
+/* Handshakes get on, at most one step that costs a round, and none until what the last one cost is
+ * paid for; how many do nothing is bounded too. */
 static bool shake_hands(struct worker *w)
 {
 	bool any = false;
 
+	if (w->step_debt > HANDSHAKE_PAID) {
+		w->step_debt -= HANDSHAKE_PAID;
+		return true;
+	}
+	w->step_debt = 0;
 	for (uint32_t i = 0; i < HANDSHAKE_LOOK && w->shaking; i++) {
 		any = true;
 		if (session_tls_step(w->shaking, w))
@@ -308,6 +318,7 @@ bool worker_round(struct worker *w)
 	uint64_t now = w->l->now_us;
 	bool any = false;
 
+	w->round++;
 	if (tcp_next_deadline(w->tcp) <= now)
 		any |= tcp_expire(w->tcp, now, TIMERS_A_ROUND) > 0;
 	any |= worker_hear_control(w);
@@ -365,6 +376,9 @@ void worker_tls_get(const struct worker *w, struct worker_tls *t)
 		.handshakes = w->handshakes,
 		.resumed = w->resumed,
 		.failed = w->handshakes_failed,
+		.steps = w->steps,
+		.step_weight = w->step_weight,
+		.turns_late = w->turns_late,
 		.shaking = w->lines[SESSION_SHAKING].count,
 		.waiting = w->lines[SESSION_WAITING].count,
 		.pending = w->lines[SESSION_PENDING].count,

@@ -13,6 +13,9 @@
 #define PLAIN_BYTES    65536u /* plaintext that one turn of a session decrypts */
 #define SOURCE_SLOTS   4096u
 #define HANDSHAKE_LOOK 64u /* sessions whose handshakes a round looks at */
+/* Units of tls_conn_weight() that a round pays for: what a step costs beyond is paid by the rounds
+ * that follow, in which there is no step. */
+#define HANDSHAKE_PAID 4u
 
 /* Sessions at one stage, oldest first. */
 struct session_line {
@@ -48,7 +51,11 @@ struct worker {
 	struct oftp_msg oftp_msg;
 	struct tls_peer peer; /* scratch */
 	uint64_t handshakes, resumed, handshakes_failed;
-	bool no_room; /* the last read of a ready session found no block */
+	uint64_t steps, step_weight; /* of handshakes, those that cost */
+	uint32_t step_debt;	     /* units that are not paid for yet */
+	uint32_t round;
+	uint64_t turns_late; /* sessions that a round passed by, though there were blocks */
+	bool no_room;	     /* the last read of a ready session found no block */
 	struct acks acks;
 	LIST_HEAD(session_list, session) answering;
 	uint64_t next_id;

@@ -6,8 +6,11 @@
 #define EVICT_US    10000u
 #define CHECK_SLOTS 1024u
 #define LINGER_US   2000000u /* for a peer that was refused to close too */
-/* While others wait for their turn, a handshake must get on within this time. */
+/* While others wait for their turn, a handshake must get on within this time; one of whom we have
+ * heard a whole flight has more, as what comes next may be lost once (RFC 6298: sent again after
+ * 1 s) and a fleet that comes at once is slow. */
 #define STALLED_US   1000000u
+#define ANSWERED_US  3000000u
 #define STALLED_LOOK 64u
 #define SLOWED_US    10000u
 
@@ -43,6 +46,12 @@ static void sweep(struct worker *w)
 		if (s->stage == SESSION_PENDING || s->stage == SESSION_SHAKING ||
 			s->stage == SESSION_SLOWED)
 			continue; /* they have times of their own */
+		if (pol->handshake_timeout_us && session_tls_hello_waits(s) &&
+			l->now_us - (s->stage == SESSION_WAITING ? s->stage_us : s->partial_us) >=
+				pol->handshake_timeout_us) {
+			refuse(w, s, REFUSAL_handshake_timeout, "its ClientHello does not end");
+			continue;
+		}
 		/* While we cannot store, windows are closed: no peer is to blame for not going on.
 		 */
 		if (worker_held_up(w) && s->partial_us)
@@ -65,6 +74,7 @@ static void sweep(struct worker *w)
 static void evict(struct worker *w, bool carried_only)
 {
 	struct session *most = NULL;
+	bool most_slowed = false, slowed;
 	uint32_t held = 0;
 
 	w->evicted_us = w->l->now_us;
@@ -79,9 +89,13 @@ static void evict(struct worker *w, bool carried_only)
 			tcp_info(s->conn, &info);
 			holds += info.rcv_held;
 		}
-		if (holds > held) {
+		/* Whom we slow down goes on by himself: he goes where there is nobody else. */
+		slowed = s->stage == SESSION_SLOWED;
+		if (holds > 0 && (!most || most_slowed > slowed ||
+					 (most_slowed == slowed && holds > held))) {
 			held = holds;
 			most = s;
+			most_slowed = slowed;
 		}
 	}
 	w->carry_short = false;
@@ -132,6 +146,12 @@ static void release_slowed(struct worker *w)
 	}
 }
 
+/* When a handshake that does not get on has had its time. */
+static uint64_t stalled_us(const struct session *s)
+{
+	return s->progress_us + (s->answered ? ANSWERED_US : STALLED_US);
+}
+
 /* Handshakes that take too long, and serials that nobody authorized in time. */
 static void check_lines(struct worker *w)
 {
@@ -149,7 +169,8 @@ static void check_lines(struct worker *w)
 		return;
 	s = w->lines[SESSION_SHAKING].first;
 	for (unsigned i = 0; s && i < STALLED_LOOK; i++, s = s->line_next)
-		if (now - s->progress_us >= STALLED_US) {
+		/* Who stands in the circle waits for us. */
+		if (!s->queued && now >= stalled_us(s)) {
 			refuse(w, s, REFUSAL_handshake_timeout, "others waited for its place");
 			return;
 		}
@@ -164,7 +185,7 @@ uint64_t worker_care_deadline(const struct worker *w)
 	s = w->lines[SESSION_SHAKING].first;
 	if (s && pol->handshake_timeout_us && (t = s->stage_us + pol->handshake_timeout_us) < at)
 		at = t;
-	if (s && w->lines[SESSION_WAITING].first && (t = s->progress_us + STALLED_US) < at)
+	if (s && w->lines[SESSION_WAITING].first && (t = stalled_us(s)) < at)
 		at = t;
 	s = w->lines[SESSION_SLOWED].first;
 	if (s && (t = s->stage_us + SLOWED_US) < at)

@@ -16,10 +16,16 @@ char *cert_key_pem(EVP_PKEY *key);
 /* "what: OpenSSL's word for it"; takes the error queue. */
 void cert_openssl_error(char *err, size_t err_size, const char *what);
 
-/* cert_cost.c: would decrypting take a bearable time? */
-bool cert_cost_bearable(const X509_ALGOR *alg);
-bool cert_cost_of_mac_bearable(PKCS12 *p12);
+/* cert_cost.c: would decrypting take a bearable time? What a file has left of it: about 2 s of
+ * SHA-256; usual files have numbers of 2,048 to 600,000, up to three of them. */
+#define CERT_ITERATIONS 5000000
+struct cert_cost {
+	int64_t left; /* iterations */
+};
+/* Each takes what it asks for off the rest; false: that is not enough, and nothing more is done. */
+bool cert_cost_of_key(struct cert_cost *cost, const X509_ALGOR *alg);
+bool cert_cost_of_mac(struct cert_cost *cost, PKCS12 *p12, const char *password);
 /* Decrypts what is bearable, to look at what is in it. */
-bool cert_cost_of_safes_bearable(PKCS12 *p12, const char *password);
+bool cert_cost_of_safes(struct cert_cost *cost, PKCS12 *p12, const char *password);
 
 #endif

@@ -13,6 +13,7 @@ struct reading {
 	struct cert_bundle *b;
 	const char *password;
 	bool asked; /* for the password */
+	struct cert_cost cost;
 	char *err;
 	size_t err_size;
 };
@@ -90,7 +91,7 @@ static enum cert_status add_key(const struct reading *r, EVP_PKEY *key)
 static const char unbearable[] = "decrypting it would take more than 5,000,000 iterations";
 
 /* Is it an encrypted key whose encryption would cost too much? */
-static bool key_bearable(const char *pem, size_t len)
+static bool key_bearable(struct reading *r, const char *pem, size_t len)
 {
 	BIO *bio = BIO_new_mem_buf(pem, (int)len);
 	X509_SIG *sig = bio ? PEM_read_bio_PKCS8(bio, NULL, NULL, NULL) : NULL;
@@ -99,7 +100,7 @@ static bool key_bearable(const char *pem, size_t len)
 
 	if (sig) {
 		X509_SIG_get0(sig, &alg, NULL);
-		fine = cert_cost_bearable(alg);
+		fine = cert_cost_of_key(&r->cost, alg);
 	}
 	X509_SIG_free(sig);
 	BIO_free(bio);
@@ -120,7 +121,7 @@ static enum cert_status add_block(struct reading *r, const char *name, const cha
 
 	if (!cert && !key && strcmp(name, PEM_STRING_X509_CRL) != 0)
 		return CERT_OK; /* DH parameters and the like */
-	if (strcmp(name, PEM_STRING_PKCS8) == 0 && !key_bearable(pem, len))
+	if (strcmp(name, PEM_STRING_PKCS8) == 0 && !key_bearable(r, pem, len))
 		return fail(r, CERT_E_TOO_MUCH, unbearable);
 	bio = BIO_new_mem_buf(pem, (int)len);
 	if (!bio)
@@ -183,7 +184,7 @@ static enum cert_status take_pkcs12(struct reading *r, PKCS12 *p12)
 	EVP_PKEY *key = NULL;
 	X509 *cert = NULL;
 
-	if (!cert_cost_of_mac_bearable(p12))
+	if (!cert_cost_of_mac(&r->cost, p12, r->password))
 		return fail(r, CERT_E_TOO_MUCH, unbearable);
 	if (PKCS12_mac_present(p12) &&
 		!PKCS12_verify_mac(p12, r->password ? r->password : "", -1) &&
@@ -191,7 +192,7 @@ static enum cert_status take_pkcs12(struct reading *r, PKCS12 *p12)
 		return fail(r, CERT_E_PASSWORD,
 			r->password ? "the file cannot be decrypted by this password"
 				    : "the file is encrypted: its password is needed");
-	if (!cert_cost_of_safes_bearable(p12, r->password))
+	if (!cert_cost_of_safes(&r->cost, p12, r->password))
 		return fail(r, CERT_E_TOO_MUCH, unbearable);
 	if (PKCS12_parse(p12, r->password, &key, &cert, &others) != 1)
 		return fail(r, CERT_E_BROKEN,
@@ -270,7 +271,11 @@ static void put_in_order(struct cert_bundle *b)
 enum cert_status cert_bundle_read(struct cert_bundle *b, const void *data, size_t len,
 	const char *password, char *err, size_t err_size)
 {
-	struct reading r = {.b = b, .password = password, .err = err, .err_size = err_size};
+	struct reading r = {.b = b,
+		.password = password,
+		.cost = {CERT_ITERATIONS},
+		.err = err,
+		.err_size = err_size};
 	enum cert_status status;
 
 	memset(b, 0, sizeof(*b));

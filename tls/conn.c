@@ -89,13 +89,10 @@ static void trace_success(const struct tls_conn *c)
 		SSL_version(c->ssl) == TLS1_3_VERSION ? "TLS 1.3" : "TLS 1.2");
 }
 
-enum tls_status tls_conn_handshake(struct tls_conn *c)
+static enum tls_status handshake(struct tls_conn *c)
 {
 	int rc, error;
 
-	if (c->failed)
-		return TLS_FAILED;
-	begin_call(c);
 	rc = SSL_do_handshake(c->ssl);
 	if (rc == 1) {
 		if (!SSL_session_reused(c->ssl))
@@ -111,6 +108,19 @@ enum tls_status tls_conn_handshake(struct tls_conn *c)
 		return c->wrote || c->cut_short ? TLS_AGAIN : TLS_WAIT;
 	failure_note(c, error);
 	return TLS_FAILED;
+}
+
+enum tls_status tls_conn_handshake(struct tls_conn *c)
+{
+	enum tls_status status;
+
+	if (c->failed)
+		return TLS_FAILED;
+	begin_call(c);
+	status = handshake(c);
+	if (status != TLS_WAIT)
+		weigh(c);
+	return status;
 }
 
 static enum tls_status status_of(struct tls_conn *c, int rc)

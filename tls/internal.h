@@ -1,7 +1,7 @@
 /*
  * The inside of the TLS room: set.c (contexts), ticket.c (keys, what a ticket carries), bio.c
  * (OpenSSL's reads and writes on the transport), verify.c (chains), names.c (what a certificate is
- * called), failure.c (why it went wrong), conn.c (the connection).
+ * called), failure.c (why it went wrong), weight.c (what a step costs), conn.c (the connection).
  */
 #ifndef SLUICE_TLS_INTERNAL_H
 #define SLUICE_TLS_INTERNAL_H
@@ -75,6 +75,8 @@ struct tls_conn {
 	uint32_t budget; /* bytes that this call may still read */
 	uint8_t context;
 	bool hello_seen, established, failed, cut_short, wrote;
+	bool signed_for; /* our signature is in a step's weight */
+	unsigned weight; /* of the last step */
 	/* Of a failure. */
 	int verify_error, verify_depth;
 	unsigned long error; /* OpenSSL's */
@@ -110,6 +112,9 @@ int64_t asn1_time_s(const ASN1_TIME *t);
 /* conn.c */
 void trace_line(const struct tls_conn *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* weight.c: sets the weight of the step that was just made. */
+void weigh(struct tls_conn *c);
 
 /* failure.c: notes why; takes OpenSSL's error queue. */
 void failure_note(struct tls_conn *c, int ssl_error);

@@ -7,6 +7,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import case_control  # noqa: E402
+import case_fleet  # noqa: E402
 import case_frames  # noqa: E402
 import case_life  # noqa: E402
 import case_load  # noqa: E402
@@ -22,7 +23,7 @@ from cases import Suite  # noqa: E402
 
 suite = Suite("net")
 for module in (case_wire, case_tcp, case_relp, case_oftp, case_control, case_life, case_load, case_peer,
-               case_ports, case_frames, case_trust, case_tls):
+               case_ports, case_frames, case_trust, case_tls, case_fleet):
     suite.cases += module.CASES
 
 

@@ -289,6 +289,51 @@ static void what_costs_too_much_to_decrypt_is_refused_before(void **state)
 	cert_bundle_free(&b);
 }
 
+/* Three parts of as many iterations each; nothing can be decrypted, as they were encrypted by
+ * fewer. */
+static enum cert_status read_parts(const X509 *cert, int iterations)
+{
+	STACK_OF(PKCS7) *safes = sk_PKCS7_new_null();
+	STACK_OF(PKCS12_SAFEBAG) *bags = NULL;
+	struct cert_bundle back;
+	enum cert_status status;
+	unsigned char *der = NULL;
+	PKCS12 *p12;
+	int n;
+
+	PKCS12_add_cert(&bags, (X509 *)(uintptr_t)cert);
+	for (unsigned i = 0; i < 3; i++) {
+		PKCS7 *p7 = PKCS12_pack_p7encdata(NID_aes_256_cbc, "pw", -1, NULL, 0, 1, bags);
+
+		X509_ALGOR_free(p7->d.encrypted->enc_data->algorithm);
+		p7->d.encrypted->enc_data->algorithm =
+			PKCS5_pbe2_set(EVP_aes_256_cbc(), iterations, NULL, 0);
+		sk_PKCS7_push(safes, p7);
+	}
+	p12 = PKCS12_add_safes(safes, 0);
+	n = i2d_PKCS12(p12, &der);
+	assert_true(n > 0);
+	status = cert_bundle_read(&back, der, (size_t)n, "pw", err, sizeof(err));
+	if (status == CERT_OK)
+		cert_bundle_free(&back);
+	OPENSSL_free(der);
+	PKCS12_free(p12);
+	sk_PKCS7_pop_free(safes, PKCS7_free);
+	sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
+	return status;
+}
+
+static void all_parts_of_a_file_together_must_be_bearable(void **state)
+{
+	struct cert_bundle b = read_pem(device.cert_pem, device.key_pem);
+
+	(void)state;
+	assert_int_not_equal(read_parts(b.certs[0], 1000), CERT_E_TOO_MUCH);
+	assert_int_equal(read_parts(b.certs[0], 1000000), CERT_E_TOO_MUCH);
+	assert_contains(err, "iterations");
+	cert_bundle_free(&b);
+}
+
 static void an_encrypted_key_in_pem_needs_its_password(void **state)
 {
 	struct cert_bundle b = read_pem(device.cert_pem, device.key_pem), back;
@@ -405,6 +450,7 @@ int main(void)
 		cmocka_unit_test(chains_are_followed_and_sorted),
 		cmocka_unit_test(a_pkcs12_file_for_the_device_reads_back),
 		cmocka_unit_test(what_costs_too_much_to_decrypt_is_refused_before),
+		cmocka_unit_test(all_parts_of_a_file_together_must_be_bearable),
 		cmocka_unit_test(an_encrypted_key_in_pem_needs_its_password),
 		cmocka_unit_test(what_is_no_certificate_is_told),
 		cmocka_unit_test(a_crl_is_judged_by_its_authority),

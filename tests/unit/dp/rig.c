@@ -19,23 +19,19 @@
 #include "dataplane/base/bytes.h"
 #include "dataplane/net/net.h"
 #include "dataplane/tcp/tcp.h"
+#include "tests/unit/dp/rig_wire.h"
 
 #define WIRE_RING     4096u
-#define MAX_CLIENTS   2048u
 #define RX_QUEUES_MAX 2u
 #define TX_QUEUES_MAX 4u
 #define WAIT_S	      60
-#define MSS	      1460u
-#define FLIGHT_MAX    (32u * MSS)
 
 static struct rte_ring *to_port[RX_QUEUES_MAX], *from_port;
 static unsigned queues; /* rx */
 static struct rte_mempool *pool;
-static struct rig_tcp *clients[MAX_CLIENTS];
-static unsigned clients_used; /* slots that ever were */
 static uint8_t port_mac[6];
 
-static void die(const char *what)
+void rig_die(const char *what)
 {
 	fprintf(stderr, "rig: %s\n", what);
 	exit(99);
@@ -74,11 +70,11 @@ static int make_port(unsigned rx_queues, unsigned tx_queues)
 		to_port[q] = rte_ring_create(
 			name, WIRE_RING, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 		if (!to_port[q])
-			die("no ring");
+			rig_die("no ring");
 	}
 	from_port = rte_ring_create("wire-out", WIRE_RING, SOCKET_ID_ANY, RING_F_SC_DEQ);
 	if (!from_port)
-		die("no ring");
+		rig_die("no ring");
 	for (unsigned q = 0; q < tx_queues; q++)
 		out[q] = from_port;
 	queues = rx_queues;
@@ -96,7 +92,7 @@ static void wait_valid(struct rig *r)
 		if (strcmp(info.addresses[0].state, "valid") == 0)
 			return;
 		if (now_s() > end)
-			die("the address does not become valid");
+			rig_die("the address does not become valid");
 	}
 }
 
@@ -116,7 +112,7 @@ void rig_start(struct rig *r, const struct rig_options *o)
 
 	memset(r, 0, sizeof(*r));
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		die("two CPUs are needed");
+		rig_die("two CPUs are needed");
 	dp_config_defaults(&cfg);
 	cfg.cores.rx_count = cfg.cores.workers_count = each;
 	for (unsigned i = 0; i < each; i++) {
@@ -130,13 +126,13 @@ void rig_start(struct rig *r, const struct rig_options *o)
 			(unsigned)(i < each ? cfg.cores.rx[i] : cfg.cores.workers[i - each]));
 	}
 	if (rte_eal_init(11, args) < 0)
-		die("no EAL");
+		rig_die("no EAL");
 	port = make_port(each, lcores);
 	if (port < 0)
-		die("no ring port");
+		rig_die("no ring port");
 	snprintf(r->dir, sizeof(r->dir), "/tmp/sluice-rig-XXXXXX");
 	if (!mkdtemp(r->dir))
-		die("no directory");
+		rig_die("no directory");
 
 	cfg.eal.huge = DP_HUGE_OFF;
 	cfg.eal.memory_mib = o->memory_mib ? o->memory_mib : 128;
@@ -152,7 +148,7 @@ void rig_start(struct rig *r, const struct rig_options *o)
 	cfg.ports_count = 1;
 	snprintf(cfg.ports[0].name, sizeof(cfg.ports[0].name), "data0");
 	if (rte_eth_dev_get_name_by_port((uint16_t)port, cfg.ports[0].devargs) != 0)
-		die("port without a name");
+		rig_die("port without a name");
 	cfg.ports[0].mtu = 1500;
 	cfg.ports[0].vlan = NET_VLAN_NONE;
 	cfg.ports[0].addresses_count = 1;
@@ -165,10 +161,10 @@ void rig_start(struct rig *r, const struct rig_options *o)
 	r->journal = cfg.journal;
 	if (dp_start(&cfg, &r->dp, &rec, notes, sizeof(notes), &err) != 0 ||
 		dp_run(r->dp, &err) != 0)
-		die(err.text);
+		rig_die(err.text);
 	pool = rte_mempool_lookup("sluice");
 	if (!pool)
-		die("no pool");
+		rig_die("no pool");
 	wait_valid(r);
 }
 
@@ -191,7 +187,7 @@ void rig_clean(struct rig *r)
 	nftw(r->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-static void put(struct rig *r, struct rte_mbuf *m)
+void rig_put(struct rig *r, struct rte_mbuf *m)
 {
 	/* As a NIC without RSS might: any frame on any queue. */
 	while (rte_ring_sp_enqueue(to_port[r->frames_in % queues], m) != 0)
@@ -207,7 +203,7 @@ static struct rte_mbuf *fresh(struct rig *r, uint32_t len)
 		rig_pump(r);
 	m->port = 0;
 	if (!rte_pktmbuf_append(m, (uint16_t)len))
-		die("frame too large");
+		rig_die("frame too large");
 	return m;
 }
 
@@ -216,11 +212,11 @@ void rig_frame(struct rig *r, const uint8_t *frame, uint32_t len)
 	struct rte_mbuf *m = fresh(r, len);
 
 	memcpy(rte_pktmbuf_mtod(m, void *), frame, len);
-	put(r, m);
+	rig_put(r, m);
 }
 
 /* Ethernet and IP in front of `len` bytes of layer 4, whose place is returned. */
-static uint8_t *ip_frame(
+uint8_t *rig_ip_frame(
 	struct rig *r, uint8_t host, uint8_t proto, uint32_t len, struct rte_mbuf **out)
 {
 	struct rte_mbuf *m = fresh(r, 14 + 20 + len);
@@ -236,7 +232,7 @@ static uint8_t *ip_frame(
 	return at + 34;
 }
 
-static void l4_sum(uint8_t host, uint8_t proto, uint8_t *l4, uint32_t len, unsigned off)
+void rig_l4_sum(uint8_t host, uint8_t proto, uint8_t *l4, uint32_t len, unsigned off)
 {
 	struct ip_addr src = client_addr(host), dst;
 	uint16_t sum;
@@ -250,15 +246,15 @@ void rig_udp(
 	struct rig *r, uint8_t host, uint16_t sport, uint16_t dport, const void *data, uint32_t len)
 {
 	struct rte_mbuf *m;
-	uint8_t *udp = ip_frame(r, host, 17, 8 + len, &m);
+	uint8_t *udp = rig_ip_frame(r, host, 17, 8 + len, &m);
 
 	store_be16(udp, sport);
 	store_be16(udp + 2, dport);
 	store_be16(udp + 4, (uint16_t)(8 + len));
 	store_be16(udp + 6, 0);
 	memcpy(udp + 8, data, len);
-	l4_sum(host, 17, udp, 8 + len, 6);
-	put(r, m);
+	rig_l4_sum(host, 17, udp, 8 + len, 6);
+	rig_put(r, m);
 }
 
 void rig_segment(struct rig *r, const struct rig_segment *g)
@@ -286,7 +282,7 @@ void rig_segment(struct rig *r, const struct rig_segment *g)
 		memcpy(t + 20, g->data, g->len);
 	sum = net_l4_checksum(&g->src, &dst, 6, t, 20 + g->len);
 	memcpy(t + 16, &sum, sizeof(sum));
-	put(r, m);
+	rig_put(r, m);
 }
 
 struct counter_query {
@@ -313,7 +309,7 @@ uint64_t rig_counter(struct rig *r, const char *name)
 
 	dp_counters(r->dp, counter_fn, &q);
 	if (!q.found)
-		die(name);
+		rig_die(name);
 	return q.value;
 }
 
@@ -328,76 +324,7 @@ void rig_hold(struct rig *r, bool hold)
 
 	r->journal.min_free = hold ? UINT64_MAX : 0;
 	if (journal_reconfigure(dp_journal(r->dp), &r->journal, &fault) != JOURNAL_OK)
-		die("the journal's configuration");
-}
-
-static void tcp_segment(struct rig *r, struct rig_tcp *c, uint16_t dport, uint8_t flags,
-	const void *data, uint32_t len)
-{
-	uint32_t hdr = flags & TCP_SYN ? 24 : 20;
-	struct rte_mbuf *m;
-	uint8_t *t = ip_frame(r, c->host, 6, hdr + len, &m);
-
-	memset(t, 0, hdr);
-	store_be16(t, c->port);
-	store_be16(t + 2, dport);
-	store_be32(t + 4, c->snd_nxt);
-	store_be32(t + 8, c->rcv_nxt);
-	t[12] = (uint8_t)(hdr / 4 << 4);
-	t[13] = flags;
-	store_be16(t + 14, 65535);
-	if (flags & TCP_SYN) {
-		t[20] = 2;
-		t[21] = 4;
-		store_be16(t + 22, MSS);
-	}
-	if (len)
-		memcpy(t + hdr, data, len);
-	l4_sum(c->host, 6, t, hdr + len, 16);
-	c->snd_nxt += len + ((flags & (TCP_SYN | TCP_FIN)) ? 1 : 0);
-	put(r, m);
-}
-
-static void take_tcp(struct rig *r, uint8_t host, const uint8_t *t, uint32_t len)
-{
-	uint32_t hdr = (uint32_t)(t[12] >> 4) * 4, data = len - hdr;
-	uint32_t seq = load_be32(t + 4), ack = load_be32(t + 8);
-
-	for (unsigned i = 0; i < clients_used; i++) {
-		struct rig_tcp *c = clients[i];
-
-		if (!c || c->host != host || c->port != load_be16(t + 2))
-			continue;
-		if (t[13] & TCP_RST) {
-			c->reset = true;
-			return;
-		}
-		if ((t[13] & TCP_ACK) && (int32_t)(ack - c->snd_una) > 0)
-			c->snd_una = ack;
-		c->wnd = load_be16(t + 14);
-		if (t[13] & TCP_SYN) {
-			c->rcv_nxt = seq + 1;
-			c->established = true;
-			tcp_segment(r, c, load_be16(t), TCP_ACK, NULL, 0);
-			return;
-		}
-		if (seq != c->rcv_nxt)
-			return;
-		c->rcv_nxt += data;
-		if (c->in && data) {
-			if (data > c->in_size - c->in_len)
-				die("no room for what the peer sends");
-			memcpy(c->in + c->in_len, t + hdr, data);
-			c->in_len += data;
-		}
-		if (t[13] & TCP_FIN) {
-			c->rcv_nxt++;
-			c->peer_fin = true;
-		}
-		if (data || (t[13] & TCP_FIN))
-			tcp_segment(r, c, load_be16(t), TCP_ACK, NULL, 0);
-		return;
-	}
+		rig_die("the journal's configuration");
 }
 
 static void answer_arp(struct rig *r, const uint8_t *f)
@@ -430,80 +357,10 @@ void rig_pump(struct rig *r)
 		if (load_be16(f + 12) == 0x0806)
 			answer_arp(r, f);
 		else if (load_be16(f + 12) == 0x0800 && f[23] == 6)
-			take_tcp(r, f[33], f + 34, load_be16(f + 16) - 20u);
+			rig_tcp_take(r, f[33], f + 34, load_be16(f + 16) - 20u);
 		rte_pktmbuf_free(m[i]);
 	}
-}
-
-void rig_tcp_open(struct rig *r, struct rig_tcp *c, uint8_t host, uint16_t port, uint16_t dport)
-{
-	memset(c, 0, sizeof(*c));
-	c->host = host;
-	c->port = port;
-	c->snd_nxt = c->snd_una = 1000;
-	for (unsigned i = 0; i < MAX_CLIENTS; i++)
-		if (!clients[i]) {
-			clients[i] = c;
-			if (i >= clients_used)
-				clients_used = i + 1;
-			break;
-		}
-	tcp_segment(r, c, dport, TCP_SYN, NULL, 0);
-	for (uint64_t end = now_s() + WAIT_S; !c->established && !c->reset;) {
-		rig_pump(r);
-		if (now_s() > end)
-			die("no answer to SYN");
-	}
-}
-
-uint32_t rig_tcp_try(struct rig *r, struct rig_tcp *c, const void *data, uint32_t len)
-{
-	const uint8_t *p = data;
-	uint32_t sent = 0;
-
-	while (sent < len && !c->reset) {
-		uint32_t flight = c->snd_nxt - c->snd_una;
-		uint32_t n = len - sent < MSS ? len - sent : MSS;
-
-		if (flight + n > c->wnd || flight > FLIGHT_MAX)
-			break;
-		tcp_segment(r, c, 514, TCP_ACK | TCP_PSH, p + sent, n);
-		sent += n;
-	}
-	rig_pump(r);
-	return sent;
-}
-
-bool rig_tcp_send(struct rig *r, struct rig_tcp *c, const void *data, uint32_t len)
-{
-	const uint8_t *p = data;
-
-	for (uint32_t sent = 0; sent < len && !c->reset;)
-		sent += rig_tcp_try(r, c, p + sent, len - sent);
-	return !c->reset;
-}
-
-void rig_tcp_fin(struct rig *r, struct rig_tcp *c)
-{
-	tcp_segment(r, c, 514, TCP_ACK | TCP_FIN, NULL, 0);
-}
-
-void rig_tcp_close(struct rig *r, struct rig_tcp *c)
-{
-	rig_tcp_fin(r, c);
-	for (uint64_t end = now_s() + WAIT_S; !c->peer_fin && !c->reset;) {
-		rig_pump(r);
-		if (now_s() > end)
-			die("no FIN from the peer");
-	}
-}
-
-void rig_tcp_end(struct rig *r, struct rig_tcp *c)
-{
-	(void)r;
-	for (unsigned i = 0; i < MAX_CLIENTS; i++)
-		if (clients[i] == c)
-			clients[i] = NULL;
+	rig_tcp_again(r);
 }
 
 void rig_wait_stored(struct rig *r, uint64_t stored)

@@ -76,13 +76,13 @@ uint32_t rig_buffers_free(void);
 /* The journal takes nothing (its disk counts as full), or takes again. */
 void rig_hold(struct rig *r, bool hold);
 
-/* A TCP client: lossless wire, no options but MSS. */
+/* A TCP client: no options but MSS; what is not acknowledged is sent again. */
 struct rig_tcp {
 	uint8_t host;
-	uint16_t port;
+	uint16_t port, dport;
 	uint32_t snd_nxt, snd_una, rcv_nxt, wnd;
 	bool established, peer_fin, reset, fin_sent;
-	bool used;
+	uint64_t progress_ms; /* when something was acknowledged last */
 	/* What the peer sends goes here, where there is anywhere; the test empties it. */
 	char *in;
 	uint32_t in_len, in_size;

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -147,6 +148,39 @@ static void an_unknown_source_may_wait_until_it_is_known(void **state)
 	rig_check_equations(&rig);
 }
 
+static void who_waits_is_let_in_or_sent_away_when_the_rule_changes(void **state)
+{
+	struct rig_tcp c;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		bool accept = i == 0;
+
+		cfg.policy.unknown_source = DP_UNKNOWN_PENDING;
+		cfg.policy.pending_hold_us = 3600000000;
+		publish();
+		rig_tcp_open(&rig, &c, 40, (uint16_t)(4106 + i), 514);
+		rig_tcp_send(&rig, &c, "<13>waits\n", 10);
+		do
+			rig_pump(&rig);
+		while (dp_auth_events(rig.dp, 1, take_event, NULL) == 0 ||
+			last.kind != AUTH_EV_PENDING);
+		assert_int_equal(account("192.0.2.40").stored, i);
+		cfg.policy.unknown_source = accept ? DP_UNKNOWN_ACCEPT : DP_UNKNOWN_DROP;
+		publish();
+		if (accept) {
+			stored++;
+			rig_wait_stored(&rig, stored);
+			rig_tcp_close(&rig, &c);
+		}
+		while (!c.reset && !c.peer_fin)
+			rig_pump(&rig);
+		rig_tcp_end(&rig, &c);
+	}
+	assert_int_equal(account("192.0.2.40").stored, 1);
+	rig_check_equations(&rig);
+}
+
 static void nothing_of_one_that_was_not_let_in_is_stored(void **state)
 {
 	struct dp_account before, after;
@@ -243,15 +277,57 @@ static void a_device_has_its_rate_and_no_more(void **state)
 	rig_check_equations(&rig);
 }
 
+static double now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* Over TCP it belongs to a worker, over UDP to an rx lcore; what it may send is what it may send.
+ */
+static void it_has_its_rate_once_wherever_its_logs_come_in(void **state)
+{
+	double begin_s = now_s();
+	struct dp_account a;
+	struct rig_tcp c;
+
+	(void)state;
+	set_device("192.0.2.41", AUTH_AUTHORIZED, 100);
+	publish();
+	rig_tcp_open(&rig, &c, 41, 4110, 514);
+	for (unsigned i = 0; i < 100; i++)
+		rig_tcp_send(&rig, &c, "<13>by TCP\n", 11);
+	stored += 100;
+	rig_wait_stored(&rig, stored);
+	for (unsigned i = 0; i < 100; i++)
+		rig_udp(&rig, 41, 4000, 514, "<13>by UDP", 10);
+	rig_wait_frames(&rig);
+	a = account("192.0.2.41");
+	assert_int_equal(a.received, 200);
+	/* A second's worth in advance, then by the time that has gone by. */
+	assert_true(
+		(double)(200 - a.dropped[DROP_rate_limit]) <= 100 * (1 + now_s() - begin_s) + 1);
+	stored += 100 - a.dropped[DROP_rate_limit];
+	rig_wait_stored(&rig, stored);
+	rig_tcp_close(&rig, &c);
+	rig_tcp_end(&rig, &c);
+	rig_check_equations(&rig);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_denied_address_is_not_heard, begin),
 		cmocka_unit_test_setup(unknown_sources_are_dropped_where_that_is_asked_for, begin),
 		cmocka_unit_test_setup(an_unknown_source_may_wait_until_it_is_known, begin),
+		cmocka_unit_test_setup(
+			who_waits_is_let_in_or_sent_away_when_the_rule_changes, begin),
 		cmocka_unit_test_setup(nothing_of_one_that_was_not_let_in_is_stored, begin),
 		cmocka_unit_test_setup(behind_a_relay_each_device_is_asked_for, begin),
 		cmocka_unit_test_setup(a_device_has_its_rate_and_no_more, begin),
+		cmocka_unit_test_setup(it_has_its_rate_once_wherever_its_logs_come_in, begin),
 	};
 	struct rig_options options = {.lcores = RIG_ONE};
 	int rc;

@@ -571,6 +571,42 @@ static void who_does_not_go_on_is_closed(void **state)
 	assert_int_equal(wait_event(AUTH_EV_REFUSED)->reason, REFUSAL_handshake_timeout);
 }
 
+/* One whose turn has not come, and one of which it is not known yet what it speaks. */
+static void a_hello_that_does_not_end_has_its_time_too(void **state)
+{
+	static const uint8_t hello[] = {0x16, 3, 1, 1, 0, 1};
+	struct rig_tls t;
+
+	(void)state;
+	for (unsigned len = 1; len <= sizeof(hello); len += 5) {
+		struct rig_tcp others[2];
+
+		events_count = 0;
+		cfg.policy.handshakes = 1; /* of each worker */
+		cfg.policy.handshake_timeout_us = 3600000000;
+		publish();
+		for (unsigned i = 0; i < 2; i++) {
+			rig_tcp_open(&rig, &others[i], 28, next_port++, 514);
+			rig_tcp_send(&rig, &others[i], hello, sizeof(hello));
+		}
+		memset(&t, 0, sizeof(t));
+		rig_tcp_open(&rig, &t.tcp, 29, next_port++, 514);
+		rig_tcp_send(&rig, &t.tcp, hello, len);
+		rig_wait_frames(&rig);
+		cfg.policy.handshake_timeout_us = 1000;
+		publish();
+		while (!t.tcp.reset)
+			rig_pump(&rig);
+		rig_tcp_end(&rig, &t.tcp);
+		do
+			wait_event(AUTH_EV_REFUSED);
+		while (events[events_count - 1].addr.b[15] != 29);
+		assert_int_equal(events[events_count - 1].reason, REFUSAL_handshake_timeout);
+		for (unsigned i = 0; i < 2; i++)
+			rig_tcp_end(&rig, &others[i]);
+	}
+}
+
 static void garbage_gets_an_alert_and_a_reason(void **state)
 {
 	static const uint8_t junk[] = {0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0xff};
@@ -657,6 +693,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup(a_change_ends_whom_it_forbids_and_nobody_else, begin),
 		cmocka_unit_test_setup(a_source_begins_so_many_a_second, begin),
 		cmocka_unit_test_setup(who_does_not_go_on_is_closed, begin),
+		cmocka_unit_test_setup(a_hello_that_does_not_end_has_its_time_too, begin),
 		cmocka_unit_test_setup(garbage_gets_an_alert_and_a_reason, begin),
 		cmocka_unit_test_setup(who_is_watched_is_traced_and_nobody_else, begin),
 	};
