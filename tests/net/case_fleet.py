@@ -1,12 +1,15 @@
 """Many TLS devices: held while idle, back all at once, beside strangers and stalled handshakes. With --full in
 the numbers that are promised, else in smaller ones."""
 
+import base64
 import contextlib
+import os
 import pathlib
+import threading
 
 from appliance import balanced, stage
 from case_control import Rpc
-from case_trust import until
+from case_trust import openssl, until
 from cases import FULL, collector, equal, expect
 from fleet import Fleet, authorize, metrics, serial, summed
 
@@ -91,7 +94,7 @@ def fleet_beside_a_flood(appliance):
     equal("refused", said[0]["refused"], STRANGERS)
     equal("got in beside", said[0]["in"] + said[0]["failed"] + said[1]["failed"] + said[1]["refused"], 0)
     fleet.do("unstall")
-    beside = sum(s["beside"] for s in said)
+    beside = sum(s["said"] for s in said)
     expect(beside >= STRANGERS + NEW - 1, f"the stream has said {beside} logs")
     appliance.wait_total("stored", beside, timeout=120)
     equal("logs of the stream", appliance.accounts()[serial(0)]["stored"], beside)
@@ -115,3 +118,85 @@ def fleet_beside_a_flood(appliance):
     equal("still there", fleet.do("say", 0, NEW, "after")["there"], NEW)
     appliance.wait_total("stored", beside + NEW, timeout=120)
     expect(balanced(appliance.total()), "the books do not add up")
+
+
+LIVE = 24
+live_case = collector(CASES, lambda **changes: with_fleet(3 * LIVE, **changes))
+
+
+class Talk(threading.Thread):
+    """The fleet goes on all the time: everybody says a log, some come and go."""
+
+    def __init__(self, fleet):
+        super().__init__()
+        self.fleet, self.rounds, self.came, self.error = fleet, 0, 0, None
+        self.enough = threading.Event()
+
+    def run(self):
+        try:
+            while not self.enough.is_set():
+                equal("come", self.fleet.do("open", LIVE, LIVE, LIVE)["in"], LIVE)
+                for _ in range(3):
+                    self.fleet.do("say", 0, 2 * LIVE, f"round-{self.rounds}")
+                    self.rounds += 1
+                equal("gone", self.fleet.do("shut", LIVE, LIVE)["closed"], LIVE)
+                self.came += 1
+        except Exception as e:  # told by the case
+            self.error = e
+
+
+def changed(appliance, method, **params):
+    said = appliance.rpc.call(method, **params)
+    expect("result" in said, f"{method}: {said}")
+    return said["result"]
+
+
+# As many lcores as the machine has CPUs for: no two share one by configuration.
+MANY = {"rx": [0, 1], "workers": [2, 3]} if (os.cpu_count() or 1) >= 4 else {"rx": [1], "workers": [0]}
+
+
+@live_case(cores=MANY)
+def fleet_trust_replaced_live(appliance):
+    """identities, anchors, rates and policy change under traffic: no session drops but those they forbid"""
+    fleet = appliance.fleet
+    other = appliance.dir / "other.crt"
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=other",
+            "-days", "30", "-keyout", str(appliance.dir / "other.key"), "-out", str(other),
+            "-addext", "basicConstraints=critical,CA:TRUE")
+    anchor = base64.b64encode(other.read_bytes()).decode()
+    both = base64.b64encode(other.read_bytes() + (appliance.dir / "other.key").read_bytes()).decode()
+    changed(appliance, "cert.import", name="second", data=both)
+    authorize(appliance.rpc, 0, 2 * LIVE)
+    fleet.come(0, LIVE, LIVE)
+    first = appliance.ctl("tls", "show")["generation"]
+    talk = Talk(fleet)
+    talk.start()
+    try:
+        for n in range(6):
+            changed(appliance, "cert.use", name="second" if n % 2 == 0 else "node")
+            changed(appliance, "cert.import", name="another", data=anchor)
+            changed(appliance, "device.set", device=serial(n), key="rate", value="100000/s")
+            authorize(appliance.rpc, 2 * LIVE + n, 1)
+            appliance.config["tls"] = {"enc-algorithm": "medium" if n % 2 == 0 else "high"}
+            appliance.write_config()
+            changed(appliance, "config.reload")
+            changed(appliance, "cert.delete", name="another")
+    finally:
+        talk.enough.set()
+        talk.join()
+    if talk.error:
+        raise talk.error
+    expect(appliance.ctl("tls", "show")["generation"] >= first + 12, "generations do not change")
+    said = fleet.do("say", 0, LIVE, "at-last")
+    equal("all of the first are there", (said["there"], said["said"]), (LIVE, LIVE))
+    appliance.wait_total("stored", LIVE * (2 * talk.rounds + 1), timeout=120)
+    accounts = appliance.accounts()
+    for k in range(2 * LIVE):
+        equal(f"logs of device {k}", accounts[serial(k)]["stored"], talk.rounds + (k < LIVE))
+    equal("refusals", appliance.ctl("refusal", "list")["refusals"], [])
+    # A denial ends one, the end of their anchor all.
+    changed(appliance, "device.deny", device=serial(3))
+    until(appliance, "the denied one is gone", lambda: tls_sessions(appliance) == LIVE - 1)
+    changed(appliance, "cert.delete", name="fleet")
+    until(appliance, "all are gone", lambda: tls_sessions(appliance) == 0)
+    equal("reasons", appliance.ctl("refusal", "list")["totals"], {"denied": 1, "wrong_ca": LIVE - 1})

@@ -66,7 +66,7 @@ static unsigned stalled_count;
 static int64_t beside = -1;
 
 /* Of the command under way. */
-static uint32_t in, refused, failed, closed, under_way, said_beside;
+static uint32_t in, refused, failed, closed, under_way, said;
 static bool strange;
 
 static time_t now_s(void)
@@ -75,15 +75,6 @@ static time_t now_s(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec;
-}
-
-static void say(struct device *d, const char *word)
-{
-	char line[128];
-	int n = snprintf(line, sizeof(line), "<13>FLEET%06u %s\n", (unsigned)(d - devices), word);
-
-	if (SSL_write(d->ssl, line, n) != n)
-		errx(1, "device %u cannot write", (unsigned)(d - devices));
 }
 
 static int source_socket(uint32_t k)
@@ -115,6 +106,20 @@ static void gone(struct device *d, enum state state)
 	*d = (struct device){.fd = -1, .state = state};
 }
 
+/* One that was thrown out meanwhile is not there any more. */
+static void say(struct device *d, const char *word)
+{
+	char line[128];
+	int n = snprintf(line, sizeof(line), "<13>FLEET%06u %s\n", (unsigned)(d - devices), word);
+
+	if (SSL_write(d->ssl, line, n) == n) {
+		said++;
+		return;
+	}
+	ERR_clear_error();
+	gone(d, FAILED);
+}
+
 /* A handshake has ended in one way or the other. */
 static void over(struct device *d, enum state state)
 {
@@ -130,7 +135,6 @@ static void over(struct device *d, enum state state)
 	}
 	if (beside >= 0 && devices[beside].state == IN) {
 		say(&devices[beside], "beside");
-		said_beside++;
 	}
 }
 
@@ -331,7 +335,7 @@ static bool obey(const char *line)
 	uint32_t first = 0, count = 0, at_once = 0;
 	char word[64];
 
-	in = refused = failed = closed = said_beside = 0;
+	in = refused = failed = closed = said = 0;
 	if (sscanf(line, "open %u %u %u", &first, &count, &at_once) == 3 && first + count <= most) {
 		strange = false;
 		open_some(first, count, at_once);
@@ -365,9 +369,9 @@ static bool obey(const char *line)
 	} else {
 		errx(2, "what is %s", line);
 	}
-	printf("{\"in\": %u, \"refused\": %u, \"failed\": %u, \"closed\": %u, \"beside\": %u, "
+	printf("{\"in\": %u, \"refused\": %u, \"failed\": %u, \"closed\": %u, \"said\": %u, "
 	       "\"there\": %u, \"under_way\": %u}\n",
-		in, refused, failed, closed, said_beside, count_in(), under_way);
+		in, refused, failed, closed, said, count_in(), under_way);
 	fflush(stdout);
 	return true;
 }
