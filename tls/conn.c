@@ -100,6 +100,7 @@ static enum tls_status handshake(struct tls_conn *c)
 		if (c->trace)
 			trace_success(c);
 		c->established = true;
+		c->hello_fault = NULL; /* nothing was made of it */
 		c->trace = NULL;
 		return TLS_OK;
 	}

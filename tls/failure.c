@@ -59,20 +59,26 @@ static enum refusal_reason failure_of_protocol(unsigned long error)
 	}
 }
 
+/* What we found ourselves, or what OpenSSL says of its error. */
+static const char *text_of(const struct tls_conn *c)
+{
+	const char *text = c->hello_fault ? c->hello_fault : ERR_reason_error_string(c->error);
+
+	return text ? text : "unknown error of OpenSSL";
+}
+
 void failure_note(struct tls_conn *c, int ssl_error)
 {
 	c->failed = true;
 	c->error = ERR_peek_error();
 	if (!c->established)
 		trace_line(c, "SSL accept failed. SSL_accept()=-1 SSL_get_error()=%d%s%s",
-			ssl_error, c->error ? ": " : "",
-			c->error ? ERR_reason_error_string(c->error) : "");
+			ssl_error, c->error ? ": " : "", c->error ? text_of(c) : "");
 	ERR_clear_error();
 }
 
 void tls_conn_failure(const struct tls_conn *c, struct tls_failure *f)
 {
-	const char *text = c->error ? ERR_reason_error_string(c->error) : NULL;
 	char name[TLS_NAME] = "";
 
 	memset(f, 0, sizeof(*f));
@@ -89,6 +95,6 @@ void tls_conn_failure(const struct tls_conn *c, struct tls_failure *f)
 		snprintf(f->detail, sizeof(f->detail), "the peer closed in the handshake");
 		return;
 	}
-	f->reason = failure_of_protocol(c->error);
-	snprintf(f->detail, sizeof(f->detail), "%s", text ? text : "unknown error of OpenSSL");
+	f->reason = c->hello_fault ? REFUSAL_protocol_error : failure_of_protocol(c->error);
+	snprintf(f->detail, sizeof(f->detail), "%s", text_of(c));
 }

@@ -1,7 +1,8 @@
 /*
- * The inside of the TLS room: set.c (contexts), ticket.c (keys, what a ticket carries), bio.c
- * (OpenSSL's reads and writes on the transport), verify.c (chains), names.c (what a certificate is
- * called), failure.c (why it went wrong), weight.c (what a step costs), conn.c (the connection).
+ * The inside of the TLS room: set.c (contexts), hello.c (ClientHello), ticket.c (keys, what a
+ * ticket carries), bio.c (OpenSSL's reads and writes on the transport), verify.c (chains), names.c
+ * (what a certificate is called), failure.c (why it went wrong), weight.c (what a step costs),
+ * conn.c (the connection).
  */
 #ifndef SLUICE_TLS_INTERNAL_H
 #define SLUICE_TLS_INTERNAL_H
@@ -79,7 +80,8 @@ struct tls_conn {
 	unsigned weight; /* of the last step */
 	/* Of a failure. */
 	int verify_error, verify_depth;
-	unsigned long error; /* OpenSSL's */
+	const char *hello_fault; /* ours, of the ClientHello; NULL: none */
+	unsigned long error;	 /* OpenSSL's */
 	bool intermediate_missing;
 	X509 *leaf, *culprit;
 	struct tls_chain chain;
@@ -90,6 +92,9 @@ struct tls_conn *conn_of(const SSL *ssl);
 int64_t set_now(const struct tls_set *s);
 /* The context of a name; 0 where no other has it. */
 unsigned set_context(const struct tls_set *s, const char *sni, size_t len);
+
+/* hello.c: OpenSSL's callback for the ClientHello. */
+int client_hello(SSL *ssl, int *alert, void *arg);
 
 /* bio.c: a new BIO on the connection's transport; NULL when out of memory. */
 BIO *bio_on_transport(struct tls_conn *c);

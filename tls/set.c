@@ -265,55 +265,6 @@ unsigned set_context(const struct tls_set *s, const char *sni, size_t len)
 	return 0;
 }
 
-/* The one name of a server_name extension (RFC 6066 section 3), or NULL. */
-static const char *asked_for(SSL *ssl, size_t *len)
-{
-	const unsigned char *ext;
-	size_t size, n;
-
-	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &ext, &size) != 1 || size < 5)
-		return NULL;
-	n = (size_t)ext[3] << 8 | ext[4];
-	if (((size_t)ext[0] << 8 | ext[1]) != size - 2 || ext[2] != TLSEXT_NAMETYPE_host_name ||
-		n != size - 5 || n == 0 || n > TLSEXT_MAXLEN_host_name)
-		return NULL; /* OpenSSL will say so */
-	*len = n;
-	return (const char *)ext + 5;
-}
-
-/* Called with the ClientHello, before anything is chosen by it. */
-static int client_hello(SSL *ssl, int *alert, void *arg)
-{
-	struct tls_conn *c = conn_of(ssl);
-	size_t len = 0;
-	const char *sni = asked_for(ssl, &len);
-
-	(void)alert, (void)arg;
-	c->hello_seen = true;
-	c->context = sni ? (uint8_t)set_context(c->set, sni, len) : 0;
-	trace_line(c, "SSL clienthello incoming");
-	if (sni) {
-		char name[TLSEXT_MAXLEN_host_name + 1];
-
-		for (size_t i = 0; i < len; i++)
-			name[i] = (char)(sni[i] > ' ' && sni[i] < 0x7f ? sni[i] : '?');
-		name[len] = '\0';
-		trace_line(c, "-- SSL server got SNI: '%s', SSL_CTX located: %s, idx=%u", name,
-			c->set->contexts[c->context].sni, c->context);
-	} else {
-		trace_line(c, "dft-idx=0 inited=1.");
-	}
-	if (c->context != 0) {
-		SSL_CTX *ctx = c->set->contexts[c->context].ctx;
-
-		/* This takes identities and anchors over, and nothing else. */
-		if (!SSL_set_SSL_CTX(ssl, ctx))
-			return SSL_CLIENT_HELLO_ERROR;
-		SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx), verify_callback);
-	}
-	return SSL_CLIENT_HELLO_SUCCESS;
-}
-
 static int context_new(struct tls_set *s, struct tls_context *c, const struct tls_spec *spec,
 	const struct tls_context_spec *cs, char *err, size_t err_size)
 {

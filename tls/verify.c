@@ -51,6 +51,23 @@ static bool tolerable(const struct tls_conn *c, int error)
 	}
 }
 
+/*
+ * OpenSSL chooses the alert by the error. RFC 8446 section 6.2 (5246 section 7.2.2) names others
+ * for signatures that did not verify (bad_certificate) and for certificates that are not valid yet
+ * (certificate_expired).
+ */
+static int error_of_alert(int error)
+{
+	switch (error) {
+	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+		return X509_V_ERR_CERT_REJECTED;
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return X509_V_ERR_CERT_HAS_EXPIRED;
+	default:
+		return error;
+	}
+}
+
 int verify_callback(int ok, X509_STORE_CTX *store_ctx)
 {
 	const SSL *ssl =
@@ -84,6 +101,7 @@ int verify_callback(int ok, X509_STORE_CTX *store_ctx)
 		c->intermediate_missing =
 			cert && issuer_is_of_ours(&c->set->contexts[c->context], cert);
 	}
+	X509_STORE_CTX_set_error(store_ctx, error_of_alert(error));
 	return 0;
 }
 

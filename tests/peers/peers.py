@@ -18,6 +18,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
+import case_malformed  # noqa: E402
 import kill9  # noqa: E402
 import relp_kill  # noqa: E402
 import witness  # noqa: E402
@@ -441,6 +442,10 @@ if os.environ.get("SLUICE_FULL") == "1":
                               env={**os.environ, "PYTHONPATH": where})
         equal(f"seekable.py ({done.stderr[-500:]})", done.returncode, 0)
         print("     " + done.stdout.strip().replace("\n", "\n     "), flush=True)
+
+
+for part in (case_malformed,):
+    suite.cases += part.suite.cases
 
 
 if __name__ == "__main__":

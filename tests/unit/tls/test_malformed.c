@@ -219,10 +219,54 @@ static void compression_without_none(void **state)
 	at += 2 + get16(at);
 	assert_int_equal(link.up.data[at], 1);
 	link.up.data[at + 1] = 1; /* DEFLATE alone */
-	/* RFC 5246 names no alert for it; RFC 8446 (4.1.2) does, and newer OpenSSL goes by that. */
-	expect_alert(OPENSSL_VERSION_NUMBER >= 0x30500000L ? SSL_AD_ILLEGAL_PARAMETER
-							   : SSL_AD_DECODE_ERROR,
-		REFUSAL_protocol_error);
+	expect_alert(SSL_AD_ILLEGAL_PARAMETER, REFUSAL_protocol_error);
+}
+
+static void compression_in_tls_1_3(void **state)
+{
+	uint32_t at;
+
+	(void)state;
+	hello(0);
+	at = ciphers_at();
+	at += 2 + get16(at);
+	link.up.data[at + 1] = 1;
+	expect_alert(SSL_AD_ILLEGAL_PARAMETER, REFUSAL_protocol_error);
+}
+
+static void versions_that_are_no_list(void **state)
+{
+	(void)state;
+	hello(0);
+	link.up.data[extension_at(43) + 4] = 0;
+	expect_alert(SSL_AD_DECODE_ERROR, REFUSAL_protocol_error);
+	hello(0);
+	link.up.data[extension_at(43) + 4]--;
+	expect_alert(SSL_AD_DECODE_ERROR, REFUSAL_protocol_error);
+}
+
+static void points_that_are_all_compressed(void **state)
+{
+	uint32_t at;
+
+	(void)state;
+	hello(TLS1_2_VERSION);
+	at = extension_at(11);
+	memset(link.up.data + at + 5, 1, link.up.data[at + 4]);
+	expect_alert(SSL_AD_ILLEGAL_PARAMETER, REFUSAL_protocol_error); /* RFC 8422 section 5.1.2 */
+}
+
+/* RFC 8446 section 9.2; what is not there is renamed to something unknown. */
+static void extensions_that_must_be_there(void **state)
+{
+	static const uint32_t types[] = {10, 13, 51};
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		hello(0);
+		set16(extension_at(types[i]), 0x7777);
+		expect_alert(SSL_AD_MISSING_EXTENSION, REFUSAL_protocol_error);
+	}
 }
 
 static void what_is_no_tls(void **state)
@@ -250,6 +294,10 @@ int main(void)
 		cmocka_unit_test(extensions_that_do_not_fit),
 		cmocka_unit_test(an_extension_that_comes_twice),
 		cmocka_unit_test(compression_without_none),
+		cmocka_unit_test(compression_in_tls_1_3),
+		cmocka_unit_test(versions_that_are_no_list),
+		cmocka_unit_test(points_that_are_all_compressed),
+		cmocka_unit_test(extensions_that_must_be_there),
 		cmocka_unit_test(what_is_no_tls),
 	};
 

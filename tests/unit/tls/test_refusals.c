@@ -84,7 +84,7 @@ static void a_ca_that_only_has_the_name_of_ours(void **state)
 
 	(void)state;
 	refused_certificate(&(struct pki_options){.cn = WORLD_SERIAL}, &twin, REFUSAL_wrong_ca,
-		SSL_AD_DECRYPT_ERROR);
+		SSL_AD_BAD_CERTIFICATE);
 	pki_free(&twin);
 }
 
@@ -107,7 +107,7 @@ static void not_yet_valid(void **state)
 {
 	(void)state;
 	refused_certificate(&(struct pki_options){.cn = WORLD_SERIAL, .from_s = 3600}, &world.root,
-		REFUSAL_not_yet_valid, SSL_AD_BAD_CERTIFICATE);
+		REFUSAL_not_yet_valid, SSL_AD_CERTIFICATE_EXPIRED);
 }
 
 static void revoked(void **state)
