@@ -78,7 +78,9 @@ void weigh(struct tls_conn *c)
 	c->weight = 1;
 	if (SSL_session_reused(c->ssl))
 		return;
-	if (!c->signed_for && c->wrote && !c->failed) {
+	/* Without a session what was written is a HelloRetryRequest: nothing is chosen or signed
+	 * yet, and OpenSSL 3.0 would look for the group in the session that is not there. */
+	if (!c->signed_for && c->wrote && !c->failed && SSL_get_session(c->ssl)) {
 		own = SSL_get_privatekey(c->ssl);
 		c->signed_for = true;
 		c->weight += own ? of_signature(own) : 0;

@@ -516,9 +516,28 @@ static void an_identity_that_is_wrong_is_refused_with_its_context(void **state)
 	assert_null(set);
 }
 
+/* Its first share is of a group that we do not speak, so it is asked for another. */
+static void a_hello_retry_request(void **state)
+{
+	struct tls_set *set = world_set(&world);
+
+	(void)state;
+	link_open(&link, set, &(struct tls_client_options){.cert = &world.device}, false);
+	assert_int_equal(SSL_set1_groups_list(link.client.ssl, "ffdhe2048:P-256"), 1);
+	tls_client_handshake(&link.client);
+	link_up(&link);
+	assert_int_equal(tls_conn_handshake(link.server), TLS_AGAIN);
+	assert_int_equal(tls_conn_weight(link.server), 1); /* nothing was signed */
+	assert_true(link_handshake(&link));
+	assert_int_equal(SSL_get_negotiated_group(link.client.ssl), NID_X9_62_prime256v1);
+	link_close(&link);
+	tls_set_unref(set);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_hello_retry_request),
 		cmocka_unit_test(a_device_comes_in_by_each_version),
 		cmocka_unit_test(bytes_may_come_one_by_one_and_go_three_by_three),
 		cmocka_unit_test(a_flight_is_a_step),
