@@ -5,8 +5,9 @@
  * Due, when the disk has nothing else to do: a block of an acknowledged source (or one in front of
  * it, as commits go in the order of numbers) after commit-interval, another after
  * commit-interval-unacked. And when half of the pool waits, whatever comes next, as much as the
- * disk writes in 20 ms: raw blocks take what the disk has to spare, never the place of compressed
- * ones, or a slow disk would become slower the more there is to do.
+ * disk writes in 20 ms, to be written along with what was begun: raw blocks take what the disk has
+ * to spare, never the place of compressed ones, or a slow disk would become slower the more there
+ * is to do.
  */
 #include <assert.h>
 #include <sched.h>
@@ -255,7 +256,9 @@ static unsigned choose_raw(struct journal *j, uint64_t now_us, unsigned ready, s
 			p->state = PEND_COMPRESSING;
 			bytes += p->block->raw_len;
 			raw[n++] = p;
-		} else if (i >= late) {
+		} else if (p->state == PEND_READY) {
+			bytes += p->frame.data_len; /* behind one that was begun */
+		} else if (i >= late && (!pressure || ready)) {
 			break; /* what is behind it could not be written now */
 		}
 	}
