@@ -1,0 +1,93 @@
+/* Writes and syncs that end some rounds later: what a ring of the kernel's does. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "tests/unit/journal/memfs_internal.h"
+
+#define SLOW_ROUNDS 100u
+
+static int io_open(void *ctx, unsigned depth, int efd, struct journal_io **io, const char **what)
+{
+	struct memfs *m = ctx;
+
+	(void)efd;
+	assert(depth <= MAX_IO);
+	m->io.n = 0;
+	*io = &m->io;
+	*what = "memory";
+	return 0;
+}
+
+static void io_close(void *ctx, struct journal_io *io)
+{
+	(void)ctx;
+	(void)io;
+}
+
+static int io_writev(void *ctx, struct journal_io *io, int fd, const struct iovec *iov, unsigned n,
+	uint64_t off, uint64_t tag)
+{
+	struct memfs *m = ctx;
+	struct bytes all = {NULL, 0, 0};
+	bool half = false;
+	int64_t res = memfs_strike(m, TAKES_SPACE, &half);
+
+	for (unsigned i = 0; i < n; i++)
+		disk_bytes_write(&all, all.len, iov[i].iov_base, iov[i].iov_len);
+	if (res == 0)
+		res = memfs_write_now(m, fd, all.p, all.len, off, half);
+	free(all.p);
+	assert(io->n < MAX_IO);
+	io->v[io->n++] = (struct started){
+		.fd = fd, .tag = tag, .result = res, .delay = m->slow ? SLOW_ROUNDS : m->delay};
+	m->slow = false;
+	return 0;
+}
+
+static int io_sync(void *ctx, struct journal_io *io, int fd, uint64_t tag)
+{
+	struct memfs *m = ctx;
+
+	assert(io->n < MAX_IO);
+	io->v[io->n++] = (struct started){.sync = true, .fd = fd, .tag = tag, .delay = m->delay};
+	return 0;
+}
+
+static int io_reap(
+	void *ctx, struct journal_io *io, struct journal_io_done *v, unsigned n, bool wait)
+{
+	struct memfs *m = ctx;
+	unsigned got = 0;
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < io->n; i++) {
+		struct started *s = &io->v[i];
+
+		if ((s->delay > 0 && !wait) || got == n) {
+			s->delay -= s->delay > 0;
+			io->v[kept++] = *s;
+			continue;
+		}
+		if (s->sync) /* as late as can be */
+			s->result = memfs_sync_now(m, s->fd);
+		if (s->sync && m->slow) { /* done, and not told yet */
+			m->slow = false;
+			s->sync = false;
+			s->delay = SLOW_ROUNDS;
+			io->v[kept++] = *s;
+			continue;
+		}
+		v[got++] = (struct journal_io_done){.tag = s->tag, .result = s->result};
+	}
+	io->n = kept;
+	return (int)got;
+}
+
+void memfs_io_table(struct journal_fs *table)
+{
+	table->io_open = io_open;
+	table->io_close = io_close;
+	table->io_writev = io_writev;
+	table->io_sync = io_sync;
+	table->io_reap = io_reap;
+}
