@@ -24,6 +24,7 @@
 #define EVERY	 100u
 #define BLOCK_NS 1000000000ull /* a block a second */
 #define AT_ONCE	 4u
+#define LINES	 50000u /* some 25 blocks */
 
 struct big {
 	struct memfs *fs; /* NULL: on a disk */
@@ -31,6 +32,10 @@ struct big {
 	struct journal_config cfg;
 	struct journal *j;
 	uint64_t logs, raw, blocks, began_ns;
+	/* On a disk the same lines come again and again: to make them would take longer than all
+	 * else, and no block is so long that it would compress better for it. */
+	char (*lines)[1024];
+	uint32_t *line_len;
 };
 
 static struct journal_fs counting;
@@ -44,6 +49,15 @@ static int64_t counted_pread(void *ctx, int fd, void *buf, size_t len, uint64_t 
 	calls++;
 	bytes += n > 0 ? (uint64_t)n : 0;
 	return n;
+}
+
+static void make_lines(struct big *g)
+{
+	g->lines = malloc(LINES * sizeof(*g->lines));
+	g->line_len = malloc(LINES * sizeof(*g->line_len));
+	assert_true(g->lines && g->line_len);
+	for (unsigned i = 0; i < LINES; i++)
+		g->line_len[i] = test_line(g->lines[i], i);
 }
 
 static void fill(struct big *g, struct block *b)
@@ -61,8 +75,9 @@ static void fill(struct big *g, struct block *b)
 			index[d] = index[0];
 	}
 	for (;;) {
-		char line[1024];
-		uint32_t len = test_line(line, g->logs);
+		char own[1024];
+		const char *line = g->lines ? g->lines[g->logs % LINES] : own;
+		uint32_t len = g->lines ? g->line_len[g->logs % LINES] : test_line(own, g->logs);
 		struct block_row row = {
 			.time_ns = g->began_ns + g->blocks * BLOCK_NS + g->logs % 1000,
 			.len = len,
@@ -86,6 +101,8 @@ static void make(struct big *g, uint64_t mb)
 	struct journal_port *p = journal_port(g->j, 0);
 
 	g->began_ns = g->cfg.fs->wall_ns(g->fs);
+	if (!g->fs)
+		make_lines(g);
 	while (g->raw < mb << 20) {
 		struct block *b;
 
@@ -281,5 +298,7 @@ int main(int argc, char **argv)
 	journal_close(g.j);
 	if (g.fs)
 		memfs_free(g.fs);
+	free(g.lines);
+	free(g.line_len);
 	return 0;
 }
