@@ -117,8 +117,10 @@ static void still_up(void *ctx, const struct dp_session_info *s)
 {
 	struct control *c = ctx;
 
-	if ((s->tls_verified || strcmp(s->kind, "oftp") == 0) && strcmp(s->kind, "pending") != 0 &&
-		strcmp(s->kind, "handshake") != 0)
+	/* Who has shown a certificate is Up before anything was said; of the others it must be
+	 * known what they speak. */
+	if ((s->tls_verified || strcmp(s->kind, "detecting") != 0) &&
+		strcmp(s->kind, "pending") != 0 && strcmp(s->kind, "handshake") != 0)
 		devices_up(&c->devices, s->device, s->lcore, clock_wall_ns());
 }
 

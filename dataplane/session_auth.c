@@ -201,9 +201,16 @@ enum session_result session_identify_address(struct session *s, struct worker *w
 		session_set_device(s, device_by_addr(l->in.devices, &s->src.addr, l->now_ns));
 		return SESSION_AGAIN;
 	}
+	ip_addr_format(&s->src.addr, name);
 	switch (admit_address(l, &s->src.addr)) {
 	case ADMIT_YES:
-		session_set_device(s, device_by_addr(l->in.devices, &s->src.addr, l->now_ns));
+		if (session_state_of(pol, name) == AUTH_UNKNOWN) { /* nobody is told of it */
+			session_set_device(
+				s, device_by_addr(l->in.devices, &s->src.addr, l->now_ns));
+			return SESSION_AGAIN;
+		}
+		snprintf(s->serial, sizeof(s->serial), "%s", name);
+		session_open_as(s);
 		return SESSION_AGAIN;
 	case ADMIT_DENIED:
 		session_refused(s, REFUSAL_denied, NULL);
@@ -215,7 +222,6 @@ enum session_result session_identify_address(struct session *s, struct worker *w
 		session_refused(s, REFUSAL_not_authorized, NULL);
 		return SESSION_REFUSED;
 	}
-	ip_addr_format(&s->src.addr, name);
 	snprintf(s->serial, sizeof(s->serial), "%s", name);
 	return hold_back(s);
 }

@@ -409,6 +409,8 @@ unsigned worker_sessions(
 		i->id = s->id;
 		memcpy(i->device, device_at(w->l->in.devices, s->src.device)->name,
 			sizeof(i->device));
+		if (s->stage == SESSION_PENDING) /* it has no account yet */
+			memcpy(i->device, s->serial, sizeof(s->serial));
 		i->flow = info.flow;
 		i->kind = session_kind_name(s);
 		i->tcp_state = tcp_state_name(info.state);

@@ -237,6 +237,65 @@ static void anchors_start_a_generation_and_identities_do_not(void **state)
 	ca_pair_free(&id);
 }
 
+static bool alarm_is(const struct harness *h, const char *name, const char *text)
+{
+	for (unsigned i = 0; i < h->c->alarms.count; i++)
+		if (strcmp(h->c->alarms.v[i].name, name) == 0 &&
+			strstr(h->c->alarms.v[i].text, text))
+			return true;
+	return false;
+}
+
+/* Moves the private key of an identity away, or back. */
+static void move_key(const struct harness *h, const char *name, bool away)
+{
+	const struct stored *s = certstore_find(&h->c->trust.certs, name);
+	char there[512], gone[512];
+
+	snprintf(there, sizeof(there), "%s/%s", h->tls, s->key_file);
+	snprintf(gone, sizeof(gone), "%s/%s.away", h->dir, name);
+	assert_int_equal(away ? rename(there, gone) : rename(gone, there), 0);
+}
+
+/* Contexts are made anew, as for any change of anchors. */
+static void make_anew(struct harness *h)
+{
+	trust_changed(h->c, TRUST_GENERATION);
+}
+
+static void an_identity_that_is_gone_is_an_alarm_and_tls_goes_on(void **state)
+{
+	struct harness *h = *state;
+	struct ca_pair id = make("logs.example.org", false, NULL);
+	const struct tls_set *was;
+	char both[8000];
+
+	snprintf(both, sizeof(both), "%s%s", id.cert_pem, id.key_pem);
+	json_decref(import(h, "bought", both, strlen(both), true));
+	json_decref(with(h, "cert.use",
+		json_pack("{s:s,s:s}", "name", "bought", "sni", "logs.example.org"), true));
+	/* One of two contexts: the other is served. */
+	move_key(h, "bought", true);
+	was = h->c->trust.tls;
+	make_anew(h);
+	assert_true(alarm_is(h, "tls_identity", "logs.example.org"));
+	assert_false(alarm_is(h, "tls_failed", ""));
+	assert_ptr_not_equal(h->c->trust.tls, was);
+	/* The default too: all stays as it was. */
+	move_key(h, "node", true);
+	was = h->c->trust.tls;
+	make_anew(h);
+	assert_true(alarm_is(h, "tls_failed", "is as it was before the last change"));
+	assert_ptr_equal(h->c->trust.tls, was);
+	assert_non_null(h->dp->policy.tls);
+	move_key(h, "node", false);
+	move_key(h, "bought", false);
+	make_anew(h);
+	assert_false(alarm_is(h, "tls_identity", ""));
+	assert_false(alarm_is(h, "tls_failed", ""));
+	ca_pair_free(&id);
+}
+
 static void a_change_to_one_device_rebuilds_no_tls_context(void **state)
 {
 	struct harness *h = *state;
@@ -364,6 +423,7 @@ int main(void)
 		T(another_serial_in_the_configuration_makes_another_certificate),
 		T(an_authority_of_our_own_issues_what_a_device_imports),
 		T(anchors_start_a_generation_and_identities_do_not),
+		T(an_identity_that_is_gone_is_an_alarm_and_tls_goes_on),
 		T(a_change_to_one_device_rebuilds_no_tls_context),
 		T(a_request_waits_for_its_certificate),
 		T(a_key_leaves_only_encrypted_audited_and_by_who_may_write),

@@ -42,20 +42,22 @@ static void set_device(const char *name, enum auth_state state, uint32_t rate)
 	devices[i].rate = rate;
 }
 
+static void take_event(void *ctx, const struct auth_event *ev)
+{
+	(void)ctx;
+	last = *ev;
+	told++;
+}
+
 static int begin(void **state)
 {
 	(void)state;
 	dp_config_defaults(&cfg);
 	memset(devices, 0, sizeof(devices));
 	devices_count = 0;
+	while (dp_auth_events(rig.dp, 8, take_event, NULL) > 0)
+		;
 	return 0;
-}
-
-static void take_event(void *ctx, const struct auth_event *ev)
-{
-	(void)ctx;
-	last = *ev;
-	told++;
 }
 
 static struct dp_account account(const char *device)
@@ -145,6 +147,41 @@ static void an_unknown_source_may_wait_until_it_is_known(void **state)
 	while (!c.reset)
 		rig_pump(&rig);
 	rig_tcp_end(&rig, &c);
+	rig_check_equations(&rig);
+}
+
+static void wait_event(enum auth_event_kind kind, const char *serial)
+{
+	do
+		rig_pump(&rig);
+	while (dp_auth_events(rig.dp, 1, take_event, NULL) == 0 || last.kind != kind);
+	assert_string_equal(last.serial, serial);
+}
+
+/* By its address, as by a certificate: whether it waited or not. */
+static void a_registered_address_is_up_while_it_is_connected(void **state)
+{
+	struct rig_tcp c, stranger;
+
+	(void)state;
+	set_device("192.0.2.42", AUTH_AUTHORIZED, 0);
+	publish();
+	rig_tcp_open(&rig, &stranger, 43, 4111, 514);
+	rig_tcp_send(&rig, &stranger, "<13>nobody\n", 11);
+	stored++;
+	rig_wait_stored(&rig, stored);
+	rig_tcp_open(&rig, &c, 42, 4112, 514);
+	rig_tcp_send(&rig, &c, "<13>here\n", 9);
+	told = 0;
+	wait_event(AUTH_EV_UP, "192.0.2.42");
+	assert_int_equal(told, 1); /* of the stranger nothing */
+	stored++;
+	rig_wait_stored(&rig, stored);
+	rig_tcp_close(&rig, &c);
+	wait_event(AUTH_EV_DOWN, "192.0.2.42");
+	rig_tcp_end(&rig, &c);
+	rig_tcp_close(&rig, &stranger);
+	rig_tcp_end(&rig, &stranger);
 	rig_check_equations(&rig);
 }
 
@@ -322,6 +359,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup(a_denied_address_is_not_heard, begin),
 		cmocka_unit_test_setup(unknown_sources_are_dropped_where_that_is_asked_for, begin),
 		cmocka_unit_test_setup(an_unknown_source_may_wait_until_it_is_known, begin),
+		cmocka_unit_test_setup(a_registered_address_is_up_while_it_is_connected, begin),
 		cmocka_unit_test_setup(
 			who_waits_is_let_in_or_sent_away_when_the_rule_changes, begin),
 		cmocka_unit_test_setup(nothing_of_one_that_was_not_let_in_is_stored, begin),

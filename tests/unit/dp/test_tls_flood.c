@@ -311,6 +311,48 @@ static void a_million_refusals_hide_nobody(void **state)
 	rig_check_equations(&rig);
 }
 
+static void say_lines(struct lcore *l, void *arg)
+{
+	const struct ip_addr peer = {{0}};
+
+	for (unsigned i = *(unsigned *)arg; i > 0; i--)
+		trace_say(l, "tls", &peer, "a line");
+}
+
+struct watched {
+	uint64_t lines, lost;
+};
+
+static void watch(void *ctx, const char *line, uint64_t lost)
+{
+	struct watched *w = ctx;
+
+	(void)line;
+	w->lines++;
+	w->lost += lost;
+}
+
+/* The watcher does not look for a while: the lcore goes on, and what was left out is told. */
+static void a_slow_watcher_loses_lines_that_are_counted(void **state)
+{
+	unsigned many = 5 * TELL_LINES, one = 1;
+	struct watched seen = {0};
+
+	(void)state;
+	while (dp_trace_lines(rig.dp, 1000, watch, &seen) > 0)
+		;
+	seen = (struct watched){0};
+	assert_int_equal(lcore_run(worker_lcore(), say_lines, &many), 0);
+	while (dp_trace_lines(rig.dp, 1000, watch, &seen) > 0)
+		;
+	assert_in_range(seen.lines, 1, TELL_LINES);
+	assert_int_equal(seen.lost, 0); /* the next line says how many were left out before it */
+	assert_int_equal(lcore_run(worker_lcore(), say_lines, &one), 0);
+	while (dp_trace_lines(rig.dp, 1000, watch, &seen) > 0)
+		;
+	assert_int_equal(seen.lines + seen.lost, many + one);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +361,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_large_key_is_paid_for_by_rounds),
 		cmocka_unit_test(who_stalls_gives_his_place_to_who_waits),
 		cmocka_unit_test(a_million_refusals_hide_nobody),
+		cmocka_unit_test(a_slow_watcher_loses_lines_that_are_counted),
 	};
 
 	if (argc != 2)
