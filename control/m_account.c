@@ -1,6 +1,7 @@
 /* account.list|show, gap.list */
 #include <string.h>
 
+#include "control/gaps.h"
 #include "control/method.h"
 #include "control/roster.h"
 #include "control/shapes.h"
@@ -10,7 +11,7 @@ static void add_total(struct text *t, struct control *c, const struct journal_st
 	struct dp_account total;
 
 	dp_account_total(c->dp, &total);
-	shape_account(t, &total, NULL, life, true);
+	shape_account(t, &total, NULL, life, NULL, true);
 }
 
 void m_account_list(struct call *call)
@@ -30,7 +31,7 @@ void m_account_list(struct call *call)
 		const struct roster_entry *e = &r.v[i];
 
 		text_str(t, i ? ",{" : "{");
-		shape_account(t, &e->run, e->device, &e->life, false);
+		shape_account(t, &e->run, e->device, &e->life, NULL, false);
 		text_char(t, '}');
 	}
 	text_str(t, "],\"total\":{");
@@ -64,7 +65,7 @@ void m_account_show(struct call *call)
 	text_json_key(t, "schema");
 	text_u64(t, 1);
 	if (device) {
-		shape_account(t, &e.run, e.device, &e.life, true);
+		shape_account(t, &e.run, e.device, &e.life, dp_journal(call->c->dp), true);
 	} else {
 		struct roster r;
 
@@ -82,9 +83,11 @@ void m_gap_list(struct call *call)
 {
 	const char *device = call_string(call, "device", NULL);
 	struct roster_entry e;
+	uint64_t left_out;
 
-	/* Only streams of the OFTP profile have gaps; there are none before that is built. */
 	if (device && !find(call, device, &e))
 		return;
-	call_result(call, json_pack("{s:i,s:[]}", "schema", 1, "gaps"));
+	text_str(&call->text, "{\"schema\":1,\"gaps\":");
+	left_out = gaps_list(&call->text, dp_journal(call->c->dp), device);
+	text_printf(&call->text, ",\"left_out\":%llu}", (unsigned long long)left_out);
 }

@@ -1,5 +1,7 @@
 #include "control/shapes.h"
 
+#include "control/gaps.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -54,7 +56,7 @@ static void add_life(struct text *t, const struct journal_state_device *life, bo
 }
 
 void shape_account(struct text *t, const struct dp_account *a, const char *device,
-	const struct journal_state_device *life, bool zeros)
+	const struct journal_state_device *life, struct journal *j, bool zeros)
 {
 	static const struct dp_account nothing;
 
@@ -71,9 +73,11 @@ void shape_account(struct text *t, const struct dp_account *a, const char *devic
 	number(t, "pending", a->pending);
 	text_json_key(t, "dropped");
 	shape_reasons(t, a->dropped, DROP_REASON_COUNT, drop_reason_slug, zeros);
-	/* Streams, which alone have gaps, come with the OFTP profile. */
 	text_json_key(t, "gaps");
-	text_str(t, "[]");
+	if (j && device)
+		gaps_list(t, j, device);
+	else
+		text_str(t, "[]");
 	number(t, "late", a->late);
 	number(t, "conflict", a->conflict);
 	number(t, "client_dropped", a->client_dropped);

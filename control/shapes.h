@@ -15,9 +15,9 @@ void shape_reasons(struct text *t, const uint64_t *counts, unsigned n, slug_fn s
 json_t *shape_reasons_json(const uint64_t *counts, unsigned n, slug_fn slug);
 
 /* An account without its braces' end: members may follow. `a` NULL: not seen in this run. `life`
- * NULL: nothing of it is durable yet. */
+ * NULL: nothing of it is durable yet. `j`: its gaps too, else the list is empty. */
 void shape_account(struct text *t, const struct dp_account *a, const char *device,
-	const struct journal_state_device *life, bool zeros);
+	const struct journal_state_device *life, struct journal *j, bool zeros);
 
 json_t *shape_wire(const struct dp_wire *w);
 /* "192.0.2.1/24"; "192.0.2.1" */

@@ -367,6 +367,10 @@ static void answered(struct session *s, struct login *g)
 {
 	struct oftp_session *o = s->oftp;
 
+	if (!g->granted && g->kind == LOGIN_KEY && g->reason == REFUSAL_not_authorized) {
+		wait_for_approval(s); /* there is no key that it could be */
+		return;
+	}
 	if (!g->granted) {
 		if (g->kind == LOGIN_PROOF)
 			o->challenge = g->challenge;

@@ -98,12 +98,13 @@ static void check_ports(struct loader *l)
 	}
 }
 
-/* A CPU has one lcore: rx or worker. The same single CPU in both lists is the one that does all. */
+/* Lcores that never sleep have a CPU each: rx or worker. The same single CPU in both lists is the
+ * one that does all. */
 static void check_cores(struct loader *l)
 {
 	const struct config_cpus *rx = &l->cfg->cores.rx, *workers = &l->cfg->cores.workers;
 
-	if (rx->count == 1 && workers->count == 1)
+	if ((rx->count == 1 && workers->count == 1) || l->cfg->cores.poll != DP_POLL_BUSY)
 		return;
 	for (unsigned w = 0; w < workers->count; w++) {
 		char path[40];
@@ -112,9 +113,8 @@ static void check_cores(struct loader *l)
 		for (unsigned r = 0; r < rx->count; r++) {
 			if (workers->v[w] == rx->v[r])
 				loader_error_about(l, &workers->v[w], path,
-					"CPU %u is in cores.rx too: expected another, or the same "
-					"single CPU "
-					"alone in both lists",
+					"CPU %u is in cores.rx too, and poll is busy: expected "
+					"another, or the same single CPU alone in both lists",
 					workers->v[w]);
 		}
 	}

@@ -148,6 +148,15 @@ class Appliance:
     def accounts(self):
         return {a["device"]: a for a in self.ctl("account", "list")["accounts"]}
 
+    def metrics(self):
+        """The page of metrics; its answer's head must say that all is well."""
+        with self.ns.connect(("127.0.0.1", 9514)) as s:
+            s.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            head, text = b"".join(iter(lambda: s.recv(65536), b"")).decode().split("\r\n\r\n", 1)
+        if " 200 " not in head.splitlines()[0]:
+            raise Failed(head)
+        return text
+
     def wire(self):
         return self.ctl("account", "list")["wire"]
 

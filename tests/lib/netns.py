@@ -63,9 +63,10 @@ class Namespace:
         with self.inside():
             return socket.socket(*args)
 
-    def connect(self, address, timeout=10):
+    def connect(self, address, timeout=10, source=None):
         with self.inside():
-            return socket.create_connection(address, timeout=timeout)
+            return socket.create_connection(address, timeout=timeout,
+                                            source_address=source and (source, 0))
 
     def make_tap(self, name=TAP, mtu=1500):
         self.ip("tuntap", "add", "dev", name, "mode", "tap", "multi_queue")

@@ -142,11 +142,7 @@ def metrics(appliance):
     """Prometheus text with the same numbers as the accounts"""
     send(appliance, [b"<13>%d" % n for n in range(321)])
     appliance.wait_total("stored", 321)
-    with appliance.ns.connect(("127.0.0.1", 9514)) as s:
-        s.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
-        answer = b"".join(iter(lambda: s.recv(65536), b"")).decode()
-    head, text = answer.split("\r\n\r\n", 1)
-    expect(" 200 " in head.splitlines()[0], head)
+    text = appliance.metrics()
     expect(re.search(r"^sluice_\w*received\w*(\{[^}]*\})? 32[1-9]", text, re.M),
            f"no such number: {[x for x in text.splitlines() if 'received' in x]}")
     for line in text.splitlines():

@@ -24,8 +24,8 @@ def device(appliance, serial=SERIAL, authorized=True):
     return pem
 
 
-def connect(appliance, streams=(), pem=None, serial=SERIAL):
-    return Client(appliance.ns.connect((HOST4, 514)), serial, streams, pem)
+def connect(appliance, streams=(), pem=None, serial=SERIAL, source=None):
+    return Client(appliance.ns.connect((HOST4, 514), source=source), serial, streams, pem)
 
 
 @case(quick=True)

@@ -269,9 +269,9 @@ static void between_keys(void **state)
 		 "  - {name: q, devargs: b, addresses: [192.0.2.2/25]}\n",
 			"t.yaml:3:39: ports[1].addresses[0]: given twice: expected an address on "
 			"one port and once"},
-		{PORT "cores: {rx: [1, 2], workers: [2, 3]}\n",
-			"t.yaml:2:31: cores.workers[0]: CPU 2 is in cores.rx too: expected "
-			"another, or the same "
+		{PORT "cores: {rx: [1, 2], workers: [2, 3], poll: busy}\n",
+			"t.yaml:2:31: cores.workers[0]: CPU 2 is in cores.rx too, and poll is "
+			"busy: expected another, or the same "
 			"single CPU alone in both lists"},
 		{PORT "journal: {block-size: 64KiB}\n",
 			"t.yaml:2:23: journal.block-size: expected journal.block-size to be at "

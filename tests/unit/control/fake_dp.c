@@ -385,6 +385,13 @@ void journal_durable(struct journal *j, uint64_t *block, uint64_t *logs)
 	pthread_mutex_unlock(&j->mutex);
 }
 
+void journal_each_stream(struct journal *j, journal_stream_fn fn, void *ctx)
+{
+	j->stream.gaps = j->gaps;
+	if (j->gaps)
+		fn(ctx, j->life[0].name, strlen(j->life[0].name), &j->stream);
+}
+
 void journal_each_device(struct journal *j, journal_device_fn fn, void *ctx)
 {
 	for (unsigned i = 0; i < j->life_count; i++)

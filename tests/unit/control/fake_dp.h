@@ -37,6 +37,9 @@ struct journal {
 		struct journal_state_device d;
 	} life[FAKE_DEVICES];
 	unsigned life_count;
+	/* One stream of `life`'s first device. */
+	struct journal_state_stream stream;
+	struct journal_state_gap *gaps;
 
 	struct journal_config reconfigured;
 	unsigned reconfigure_count;

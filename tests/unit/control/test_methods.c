@@ -178,7 +178,36 @@ static void devices_are_accepted_with_the_times_of_their_life(void **state)
 	json_decref(r);
 }
 
-static void gaps_are_none_so_far(void **state)
+static void gaps_are_listed_by_stream(void **state)
+{
+	struct harness *h = *state;
+	struct journal_state_gap two[] = {
+		{.first = 812, .last = 815, .before_ns = 1000000000, .after_ns = 2000000000},
+		{.first = 900, .last = 900},
+	};
+	struct journal *j = dp_journal(h->c->dp);
+	json_t *r, *gap;
+
+	j->gaps = two;
+	j->stream = (struct journal_state_stream){.epoch = 0xabc, .conn_id = 7, .gap_count = 2};
+	r = harness_result(h, "gap.list", NULL);
+	assert_int_equal(json_array_size(at(r, "gaps")), 2);
+	gap = json_array_get(at(r, "gaps"), 0);
+	assert_string_equal(json_string_value(at(gap, "device")), j->life[0].name);
+	assert_string_equal(json_string_value(at(gap, "epoch")), "0000000000000abc");
+	assert_int_equal(json_integer_value(at(gap, "conn_id")), 7);
+	assert_int_equal(json_integer_value(at(gap, "first")), 812);
+	assert_int_equal(json_integer_value(at(gap, "last")), 815);
+	assert_string_equal(json_string_value(at(gap, "after")), "1970-01-01T00:00:01.000000000Z");
+	assert_int_equal(json_integer_value(at(r, "left_out")), 0);
+	json_decref(r);
+	j->gaps = NULL;
+	r = harness_result(h, "gap.list", NULL);
+	assert_int_equal(json_array_size(at(r, "gaps")), 0);
+	json_decref(r);
+}
+
+static void gaps_are_asked_for_by_device(void **state)
 {
 	json_t *r = harness_result(*state, "gap.list", NULL);
 
@@ -707,7 +736,8 @@ int main(void)
 		T(account_show_knows_one_all_or_none),
 		T(a_device_name_that_is_no_utf8_does_not_break_the_list),
 		T(devices_are_accepted_with_the_times_of_their_life),
-		T(gaps_are_none_so_far),
+		T(gaps_are_listed_by_stream),
+		T(gaps_are_asked_for_by_device),
 		T(refusals_are_counted_by_reason),
 		T(session_list_filters_and_bounds),
 		T(session_kill_is_audited_and_told),

@@ -1,0 +1,188 @@
+"""Streams of the OFTP profile on two workers: claims, gaps, late items, what was dropped, restored
+servers and restored devices."""
+
+import copy
+import shutil
+
+import oftp
+from appliance import balanced
+from case_oftp import SERIAL, connect, device
+from case_oftp_login import ended, stage_of
+from case_trust import refused, until
+from cases import collector, equal, expect
+from oftp_client import ALLOWED, NEW_EPOCH, Stream
+
+CASES = []
+case = collector(CASES, stage_of)
+APART = {"rx": [0], "workers": [0, 1]}
+
+
+def workers_of(appliance):
+    return {s["lcore"] for s in appliance.ctl("session", "list")["sessions"]}
+
+
+def stored(appliance, conn_id=1):
+    return [r for r in appliance.records("--device", SERIAL) if r["conn_id"] == conn_id]
+
+
+@case(cores=APART)
+def oftp_streams_are_claimed(appliance):
+    """a device comes again, from other ports and so to other workers, while its old session still lives"""
+    pem = device(appliance)
+    stream, sent, seen = Stream(1), [], set()
+    before = connect(appliance, [stream], pem)
+    equal("result", before.login()["result"], ALLOWED)
+    for life in range(12):
+        # Sent and not confirmed when the next one claims it.
+        for n in range(50):
+            item = [b"<13>life %d %d" % (life, n)]
+            before.log(1, item)
+            sent += item
+        seen |= workers_of(appliance)
+        after = connect(appliance, [stream], pem)
+        equal("result", after.login()["result"], ALLOWED)
+        expect(ended_by_bye(before), "the old session lives on")
+        before = after
+    before.confirmed()
+    equal("logs", [r["log"].encode() for r in stored(appliance)], sent)
+    expect(len(seen) == 2, f"one worker had them all: {seen}")
+    total = appliance.total()
+    equal("stored", total["stored"], len(sent))
+    expect(balanced(total), total)
+    # Another connection id of the same device is nobody's business.
+    other = Stream(2)
+    beside = connect(appliance, [other], pem)
+    equal("beside it", beside.login()["result"], ALLOWED)
+    before.log(1, [b"<13>still here"])
+    before.confirmed()
+
+
+def ended_by_bye(c):
+    """What it said before is for nobody: another session has the stream by now."""
+    c.streams = {}
+    c.handle = lambda name, options: None
+    while not ended(c):
+        pass
+    return True
+
+
+@case()
+def oftp_gaps_and_late_items(appliance):
+    """a skip is a gap at once, a late item closes it, DROPPED_BEFORE is counted; all after a kill -9 too"""
+    pem = device(appliance)
+    stream = Stream(1)
+
+    def send(c, seqs, **more):
+        for seq in seqs:
+            logs = [b"<13>item %d" % seq]
+            stream.unconfirmed[seq], stream.digests[seq] = logs, oftp.digest(seq, logs)
+            stream.last = max(stream.last, seq)
+            c.item(stream, seq, **more)
+
+    def gaps():
+        found = appliance.ctl("gap", "list", SERIAL)["gaps"]
+        equal("whose", {(g["device"], g["conn_id"], g["epoch"]) for g in found} - {
+            (SERIAL, 1, f"{stream.epoch:016x}")}, set())
+        return [(g["first"], g["last"]) for g in found]
+
+    c = connect(appliance, [stream], pem)
+    c.login()
+    send(c, (1, 2, 5, 6, 10), dropped_before=3)
+    c.confirmed()
+    equal("confirmed", stream.confirmed, 10)
+    equal("gaps", gaps(), [(3, 4), (7, 9)])
+    equal("dropped by the client", appliance.accounts()[SERIAL]["client_dropped"], 15)
+    c.drop()
+    appliance.kill()
+    appliance.start()
+    equal("gaps after kill -9", gaps(), [(3, 4), (7, 9)])
+    c = connect(appliance, [stream], pem)
+    c.login()
+    equal("confirmed after it", stream.confirmed, 10)
+    send(c, (3, 8, 9, 10, 11))
+    c.confirmed()
+    equal("gaps left", gaps(), [(4, 4), (7, 7)])
+    records = stored(appliance)
+    equal("stored", [r["seq_no"] for r in records], [1, 2, 5, 6, 10, 3, 8, 9, 11])
+    equal("late", [r["seq_no"] for r in records if "late" in r["flags"]], [3, 8, 9])
+    account = appliance.accounts()[SERIAL]
+    equal("late, duplicate", (account["late"], account["duplicate"]), (3, 1))
+    expect(balanced(account), account)
+    # Numbers that do not rise end the session.
+    send(c, (9,))
+    expect(ended_by_bye(c), "it lives on")
+    refused(appliance, "protocol_error")
+    equal("in account show", [(g["first"], g["last"]) for g in
+                              appliance.ctl("account", "show", SERIAL)["gaps"]], [(4, 4), (7, 7)])
+
+
+@case()
+def oftp_restored_on_either_side(appliance):
+    """a device restored from a snapshot begins a new epoch; a restored server raises `conflict` and asks for one"""
+    pem = device(appliance)
+    stream = Stream(1)
+    c = connect(appliance, [stream], pem)
+    c.login()
+    c.log(1, [b"<13>first"])
+    c.confirmed()
+    snapshot = copy.deepcopy(stream)
+    c.drop()
+    equal("exit", appliance.stop(), 0)
+    journal = appliance.dir / "journal-then"
+    shutil.copytree(appliance.journal, journal)
+    appliance.start()
+    c = connect(appliance, [stream], pem)
+    c.login()
+    c.log(1, [b"<13>second"])
+    c.confirmed()
+    c.drop()
+    # The device: it numbers another log as it had numbered one that it has forgotten.
+    c = connect(appliance, [snapshot], pem)
+    old = snapshot.epoch
+    c.login()
+    expect(snapshot.epoch != old, "no new epoch")
+    c.log(1, [b"<13>restored"])
+    c.confirmed()
+    c.drop()
+    equal("stored", [r["log"] for r in stored(appliance)],
+          ["<13>first", "<13>second", "<13>restored"])
+    # The server: its journal is the older one.
+    appliance.stop()
+    for path in appliance.journal.iterdir():
+        if path.is_file():
+            path.unlink()
+    for path in journal.iterdir():
+        if path.is_file():
+            shutil.copy2(path, appliance.journal / path.name)
+            shutil.chown(appliance.journal / path.name, "sluice", "sluice")
+    appliance.start()
+    c = connect(appliance, [stream], pem)
+    c.send("LOGIN_REQUEST", 7, serial=SERIAL, features=1, reliable=1, stream=[stream.option()])
+    _, _, options = c.until("LOGIN_REPLY")
+    equal("asked for a new epoch", [s[3] for s in options["stream"]], [NEW_EPOCH])
+    refused(appliance, "conflict")
+    c.resume(options["stream"])
+    c.log(1, [b"<13>third"])
+    c.confirmed()
+    equal("conflicts", appliance.accounts()[SERIAL]["conflict"], 1)
+    equal("stored", [r["log"] for r in stored(appliance)], ["<13>first", "<13>third"])
+
+
+@case()
+def oftp_two_take_turns(appliance):
+    """two addresses that log in as the same device in turns: duplicate_serial; too often: claim_rate"""
+    pem = device(appliance)
+    appliance.ns.ip("addr", "add", "192.0.2.9/24", "dev", "sluice0")
+    sources = ("192.0.2.1", "192.0.2.9")
+    reasons, kept = set(), []
+    for n in range(60):
+        kept.append(connect(appliance, [Stream(1)], pem, source=sources[n % 2]))
+        reply = kept[-1].login()
+        reasons.add(reply.get("reason"))
+        if "claim_rate" in reasons and n > 4:
+            break
+    expect("claim_rate" in reasons, f"refused only for {reasons}")
+    refused(appliance, "claim_rate")
+    refused(appliance, "duplicate_serial")
+    until(appliance, "an alarm", lambda: [
+        a for a in appliance.ctl("status")["alarms"] if a["name"] == "duplicate_serial"])
