@@ -272,6 +272,7 @@ void logins_judge(void *ctx, struct login *g)
 		prove(c, g);
 		return;
 	case LOGIN_CLAIM:
+	case LOGIN_TIE:
 	case LOGIN_LEFT:
 	case LOGIN_RELEASE:
 		break;

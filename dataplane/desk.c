@@ -5,8 +5,13 @@
 #include <string.h>
 
 #include "dataplane/journal/state.h"
+#include "dataplane/ties.h"
 
 struct desk {
+	struct tie *ties; /* as they are to be published */
+	uint32_t ties_count, ties_room;
+	bool ties_changed;
+	struct login *tied; /* to be answered when they are */
 	struct claims *claims;
 	dp_judge_fn judge;
 	void *ctx;
@@ -166,6 +171,71 @@ static void release(void *ctx, const struct claims_session *owner, bool turns)
 	dp_login_answer(ctx, g);
 }
 
+/* ---- sessions whose logs come over UDP ---- */
+
+static void tie(struct dp *d, struct login *g)
+{
+	struct desk *k = d->desk;
+	struct tie *to;
+
+	if (k->ties_count == k->ties_room) {
+		uint32_t room = k->ties_room ? 2 * k->ties_room : 64;
+		struct tie *v = realloc(k->ties, room * sizeof(*v));
+
+		if (!v) {
+			refuse_login(d, g, REFUSAL_session_limit);
+			return;
+		}
+		k->ties = v;
+		k->ties_room = room;
+	}
+	to = &k->ties[k->ties_count++];
+	*to = (struct tie){.addr = g->addr, .session = g->session};
+	memcpy(to->serial, g->serial, sizeof(to->serial));
+	k->ties_changed = true;
+	g->next = k->tied;
+	k->tied = g;
+}
+
+static void untie(struct desk *k, uint64_t session)
+{
+	for (uint32_t i = 0; i < k->ties_count; i++) {
+		if (k->ties[i].session != session)
+			continue;
+		memmove(&k->ties[i], &k->ties[i + 1], (k->ties_count - i - 1) * sizeof(k->ties[0]));
+		k->ties_count--;
+		k->ties_changed = true;
+		return;
+	}
+}
+
+/* All of a round at once: lcores know of them before the logins are answered. */
+static void publish_ties(struct dp *d)
+{
+	struct desk *k = d->desk;
+	struct dp_policy *next = malloc(sizeof(*next));
+	struct ties *t = k->ties_count ? ties_new(k->ties, k->ties_count) : NULL;
+	bool done = next && (t || k->ties_count == 0);
+
+	if (done) {
+		*next = *d->policy_owned;
+		next->ties = t;
+		dp_policy_swap(d, next);
+	} else {
+		free(next);
+	}
+	ties_unref(t); /* the policy has its own reference */
+	k->ties_changed = !done;
+	while (k->tied) {
+		struct login *g = k->tied;
+
+		k->tied = g->next;
+		g->granted = done;
+		g->reason = REFUSAL_session_limit;
+		dp_login_answer(d, g);
+	}
+}
+
 int desk_open(struct dp *d)
 {
 	static const struct claims_ops ops = {grant, refuse, release};
@@ -180,6 +250,8 @@ void desk_close(struct dp *d)
 {
 	if (d->desk)
 		claims_free(d->desk->claims);
+	if (d->desk)
+		free(d->desk->ties);
 	free(d->desk);
 }
 
@@ -216,7 +288,11 @@ static void handle(struct dp *d, struct login *g, uint64_t now_us)
 		break;
 	case LOGIN_LEFT:
 		claims_left(d->desk->claims, g->session);
+		untie(d->desk, g->session);
 		login_free(g);
+		break;
+	case LOGIN_TIE:
+		tie(d, g);
 		break;
 	case LOGIN_RELEASE:
 		login_free(g);
@@ -236,5 +312,7 @@ bool desk_round(struct dp *d, uint64_t now_us)
 			any = true;
 		}
 	}
+	if (d->desk->ties_changed)
+		publish_ties(d);
 	return any;
 }

@@ -16,6 +16,7 @@
 
 #include "dataplane/desk.h"
 #include "dataplane/tell.h"
+#include "dataplane/ties.h"
 #include "tls/tls.h"
 
 #define SCRATCH_SIZE  65600u
@@ -145,6 +146,8 @@ static void policy_ref(const struct dp_policy *p)
 		tls_set_ref(p->tls);
 	if (p->auth)
 		auth_snapshot_ref(p->auth);
+	if (p->ties)
+		ties_ref(p->ties);
 }
 
 static void policy_free(struct dp_policy *p)
@@ -153,6 +156,7 @@ static void policy_free(struct dp_policy *p)
 		return;
 	tls_set_unref(p->tls);
 	auth_snapshot_unref(p->auth);
+	ties_unref(p->ties);
 	free(p);
 }
 
@@ -405,6 +409,7 @@ void dp_policy_publish(struct dp *d, const struct dp_policy *policy)
 	next->trace_level = old->trace_level;
 	next->trace_all = old->trace_all;
 	next->trace_addr = old->trace_addr;
+	next->ties = old->ties;
 	dp_policy_swap(d, next);
 }
 

@@ -17,6 +17,7 @@
 #include "dataplane/net/net.h"
 
 struct tls_set;
+struct ties;
 
 #define DP_MAX_PORTS	    8
 #define DP_MAX_LCORES	    32
@@ -70,7 +71,9 @@ struct dp_policy {
 	uint32_t handshakes_per_source; /* new ones a second from one address; 0: no limit */
 	uint64_t handshake_timeout_us;	/* from the ClientHello's first byte; 0: none */
 	uint32_t device_rate;		/* logs a second of one device; 0: none */
-	/* Who is watched (dp_trace_set()); dp_policy_publish() keeps what it was. */
+	/* Given by the data plane itself, whatever is published: */
+	struct ties *ties; /* who sends EC CF records from where; NULL: nobody */
+	/* Who is watched (dp_trace_set()). */
 	unsigned trace_level;
 	bool trace_all;
 	struct ip_addr trace_addr;

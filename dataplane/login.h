@@ -21,6 +21,7 @@ enum login_kind {
 	LOGIN_SASL,    /* judge: what follows the client's first message? */
 	LOGIN_PROOF,   /* judge: is the proof in the client's final one right? */
 	LOGIN_CLAIM,   /* give the session these streams */
+	LOGIN_TIE,     /* its logs come over UDP, from the session's address */
 	LOGIN_LEFT,    /* the session has let go of all it had; no answer */
 	LOGIN_RELEASE, /* from control: let go; no answer but LOGIN_LEFT */
 };
@@ -57,7 +58,8 @@ struct login {
 	bool bound; /* `binding` is there */
 	uint8_t binding[LOGIN_BINDING];
 
-	struct claim claim; /* control's */
+	struct claim claim; /* control's; so is: */
+	struct login *next;
 	uint32_t n;
 	struct login_stream streams[]; /* LOGIN_CLAIM: n */
 };

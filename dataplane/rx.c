@@ -2,6 +2,8 @@
  * The rx lcore: frames in. It parses, answers what is not a log, takes UDP logs itself and hands
  * each TCP segment to the worker that owns the flow.
  */
+#include <string.h>
+
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
 
@@ -9,6 +11,7 @@
 #include "dataplane/framing/fields.h"
 #include "dataplane/admit.h"
 #include "dataplane/lcore.h"
+#include "dataplane/ties.h"
 
 #define SCRATCH_SIZE 65600u
 /* Frames of a burst that are fetched before their turn: first what describes them, then they. */
@@ -54,6 +57,17 @@ static bool may_speak_for_others(const struct lcore *l, const struct ip_addr *sr
 	       prefixes_have(pol->trust_devid, pol->trust_devid_count, src);
 }
 
+/* Is it from where a device has logged in with `reliable disable`? Then the record is its. */
+static bool eccf_of_login(
+	struct lcore *l, const struct eccf *rec, const struct ip_flow *flow, uint32_t *device)
+{
+	const char *serial = ties_find(l->policy->ties, &flow->src, rec->devid);
+
+	if (serial)
+		*device = device_by_name(l->in.devices, serial, strlen(serial), l->now_ns);
+	return serial != NULL;
+}
+
 static void take_eccf(
 	struct lcore *l, const struct ip_flow *flow, const uint8_t *data, uint32_t len)
 {
@@ -72,8 +86,10 @@ static void take_eccf(
 			&l->in, device_known_by_addr(l->in.devices, &flow->src), DROP_malformed, 1);
 		return;
 	}
-	if (!admit_clear(l, &flow->src, flow->src_port, TRANSPORT_ECCF,
-		    may_speak_for_others(l, &flow->src) ? rec.devid : none, rec.nlogs, &src.device))
+	if (!(l->policy->ties && eccf_of_login(l, &rec, flow, &src.device)) &&
+		!admit_clear(l, &flow->src, flow->src_port, TRANSPORT_ECCF,
+			may_speak_for_others(l, &flow->src) ? rec.devid : none, rec.nlogs,
+			&src.device))
 		return;
 	if (rec.nlogs > BLOCK_MAX_ROWS ||
 		(uint32_t)raw_len + rec.nlogs > l->dp->cfg.journal.block_size) {

@@ -66,7 +66,7 @@ static void ask(struct session *s, struct login *g, enum login_kind kind)
 		g->addr = s->src.addr;
 		snprintf(g->serial, sizeof(g->serial), "%s", o->serial);
 		o->asked = true;
-		o->claimed |= kind == LOGIN_CLAIM;
+		o->claimed |= kind == LOGIN_CLAIM || kind == LOGIN_TIE;
 		if (desk_ask(s->worker->l, g))
 			return;
 	}
@@ -98,6 +98,10 @@ static void claim(struct session *s)
 
 	if (journal_state(s->worker->l->in.journal) == JOURNAL_FAILED) {
 		refuse(s, REFUSAL_journal_failed, NULL);
+		return;
+	}
+	if (!o->s.reliable) {
+		ask(s, login_new(0), LOGIN_TIE);
 		return;
 	}
 	if (o->s.n_streams == 0) {
@@ -396,6 +400,9 @@ static void answered(struct session *s, struct login *g)
 		break;
 	case LOGIN_CLAIM:
 		take_streams(s, g);
+		break;
+	case LOGIN_TIE:
+		allow(s, 0, 0);
 		break;
 	case LOGIN_LEFT:
 	case LOGIN_RELEASE:

@@ -129,3 +129,13 @@ def siphash24(k0, k1, data):
 def digest(seq_no, logs):
     raw = b"".join(logs)
     return struct.pack("<QQ", siphash24(seq_no, 1, raw), siphash24(seq_no, 2, raw))
+
+
+def eccf(logs, devid="", vdom="", time_s=0):
+    """An EC CF record: these logs in one datagram."""
+    raw = b"".join(logs)
+    packed = lz4_block(raw)
+    return (struct.pack(">2sBBBBBBHHHI", b"\xec\xcf", 0, 0, 0, len(devid), 0, len(vdom), len(logs),
+                        len(packed), len(raw), time_s)
+            + devid.encode() + vdom.encode()
+            + b"".join(struct.pack(">H", len(log)) for log in logs) + packed)

@@ -2,12 +2,15 @@
 word in the answer, in the live trace, in the list of refusals, in the audit and in the metric."""
 
 import re
+import socket
 import subprocess
 
+import oftp
 from appliance import SLUICECTL, stage
 from case_oftp import SERIAL, connect, device
 from case_trust import issue, openssl, password_file, refused, until
 from cases import Failed, collector, equal, expect
+from netns import HOST4, PEER4
 from oftp_client import ALLOWED, PENDING, REFUSED, Ended, Stream
 
 CASES = []
@@ -286,3 +289,34 @@ def oftp_without_certificate(appliance):
             pass
     expect_everywhere(appliance, trace, "cleartext_forbidden", before)
     trace.close()
+
+
+@case()
+def oftp_reliable_disable(appliance):
+    """`reliable disable`: control by TLS, logs as EC CF records over UDP are the session's serial's"""
+    pem = device(appliance)
+    c = connect(appliance, [], pem)
+    equal("result", c.login(reliable=0)["result"], ALLOWED)
+
+    def send(wanted, *logs, devid=""):
+        with appliance.ns.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.sendto(oftp.eccf(logs, devid, "root"), (HOST4, 514))
+        return appliance.wait_total("received", wanted)
+
+    send(2, b"date=2026-11-22 one", b"date=2026-11-22 two")
+    send(3, b"date=2026-11-22 three", devid=SERIAL)
+    send(4, b"date=2026-11-22 another's", devid=OTHER)
+    appliance.wait_total("stored", 4)
+    records = appliance.records("--device", SERIAL)
+    equal("logs of the serial", [r["log"][16:] for r in records], ["one", "two", "three"])
+    equal("by which way", {(r["transport"], r["vdom"]) for r in records}, {("eccf", "root")})
+    equal("what names another device", len(appliance.logs("--device", PEER4)), 1)
+    c.conn.sendall(oftp.log_data(1, 5, 1, [b"<13>not this way"]))
+    name, _, options = c.read()
+    equal("LOG_DATA without `reliable`", (name, options["error"]), ("ERROR", 9))
+    expect(ended(c), "it lives on")
+    c.drop()
+    until(appliance, "Down", lambda: not appliance.ctl("device", "show", SERIAL)["up"])
+    send(5, b"date=2026-11-22 after its end")
+    appliance.wait_total("stored", 5)
+    equal("logs of the serial", len(appliance.logs("--device", SERIAL)), 3)
