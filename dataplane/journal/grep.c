@@ -1,5 +1,6 @@
 #include "dataplane/journal/grep.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +32,7 @@ static int make_code(struct grep *g, const char *pattern, bool utf, char why[200
 	if (error == PCRE2_ERROR_HEAP_FAILED)
 		return -2;
 	if (pcre2_get_error_message(error, (PCRE2_UCHAR *)why, 200) < 0)
-		strcpy(why, "not understood");
+		snprintf(why, 200, "not understood");
 	return -1;
 }
 
