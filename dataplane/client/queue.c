@@ -60,7 +60,7 @@ bool queue_push(struct queue *q, const struct client_item *item, uint32_t raw_le
 
 	assert(size <= q->size);
 	if (q->head == q->tail && q->tail % q->size) /* empty: any item fits at the begin */
-		q->head = q->next = q->unsent = q->tail = behind_gap(q, q->tail);
+		q->head = q->next = q->tail = behind_gap(q, q->tail);
 	left = q->size - q->tail % q->size;
 	gap = left < size ? left : 0;
 	if (q->tail - q->head + gap + size > q->size)
@@ -73,6 +73,7 @@ bool queue_push(struct queue *q, const struct client_item *item, uint32_t raw_le
 	i = record(q, q->tail);
 	*i = (struct queue_item){.size = (uint32_t)size,
 		.raw_len = raw_len,
+		.place = q->tail_place++,
 		.count = item->count,
 		.type = item->type,
 		.category = item->category,
@@ -88,6 +89,11 @@ bool queue_push(struct queue *q, const struct client_item *item, uint32_t raw_le
 	return true;
 }
 
+static struct client_queue *queue_of(struct queue *q, const struct queue_item *i)
+{
+	return i->place < q->numbered ? &q->confirm : &q->memory;
+}
+
 bool queue_pop(struct queue *q, struct queue_item *was)
 {
 	const struct queue_item *i = queue_at(q, &q->head);
@@ -95,21 +101,20 @@ bool queue_pop(struct queue *q, struct queue_item *was)
 	if (!i)
 		return false;
 	*was = *i;
-	count(i->seq_no ? &q->confirm : &q->memory, i, -1);
+	count(queue_of(q, i), i, -1);
 	q->head += i->size;
+	q->head_place = i->place + 1;
 	if (q->next < q->head)
 		q->next = q->head;
-	if (q->unsent < q->head)
-		q->unsent = q->head;
 	return true;
 }
 
-void queue_sent(struct queue *q, struct queue_item *i)
+void queue_sent(struct queue *q, const struct queue_item *i)
 {
-	if (q->next >= q->unsent) {
+	if (i->place >= q->numbered) {
 		count(&q->memory, i, -1);
 		count(&q->confirm, i, 1);
-		q->unsent = q->next + i->size;
+		q->numbered = i->place + 1;
 	}
 	q->next += i->size;
 }
@@ -119,17 +124,13 @@ void queue_rewind(struct queue *q)
 	q->next = q->head;
 }
 
-void queue_forget(struct queue *q)
+void queue_split(struct queue *q, uint64_t numbered)
 {
-	struct queue_item *i;
+	const struct queue_item *i;
 
-	for (uint64_t at = q->head; at < q->unsent && (i = queue_at(q, &at)) != NULL;
-		at += i->size) {
-		if (i->seq_no) {
-			count(&q->confirm, i, -1);
-			count(&q->memory, i, 1);
-		}
-		i->seq_no = 0;
-	}
-	q->next = q->unsent = q->head;
+	q->numbered = numbered;
+	q->confirm = q->memory = (struct client_queue){0};
+	for (uint64_t at = q->head; (i = queue_at(q, &at)) != NULL; at += i->size)
+		count(queue_of(q, i), i, 1);
+	q->next = q->head;
 }

@@ -1,6 +1,8 @@
 /*
  * The items of a client, oldest first, in one ring of bytes: first those that were sent and wait to
- * be confirmed, behind them those that wait to be sent. An item lies in one piece. Pure.
+ * be confirmed, behind them those that wait to be sent. An item lies in one piece, and is known by
+ * its place: how many were added before it. Which of them have a number is what the place below
+ * which all have one says; so a number is not kept with each. Pure.
  */
 #ifndef SLUICE_CLIENT_QUEUE_H
 #define SLUICE_CLIENT_QUEUE_H
@@ -10,7 +12,7 @@
 struct queue_item {
 	uint32_t size; /* of the record, header and all; a multiple of 8 */
 	uint32_t raw_len;
-	uint64_t seq_no;	 /* 0: never sent */
+	uint64_t place;		 /* rises by 1 from item to item */
 	uint32_t dropped_before; /* set when it is sent first */
 	uint16_t count;		 /* logs; 0: nothing, up to the ring's end */
 	uint8_t type, category, vdom_len;
@@ -22,9 +24,9 @@ _Static_assert(sizeof(struct queue_item) == 32, "records are aligned to 8");
 struct queue {
 	uint8_t *ring;
 	uint64_t size;
-	/* Offsets that only rise: the oldest, the next to be sent in this session, the first that
-	 * was never sent, the end. */
-	uint64_t head, next, unsent, tail;
+	uint64_t head, next, tail; /* offsets that only rise: oldest, next to be sent, end */
+	uint64_t head_place, tail_place;
+	uint64_t numbered; /* items below this place are the confirm queue */
 	struct client_queue confirm, memory;
 };
 
@@ -51,10 +53,10 @@ bool queue_push(struct queue *q, const struct client_item *item, uint32_t raw_le
 /* Takes the oldest away, a copy of whose header is in *was; false: empty. */
 bool queue_pop(struct queue *q, struct queue_item *was);
 /* The item at q->next was sent; if for the first time, it moves to the confirm queue. */
-void queue_sent(struct queue *q, struct queue_item *i);
-/* All will be sent again, those without a number first numbered. */
+void queue_sent(struct queue *q, const struct queue_item *i);
+/* All will be sent again. */
 void queue_rewind(struct queue *q);
-/* As if none had ever been sent. */
-void queue_forget(struct queue *q);
+/* The confirm queue is from now on what lies below this place; all will be sent again. */
+void queue_split(struct queue *q, uint64_t numbered);
 
 #endif

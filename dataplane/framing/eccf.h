@@ -57,4 +57,12 @@ int eccf_inflate(const struct eccf *rec, uint8_t *raw, size_t room);
 bool eccf_next(const struct eccf *rec, const uint8_t *raw, uint32_t raw_len, uint32_t *off,
 	uint32_t *index, struct text *log);
 
+/*
+ * Makes a record of `n` logs (`lengths` of each), which lie one after the other at `logs`. As many
+ * of them as go into `size` bytes whatever they compress to, at least one: *took is how many. 0:
+ * not even the first does (then *took is 0), or devid, devname or vdom is longer than 255 bytes.
+ */
+size_t eccf_build(const struct eccf *head, const uint8_t *logs, const uint32_t *lengths, uint32_t n,
+	uint8_t *to, size_t size, uint32_t *took);
+
 #endif

@@ -18,6 +18,7 @@ import case_oftp_torture  # noqa: E402
 import case_peer  # noqa: E402
 import case_ports  # noqa: E402
 import case_relp  # noqa: E402
+import case_send  # noqa: E402
 import case_tcp  # noqa: E402
 import case_tls  # noqa: E402
 import case_trust  # noqa: E402
@@ -25,7 +26,7 @@ import case_wire  # noqa: E402
 from cases import Suite  # noqa: E402
 
 suite = Suite("net")
-for module in (case_wire, case_tcp, case_relp, case_oftp, case_oftp_login, case_oftp_streams,
+for module in (case_wire, case_tcp, case_relp, case_send, case_oftp, case_oftp_login, case_oftp_streams,
                case_oftp_torture, case_control, case_life, case_load, case_peer, case_ports,
                case_frames, case_trust, case_tls, case_fleet):
     suite.cases += module.CASES

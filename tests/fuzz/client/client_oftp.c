@@ -1,8 +1,9 @@
 /*
  * Any bytes from the server, to the OFTP profile's client, before and after its login. Input: 1
  * byte: how many items it has, and whether it is logged in already; then chunks: length u8, what
- * happens before it (an item is added, what there is is sent, time goes by), bytes. Its accounts
- * must add up, and it never sends what the codec would not read.
+ * happens before it (an item is added, what there is is sent, time goes by, BYE is said; a
+ * connection that is asked for leads to the second server), bytes. Its accounts must add up, and it
+ * never sends what the codec would not read.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -43,20 +44,33 @@ static void send_all(struct client *c, uint64_t now)
 	client_sent(c, n);
 }
 
+/* What is told of the queues is what is in them. */
 static void check(const struct client *c)
 {
 	struct client_stats st;
+	struct client_entry e;
+	uint64_t cursor = 0, items = 0;
 
 	client_stats(c, &st);
+	while (client_entry(c, true, &cursor, &e))
+		items += e.seq_no != 0;
+	for (cursor = 0; client_entry(c, false, &cursor, &e);)
+		items += e.seq_no == 0;
+	if (items != st.memory.items + st.confirm.items)
+		abort();
+	if (client_server(c)->n_serials > OFTP_SERIALS_MAX)
+		abort();
 	if (st.added != st.confirmed_logs + st.dropped + st.memory.logs + st.confirm.logs)
 		abort();
 }
 
 /* A connection, when it asks for one. */
-static void live(struct client *c, uint64_t *now, enum client_wish wish)
+static void live(struct client *c, uint64_t *now, enum client_wish wish, unsigned server)
 {
-	if (wish == CLIENT_CONNECT)
+	if (wish == CLIENT_CONNECT) {
+		client_aim(c, server);
 		client_connected(c, *now);
+	}
 	check(c);
 }
 
@@ -72,10 +86,12 @@ static void chunk(struct client *c, uint64_t *now, uint8_t what, const uint8_t *
 		add(c, 1 + what * 200u);
 	if (what & 2)
 		send_all(c, *now);
+	if (what & 16)
+		client_bye(c, *now);
 	if (what & 4)
 		*now = client_deadline(c) > *now ? client_deadline(c) : *now;
-	live(c, now, client_tick(c, *now));
-	live(c, now, client_received(c, bytes, n, *now));
+	live(c, now, client_tick(c, *now), what >> 3 & 1);
+	live(c, now, client_received(c, bytes, n, *now), 0);
 	free(bytes);
 }
 
@@ -87,6 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.conn_id = 7,
 		.bound = 2 * OFTP_ITEM_RAW_MAX,
 		.window = 4,
+		.lz4 = true,
 		.conn_timeout_us = 10,
 		.keepalive_us = 5,
 		.retry_us = 2,
@@ -102,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	for (unsigned i = 0; i < data[0] % 32u; i++)
 		add(c, data[0] & 0x80 ? 60000 : 3);
-	live(c, &now, client_tick(c, now));
+	live(c, &now, client_tick(c, now), 0);
 	for (size_t at = 1; at + 2 <= size;) {
 		size_t n = data[at] < size - at - 2 ? data[at] : size - at - 2;
 

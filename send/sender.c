@@ -1,0 +1,585 @@
+#include "send/sender.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dataplane/client/diag.h"
+#include "dataplane/client/failover.h"
+#include "send/control.h"
+#include "send/input.h"
+#include "send/link.h"
+#include "send/spill.h"
+#include "send/world.h"
+
+#define EVENTS	       16
+#define READ_BYTES     16384u
+#define DATAGRAM_BYTES 65000u
+#define DATAGRAMS      256u /* sent in one round */
+#define SPILL_AGAIN_US 1000000u
+#define NICENESS       10
+
+struct sender {
+	const struct settings *s;
+	int epoll;
+	uint64_t now;
+	SSL_CTX *tls;
+	struct client *client;
+	struct failover failover;
+	struct link link, probe;
+	uint64_t probe_end_us;
+	struct spill *spill;
+	bool spill_fails;
+	uint64_t spill_again_us;
+	struct input *input;
+	struct control control;
+	struct watch signals;
+	int udp;
+	enum client_state state; /* as it was told last */
+	bool judged;		 /* the login's serials against the certificate's */
+	bool ending;		 /* a signal has come: no more is read */
+	uint64_t end_us;	 /* by when it ends anyway; UINT64_MAX: it does not */
+	uint64_t alone_us;	 /* when the last session ended */
+	bool failed, quit;
+	uint8_t buffer[DATAGRAM_BYTES];
+};
+
+static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void tell(const char *format, ...)
+{
+	char text[600];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	fprintf(stderr, "sluice-send: %s\n", text);
+}
+
+static const char *server_name(const struct sender *s, unsigned server)
+{
+	return server ? s->s->alt_server : s->s->server;
+}
+
+/* ---- the spill ---- */
+
+/* true: what is numbered may leave. */
+static bool keep(struct sender *s, bool before_send)
+{
+	int rc;
+
+	if (!s->spill)
+		return true;
+	if (s->spill_fails && s->now < s->spill_again_us)
+		return false;
+	rc = spill_flush(s->spill, s->client, before_send);
+	if (rc == 0) {
+		if (s->spill_fails)
+			tell("spill: can be written again");
+		s->spill_fails = false;
+		return true;
+	}
+	if (!s->spill_fails)
+		tell("spill: %s; nothing is sent or read until it can be written", strerror(-rc));
+	s->spill_fails = true;
+	s->spill_again_us = s->now + SPILL_AGAIN_US;
+	/* After another error nobody knows what is there. */
+	if (rc != -ENOSPC && rc != -EDQUOT && rc != -EFBIG)
+		s->failed = s->quit = true;
+	return false;
+}
+
+static void item_read(void *ctx, const struct client_item *item, const struct spill_input *from)
+{
+	struct sender *s = ctx;
+
+	client_add(s->client, item);
+	if (s->spill) {
+		struct client_mark m;
+
+		client_save(s->client, &m);
+		spill_add(s->spill, m.tail - 1, item, from);
+	}
+}
+
+static uint64_t offset_of(void *ctx, uint64_t dev, uint64_t ino)
+{
+	const struct sender *s = ctx;
+
+	return s->spill ? spill_offset(s->spill, dev, ino) : 0;
+}
+
+static int load_spill(struct sender *s, char *err, size_t size)
+{
+	struct spill_loaded what;
+
+	if (!s->s->spill[0])
+		return 0;
+	s->spill = spill_open(s->s->spill, s->s->spill_sync, err, size);
+	if (!s->spill || spill_load(s->spill, s->client, &what, err, size) != 0)
+		return -1;
+	if (what.items)
+		tell("spill: %" PRIu64 " items are to be sent", what.items);
+	if (what.torn_bytes)
+		tell("spill: a torn end of %" PRIu64 " bytes was cut", what.torn_bytes);
+	if (what.bad_bytes)
+		tell("spill: %" PRIu64 " bytes inside are damaged; what was there is lost",
+			what.bad_bytes);
+	return 0;
+}
+
+/* ---- the connection ---- */
+
+static void lost(struct sender *s)
+{
+	client_lost(s->client, s->now);
+	failover_lost(&s->failover);
+	if (s->state >= CLIENT_PENDING)
+		s->alone_us = s->now;
+	s->state = CLIENT_DOWN;
+	if (s->udp >= 0)
+		close(s->udp);
+	s->udp = -1;
+}
+
+static void hang_up(struct sender *s, const char *why)
+{
+	tell("%s: %s", server_name(s, s->failover.server), why);
+	link_close(&s->link);
+	lost(s);
+}
+
+static void hang_up_for_reason(struct sender *s)
+{
+	struct client_stats st;
+	char why[128];
+
+	client_stats(s->client, &st);
+	snprintf(why, sizeof(why), "%s%s",
+		client_server(s->client)->refused ? "refused: " : "session ended: ",
+		st.reason[0] ? st.reason : "no reason given");
+	hang_up(s, why);
+}
+
+/* The server says its serial numbers: one must be its certificate's. */
+static bool serials_hold(struct sender *s)
+{
+	const struct client_server *v = client_server(s->client);
+
+	if (s->judged || v->serials_us == 0 || !s->s->certificate_verification)
+		return true;
+	s->judged = true;
+	for (uint32_t i = 0; i < v->n_serials; i++)
+		if (server_has_name(&s->link.server, v->serials[i]))
+			return true;
+	return false;
+}
+
+static void open_udp(struct sender *s)
+{
+	struct sockaddr_storage to, from;
+	unsigned len, from_len;
+
+	if (s->s->reliable || address_parse(s->link.address, s->s->port, &to, &len) != 0)
+		return;
+	s->udp = socket(to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	/* From the session's address, by which they are known. */
+	from_len = sizeof(from);
+	if (s->udp >= 0 && getsockname(s->link.fd, (struct sockaddr *)&from, &from_len) == 0) {
+		((struct sockaddr_in *)&from)->sin_port = 0;
+		(void)bind(s->udp, (struct sockaddr *)&from, from_len);
+	}
+	if (s->udp < 0 || connect(s->udp, (struct sockaddr *)&to, len) != 0)
+		hang_up(s, "no UDP socket");
+}
+
+static void note_state(struct sender *s)
+{
+	struct client_stats st;
+
+	client_stats(s->client, &st);
+	if (st.state == s->state)
+		return;
+	s->state = st.state;
+	if (st.state == CLIENT_PENDING)
+		tell("%s: waiting to be authorized", server_name(s, s->failover.server));
+	if (st.state != CLIENT_OPEN)
+		return;
+	tell("%s: connected, serial number %s", server_name(s, s->failover.server),
+		s->link.server.facts.cn);
+	failover_open(&s->failover, s->now);
+	open_udp(s);
+}
+
+static void read_all(struct sender *s)
+{
+	uint8_t data[READ_BYTES];
+	ssize_t n;
+
+	while ((n = link_read(&s->link, data, sizeof(data))) > 0) {
+		if (client_received(s->client, data, (size_t)n, s->now) == CLIENT_DISCONNECT) {
+			hang_up_for_reason(s);
+			return;
+		}
+		if (!serials_hold(s)) {
+			hang_up(s, "its serial numbers are not its certificate's");
+			return;
+		}
+	}
+	if (n == 0)
+		note_state(s);
+}
+
+static void link_event(void *ctx, enum link_event e)
+{
+	struct sender *s = ctx;
+
+	switch (e) {
+	case LINK_UP:
+		s->judged = false;
+		client_connected(s->client, s->now);
+		break;
+	case LINK_READ:
+		read_all(s);
+		break;
+	case LINK_WRITE:
+		break; /* after the events all is written that goes */
+	case LINK_DOWN:
+		tell("%s: %s", server_name(s, s->failover.server), s->link.why);
+		lost(s);
+		break;
+	}
+}
+
+static void write_all(struct sender *s)
+{
+	size_t len;
+	const uint8_t *out;
+
+	while (s->link.state == LINK_OPEN) {
+		ssize_t n;
+
+		out = client_output(s->client, &len, s->now);
+		if (len == 0)
+			break;
+		if (!keep(s, true))
+			break;
+		n = link_write(&s->link, out, len);
+		if (n <= 0) {
+			if (n == 0)
+				link_want_write(&s->link, true);
+			return;
+		}
+		client_sent(s->client, (size_t)n);
+	}
+	link_want_write(&s->link, false);
+}
+
+/* true: there is more. */
+static bool write_datagrams(struct sender *s)
+{
+	for (unsigned i = 0; s->udp >= 0 && i < DATAGRAMS; i++) {
+		size_t n = client_datagram(
+			s->client, s->buffer, sizeof(s->buffer), (uint32_t)time(NULL), s->now);
+
+		if (n == 0)
+			return false;
+		(void)send(s->udp, s->buffer, n, 0);
+	}
+	return s->udp >= 0;
+}
+
+static void tick(struct sender *s)
+{
+	switch (client_tick(s->client, s->now)) {
+	case CLIENT_NOTHING:
+		break;
+	case CLIENT_CONNECT:
+		client_aim(s->client, s->failover.server);
+		link_open(&s->link, server_name(s, s->failover.server));
+		break;
+	case CLIENT_DISCONNECT:
+		hang_up(s, s->state >= CLIENT_PENDING ? "no word of it for too long"
+						      : "no answer within conn-timeout");
+		break;
+	}
+}
+
+/* ---- is the primary back? ---- */
+
+static void move_to_primary(struct sender *s)
+{
+	tell("%s: is there again", s->s->server);
+	client_bye(s->client, s->now);
+	write_all(s);
+	link_close(&s->link);
+	client_lost(s->client, s->now);
+	client_hurry(s->client, s->now);
+	s->state = CLIENT_DOWN;
+}
+
+static void probed(struct sender *s, bool there)
+{
+	link_close(&s->probe);
+	if (failover_probed(&s->failover, there, s->now))
+		move_to_primary(s);
+}
+
+static void probe_event(void *ctx, enum link_event e)
+{
+	if (e == LINK_UP || e == LINK_DOWN)
+		probed(ctx, e == LINK_UP);
+}
+
+static void probe(struct sender *s)
+{
+	if (s->failover.probing && s->now >= s->probe_end_us)
+		probed(s, false);
+	if (s->now < failover_deadline(&s->failover))
+		return;
+	failover_probe(&s->failover);
+	s->probe_end_us = s->now + s->s->conn_timeout * 1000000ull;
+	link_open(&s->probe, s->s->server);
+}
+
+/* ---- questions ---- */
+
+static bool answer(void *ctx, const char *question, FILE *to)
+{
+	const struct sender *s = ctx;
+	const struct diag d = {.client = s->client,
+		.now = world_now_us(),
+		.server = server_name(s, s->failover.server),
+		.source_ip = s->s->source_ip,
+		.max = s->s->queue_size,
+		.realtime = s->s->upload_option == UPLOAD_REALTIME,
+		.reliable = s->s->reliable,
+		.verified = s->s->certificate_verification,
+		.conn_id = s->s->conn_id,
+		.spill_bytes = s->spill ? spill_bytes(s->spill) : UINT64_MAX};
+
+	if (strcmp(question, "1") == 0)
+		diag_status(&d, to);
+	else if (strcmp(question, "30") == 0)
+		diag_items(&d, to);
+	else if (strcmp(question, "41") == 0)
+		diag_queues(&d, to);
+	else
+		return false;
+	return true;
+}
+
+/* ---- the end ---- */
+
+static void signalled(void *ctx, uint32_t events)
+{
+	struct sender *s = ctx;
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(s->signals.fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	/* What a spill keeps needs not be waited for; a second signal does not wait either. */
+	if (s->ending || s->spill)
+		s->quit = true;
+	s->ending = true;
+	s->end_us = s->now + s->s->conn_timeout * 1000000ull;
+}
+
+static void judge_end(struct sender *s)
+{
+	struct client_stats st;
+
+	client_stats(s->client, &st);
+	if (st.memory.items + st.confirm.items == 0 && (s->ending || input_ended(s->input)) &&
+		!s->spill_fails)
+		s->quit = true;
+	if (s->now >= s->end_us)
+		s->quit = true;
+	if (s->s->give_up && s->state < CLIENT_PENDING &&
+		s->now >= s->alone_us + s->s->give_up * 1000000ull) {
+		tell("gives up: no connection for %u s", s->s->give_up);
+		s->failed = s->quit = true;
+	}
+}
+
+static enum send_exit finish(struct sender *s)
+{
+	struct client_stats st;
+	struct input_stats in;
+	uint64_t left;
+
+	keep(s, false);
+	client_bye(s->client, s->now);
+	write_all(s);
+	client_stats(s->client, &st);
+	input_stats(s->input, &in);
+	left = st.memory.logs + st.confirm.logs;
+	tell("%" PRIu64 " logs %s, %" PRIu64 " dropped, %" PRIu64 " %s", st.confirmed_logs,
+		s->s->reliable ? "confirmed" : "sent", st.dropped, left,
+		s->spill ? "in the spill" : "not sent or not confirmed");
+	if (in.cut)
+		tell("%" PRIu64 " logs were longer than %u bytes and were cut", in.cut,
+			INPUT_LINE_MAX);
+	return s->failed || in.read_errors || (left && !s->spill) ? SEND_FAILED : SEND_DONE;
+}
+
+/* ---- the loop ---- */
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t deadline(const struct sender *s)
+{
+	uint64_t at = earliest(client_deadline(s->client), failover_deadline(&s->failover));
+
+	at = earliest(at, s->end_us);
+	if (s->failover.probing)
+		at = earliest(at, s->probe_end_us);
+	if (s->spill_fails)
+		at = earliest(at, s->spill_again_us);
+	if (s->s->give_up && s->state < CLIENT_PENDING)
+		at = earliest(at, s->alone_us + s->s->give_up * 1000000ull);
+	return at;
+}
+
+/* Files wait as soon as half of the queue is taken; syslog cannot. */
+static bool has_room(const struct sender *s)
+{
+	struct client_stats st;
+
+	client_stats(s->client, &st);
+	return !s->ending && !s->spill_fails && st.occupied < s->s->queue_size / 2;
+}
+
+static enum send_exit loop(struct sender *s)
+{
+	struct epoll_event ready[EVENTS];
+	bool more = true;
+
+	while (!s->quit) {
+		int n = epoll_wait(
+			s->epoll, ready, EVENTS, more ? 0 : world_wait_ms(s->now, deadline(s)));
+
+		s->now = world_now_us();
+		for (int i = 0; i < n; i++) {
+			struct watch *w = ready[i].data.ptr;
+
+			if (w->fd >= 0)
+				w->ready(w->ctx, ready[i].events);
+		}
+		more = input_run(s->input, has_room(s), !s->ending && !s->spill_fails);
+		tick(s);
+		write_all(s);
+		more |= write_datagrams(s);
+		keep(s, false);
+		probe(s);
+		judge_end(s);
+	}
+	return finish(s);
+}
+
+static int catch_signals(struct sender *s)
+{
+	sigset_t set;
+	int fd;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a spill past the limit of a file is an error like another */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	s->signals = (struct watch){.ready = signalled, .ctx = s, .fd = -1};
+	return watch_add(s->epoll, &s->signals, fd, EPOLLIN);
+}
+
+static int start(struct sender *s, char *const *paths, int n, char *err, size_t size)
+{
+	struct input_config in = {
+		.settings = s->s, .item = item_read, .offset = offset_of, .ctx = s};
+	struct client_config cfg;
+	char serial[65];
+	int rc;
+
+	s->epoll = in.epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (tls_client_new(s->s, &s->tls, serial, err, size) != 0)
+		return -1;
+	world_client_config(s->s, serial, &cfg);
+	s->client = cfg.serial[0] ? client_new(&cfg) : NULL;
+	if (!s->client) {
+		snprintf(err, size, "%s",
+			cfg.serial[0] ? "out of memory"
+				      : "the certificate has no common name to be a serial "
+					"number");
+		return -1;
+	}
+	failover_init(&s->failover, s->s->alt_server[0], s->s->fallback_to_primary, cfg.retry_us);
+	link_init(&s->link, s->s, s->tls, s->epoll);
+	link_init(&s->probe, s->s, s->tls, s->epoll);
+	s->link.event = link_event;
+	s->probe.event = probe_event;
+	s->link.ctx = s->probe.ctx = s;
+	if (load_spill(s, err, size) != 0)
+		return -1;
+	s->input = input_new(&in, paths, n, err, size);
+	if (!s->input)
+		return -1;
+	rc = catch_signals(s);
+	if (rc == 0 && s->s->control[0])
+		rc = control_open(&s->control, s->epoll, s->s->control, answer, s);
+	if (rc != 0)
+		snprintf(err, size, "%s: %s", s->s->control[0] ? s->s->control : "epoll",
+			strerror(-rc));
+	return rc;
+}
+
+enum send_exit send_run(const struct settings *settings, char *const *paths, int n)
+{
+	struct sender *s = calloc(1, sizeof(*s));
+	enum send_exit status = SEND_FAILED;
+	char err[400];
+
+	if (!s)
+		return SEND_FAILED;
+	s->s = settings;
+	s->udp = s->signals.fd = -1;
+	s->end_us = UINT64_MAX;
+	s->now = s->alone_us = world_now_us();
+	if (settings->priority)
+		setpriority(PRIO_PROCESS, 0, NICENESS);
+	if (start(s, paths, n, err, sizeof(err)) == 0)
+		status = loop(s);
+	else
+		tell("%s", err);
+	control_close(&s->control);
+	input_free(s->input);
+	if (s->client) {
+		link_close(&s->link);
+		link_close(&s->probe);
+	}
+	spill_close(s->spill);
+	client_free(s->client);
+	SSL_CTX_free(s->tls);
+	if (s->signals.fd >= 0)
+		close(s->signals.fd);
+	if (s->udp >= 0)
+		close(s->udp);
+	close(s->epoll);
+	free(s);
+	return status;
+}

@@ -1,0 +1,149 @@
+"""sluice-send against sluiced: what it says is confirmed is stored, once, in order."""
+
+import random
+import re
+import signal
+import subprocess
+import time
+
+from appliance import BUILD, balanced, stage
+from case_trust import issue, until
+from cases import collector, equal, expect
+from netns import HOST4
+
+CASES = []
+case = collector(CASES, lambda **changes: stage(**changes))
+
+SEND = BUILD / "send/sluice-send"
+SERIAL = "FGT60F0000000001"
+
+
+class Send:
+    """The device's side: its configuration, made by `trust`, and its processes."""
+
+    def __init__(self, appliance):
+        self.appliance = appliance
+        appliance.ctl("cert", "ca-init", "--key", "p-256")
+        pem = issue(appliance, SERIAL)
+        self.config, self.control = appliance.dir / "send.conf", appliance.dir / "send.sock"
+        self.config.write_text("config log fortianalyzer setting\n"
+                               f'    set server "{HOST4}"\n    set certificate "{pem}"\n'
+                               f'    set control "{self.control}"\n'
+                               "    set monitor-failure-retry-period 1\n"
+                               "    set monitor-keepalive-period 1\nend\n", encoding="ascii")
+        self.say("trust", "--yes")
+
+    def command(self, *words):
+        return self.appliance.ns.command(str(SEND), *map(str, words), "--config", str(self.config))
+
+    def say(self, *words, status=0):
+        done = subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=60, check=False)
+        equal(f"{words}: {done.stdout}{done.stderr}", done.returncode, status)
+        return done.stdout
+
+    def start(self, *words, **how):
+        self.said = open(self.appliance.dir / "send.said", "w+b")
+        return subprocess.Popen(self.command(*words), stdout=self.said, stderr=subprocess.STDOUT,
+                                **{"stdin": subprocess.DEVNULL, **how})
+
+    def ends(self, process, status=0):
+        got = process.wait(timeout=120)
+        self.said.seek(0)
+        said = self.said.read().decode()
+        equal(f"exit status: {said}", got, status)
+        return said
+
+
+def lines(n, kind=b"traffic"):
+    return [b'<189>date=2026-11-22 devname="fw" type="%s" vd="%s" n=%d %s'
+            % (kind, (b"root", b"dmz")[k // 50 % 2], k, b"x" * (k * 7 % 300)) for k in range(n)]
+
+
+def ours(appliance):
+    return [log for log in appliance.logs("--device", SERIAL) if b" n=" in log]
+
+
+@case(quick=True)
+def send_is_let_in_and_stored(appliance):
+    """sluice-send: unknown it waits, authorized it sends; its words, and what is stored"""
+    send = Send(appliance)
+    expect("Registration: pending" in send.say("test-connectivity"), "it is not pending")
+    appliance.ctl("device", "authorize", SERIAL)
+    serial = appliance.ctl("status")["node"]["serial"]
+    said = send.say("test-connectivity")
+    for word in ("Registration: registered", "Connection: allow", f"serial number is: {serial}"):
+        expect(word in said, said)
+    sent = lines(5000)
+    file = appliance.dir / "lines"
+    file.write_bytes(b"".join(line + b"\n" for line in sent))
+    said = send.ends(send.start(file))
+    expect("5000 logs confirmed, 0 dropped" in said, said)
+    equal("stored", ours(appliance), sent)
+    equal("vdoms", {r["vdom"] for r in appliance.records("--device", SERIAL)}, {"root", "dmz"})
+    total = appliance.total()
+    expect(balanced(total), total)
+    appliance.ctl("device", "deny", SERIAL)
+    said = send.say("test-connectivity", status=1)
+    expect(said.startswith("Failed to get FAZ's status. Authentication Failed. (-19)\n"), said)
+
+
+@case()
+def send_over_an_outage(appliance):
+    """sluiced is gone and back: the queue fills and clears, each log is stored once"""
+    send = Send(appliance)
+    appliance.ctl("device", "authorize", SERIAL)
+    sent = lines(3000)
+    one = send.start(stdin=subprocess.PIPE)
+
+    def write(part):
+        one.stdin.write(b"".join(line + b"\n" for line in part))
+        one.stdin.flush()
+
+    def diagnose(level):
+        return subprocess.run([str(SEND), "diagnose", level, "--control", str(send.control)],
+                              capture_output=True, text=True, check=False).stdout
+
+    def waiting():
+        return sum(map(int, re.findall(r" logs:(\d+)\n", diagnose("41"))))
+
+    write(sent[:1000])
+    until(appliance, "a thousand confirmed", lambda: "confirmed=1000," in diagnose("1"))
+    equal("waiting", waiting(), 0)
+    appliance.kill()
+    write(sent[1000:])
+    until(appliance, "all read", lambda: "added=3000," in diagnose("1"))
+    equal("waiting", waiting(), 2000)
+    appliance.start()
+    one.stdin.close()
+    expect("3000 logs confirmed, 0 dropped" in send.ends(one), "not all is confirmed")
+    equal("stored", ours(appliance), sent)
+
+
+@case()
+def send_killed_with_its_spill(appliance):
+    """sluice-send and sluiced are killed by turns; the spill goes on: each line once, in order"""
+    send = Send(appliance)
+    appliance.ctl("device", "authorize", SERIAL)
+    seed = int(time.time())
+    rng = random.Random(seed)
+    sent = lines(40000)
+    file, spill = appliance.dir / "lines", appliance.dir / "spill"
+    file.write_bytes(b"".join(line + b"\n" for line in sent))
+    for life in range(6):
+        one = send.start(file, "--spill", spill, "--queue-size", "1MiB")
+        before, more = appliance.total()["stored"], rng.randrange(4000)
+        until(appliance, "more is stored",
+              lambda: one.poll() is not None or appliance.total()["stored"] >= before + more)
+        if life % 2:
+            appliance.kill()
+        one.send_signal(signal.SIGKILL)
+        one.wait()
+        if life % 2:
+            appliance.start()
+    said = send.ends(send.start(file, "--spill", spill, "--queue-size", "1MiB"))
+    expect("0 dropped, 0 in the spill" in said, said)
+    got = ours(appliance)
+    equal(f"logs (seed {seed})", len(got), len(sent))
+    equal(f"as sent (seed {seed})", got == sent, True)
+    equal("gaps", appliance.ctl("account", "show", SERIAL)["gaps"], [])
