@@ -67,7 +67,8 @@ static int load_file(const char *path)
 	}
 	n = fread(data, 1, MOST_BYTES, f);
 	fclose(f);
-	corpus[inputs++] = (struct input){data, n};
+	corpus[inputs].data = data;
+	corpus[inputs++].len = n;
 	return 0;
 }
 
