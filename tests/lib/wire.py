@@ -96,6 +96,32 @@ def to_host(**options):
         yield Wire(stack, far, "packet:host0", options), host
 
 
+def lwip_to_host(size, seed, **options):
+    """lwIP instead of the kernel, against peer-host: (what lwIP, the host and the wire said)."""
+    with contextlib.ExitStack() as stack:
+        far = Namespace(f"sluice-far-{os.getpid()}")
+        stack.callback(far.close)
+        near = Namespace(f"sluice-near-{os.getpid()}")
+        stack.callback(near.close)
+        host = Program(*far.command(PEER / "peer-host", "tap:host0", HOST4, HOST6))
+        stack.callback(host.close)
+        near.ip("tuntap", "add", "dev", "lwip0", "mode", "tap")
+        for ns, name in (far, "host0"), (near, "lwip0"):
+            ns.ip("link", "set", name, "addrgenmode", "none")
+            ns.ip("link", "set", name, "up")
+        words = [w for key, value in options.items() for w in ("--" + key, str(value))]
+        impair = Program(PEER / "peer-impair", "--seed", str(seed), *words,
+                         f"packet:lwip0@/run/netns/{near.name}", f"packet:host0@/run/netns/{far.name}")
+        stack.callback(impair.close)
+        done = subprocess.run(near.command(str(PEER / "peer-lwip"), "lwip0", PEER4, HOST4, PEER6,
+                                           HOST6, str(size), str(seed)),
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=PATIENCE)
+        if done.returncode:
+            raise Failed(f"lwIP: {done.stderr.strip() or done.returncode}")
+        return json.loads(done.stdout), host.end(), impair.end()
+
+
 @contextlib.contextmanager
 def to_kernel(**options):
     """A wire to the kernel, behind whose port 514 the same is done as by peer-host."""

@@ -74,6 +74,16 @@ def peer_everything(_):
 
 
 @case
+def peer_lwip(_):
+    """lwIP, which has no SACK: 1 % lost, 2 % twice, 2 % late, 5 ms; IPv4, then IPv6"""
+    size = 192 << 10
+    said, tcp, link = wire.lwip_to_host(size, seed(), loss=1, dup=2, reorder=2, delay=5000)
+    equal("bytes that came back to lwIP", said, {"ipv4": size, "ipv6": size})
+    equal("connections that our side made and ended", (tcp["accepted"], tcp["conns"]), (2, 0))
+    wire.check_impaired(link, lost=1, repeated=1)
+
+
+@case
 def peer_logs(_):
     """sluiced behind such a wire: each log is stored, as it was sent, in order"""
     rng = random.Random(seed())

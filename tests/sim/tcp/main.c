@@ -55,6 +55,8 @@ static void draw_impairment(struct rng *r, struct impairment *m)
 
 static void world_init(struct world *w, uint64_t seed)
 {
+	struct rng other;
+
 	memset(w, 0, sizeof(*w));
 	w->seed = seed;
 	w->rng.s = seed * 0x2545f4914f6cdd1dULL + 1;
@@ -74,6 +76,9 @@ static void world_init(struct world *w, uint64_t seed)
 		w->flood_left = 300;
 		w->flood_next = w->now;
 	}
+	/* Dice of its own: what older seeds mean is not to change. */
+	other.s = seed;
+	w->restart_at = rng_chance(&other, 100) ? w->now + rng_below(&other, 2000000) : NEVER;
 	w->client_count = rng_chance(&w->rng, 20) ? 200 : rng_range(&w->rng, 1, 6);
 	w->clients = calloc(w->client_count, sizeof(struct client *));
 	CHECK(w, w->clients);
@@ -105,6 +110,14 @@ static void flood(struct world *w)
 	w->flood_next = --w->flood_left ? w->now + w->flood_us : NEVER;
 }
 
+static void restart(struct world *w)
+{
+	w->restart_at = NEVER;
+	server_restart(w->server);
+	for (uint32_t i = 0; i < w->client_count; i++)
+		client_forgotten(w->clients[i]);
+}
+
 static void deliver(struct world *w)
 {
 	struct packet *p;
@@ -129,7 +142,8 @@ static bool all_done(const struct world *w)
 	for (uint32_t i = 0; i < w->client_count; i++)
 		if (!client_done(w->clients[i]))
 			return false;
-	return w->flood_next == NEVER && link_next(w) == NEVER && server_idle(w->server);
+	return w->flood_next == NEVER && w->restart_at == NEVER && link_next(w) == NEVER &&
+	       server_idle(w->server);
 }
 
 static uint64_t next_instant(const struct world *w)
@@ -139,6 +153,7 @@ static uint64_t next_instant(const struct world *w)
 
 	next = t < next ? t : next;
 	next = w->flood_next < next ? w->flood_next : next;
+	next = w->restart_at < next ? w->restart_at : next;
 	for (uint32_t i = 0; i < w->client_count; i++) {
 		t = client_next(w->clients[i]);
 		next = t < next ? t : next;
@@ -162,6 +177,8 @@ static void world_run(struct world *w)
 			w->now = next;
 		CHECK(w, w->now - w->start < MAX_VIRTUAL_US);
 		CHECK(w, ++w->steps < 20000000);
+		if (w->restart_at <= w->now)
+			restart(w);
 		deliver(w);
 		if (w->flood_next <= w->now)
 			flood(w);

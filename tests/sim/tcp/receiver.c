@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "dataplane/base/bytes.h"
 #include "receiver.h"
 #include "sim.h"
 
@@ -32,23 +33,10 @@ struct client {
 	uint32_t count;
 };
 
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 24);
-	p[1] = (uint8_t)(v >> 16);
-	p[2] = (uint8_t)(v >> 8);
-	p[3] = (uint8_t)v;
-}
-
 static void put_block(const struct client *c, uint8_t *p, const struct range *r)
 {
-	put32(p, (uint32_t)r->from + c->irs);
-	put32(p + 4, (uint32_t)r->to + c->irs);
+	store_be32(p, (uint32_t)r->from + c->irs);
+	store_be32(p + 4, (uint32_t)r->to + c->irs);
 }
 
 /* The duplicate first, then those that grew last. */
@@ -92,14 +80,14 @@ static void send_segment(struct client *c, uint32_t number, uint8_t flags)
 		hdr += 12;
 	}
 	memcpy(seg + hdr, (const uint8_t[4]){1, 1, 8, 10}, 4);
-	put32(seg + hdr + 4, (uint32_t)(c->w->now / 1000));
-	put32(seg + hdr + 8, c->ts_recent);
+	store_be32(seg + hdr + 4, (uint32_t)(c->w->now / 1000));
+	store_be32(seg + hdr + 8, c->ts_recent);
 	hdr += 12;
 	if (flags & TCP_ACK) {
 		hdr += put_sack(c, seg + hdr);
-		put32(seg + 8, (uint32_t)c->rcv_nxt + c->irs);
+		store_be32(seg + 8, (uint32_t)c->rcv_nxt + c->irs);
 	}
-	put32(seg + 4, number);
+	store_be32(seg + 4, number);
 	seg[12] = (uint8_t)(hdr / 4 << 4);
 	seg[13] = flags;
 	seg[14] = (WINDOW >> WSCALE) >> 8 & 0xff;
@@ -160,7 +148,7 @@ static bool take(struct client *c, uint64_t from, uint64_t to)
 void client_input(struct client *c, const uint8_t *seg, uint32_t len)
 {
 	uint32_t hdr = (uint32_t)(seg[12] >> 4) << 2;
-	uint32_t number = get32(seg + 4);
+	uint32_t number = load_be32(seg + 4);
 	uint64_t from;
 	bool now;
 
@@ -171,7 +159,7 @@ void client_input(struct client *c, const uint8_t *seg, uint32_t len)
 			c->rcv_nxt = 1;
 			c->timer = NEVER;
 		}
-		c->ts_recent = get32(seg + hdr - 8);
+		c->ts_recent = load_be32(seg + hdr - 8);
 		send_ack(c);
 		return;
 	}
@@ -179,7 +167,7 @@ void client_input(struct client *c, const uint8_t *seg, uint32_t len)
 		return;
 	from = c->rcv_nxt + (uint64_t)(int64_t)(int32_t)(number - c->irs - (uint32_t)c->rcv_nxt);
 	if (from <= c->rcv_nxt)
-		c->ts_recent = get32(seg + 24);
+		c->ts_recent = load_be32(seg + 24);
 	if (seg[13] & TCP_FIN)
 		c->fin_at = from + (len - hdr);
 	now = len > hdr && take(c, from, from + (len - hdr));
@@ -198,7 +186,7 @@ void client_input(struct client *c, const uint8_t *seg, uint32_t len)
 	} else if (len > hdr && c->ack_at == NEVER) {
 		c->ack_at = c->w->now + ACK_DELAY;
 	}
-	if (c->fin_sent && get32(seg + 8) == c->isn + 2) {
+	if (c->fin_sent && load_be32(seg + 8) == c->isn + 2) {
 		c->state = OVER;
 		c->timer = c->ack_at = NEVER;
 	}

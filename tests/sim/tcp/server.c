@@ -275,10 +275,17 @@ static void draw_config(struct server *s)
 	s->lazy = rng_chance(r, 400);
 }
 
-struct server *server_new(struct world *w)
+static void stack_new(struct server *s)
 {
 	static const struct tcp_ops ops = {
 		op_output, op_event, op_buf_free, op_buf_alloc, op_mtu, op_listening};
+
+	s->tcp = tcp_stack_new(&s->cfg, &ops, s);
+	CHECK(s->w, s->tcp);
+}
+
+struct server *server_new(struct world *w)
+{
 	struct server *s = calloc(1, sizeof(*s));
 
 	CHECK(w, s);
@@ -291,9 +298,19 @@ struct server *server_new(struct world *w)
 	} else {
 		draw_config(s);
 	}
-	s->tcp = tcp_stack_new(&s->cfg, &ops, s);
-	CHECK(w, s->tcp);
+	stack_new(s);
 	return s;
+}
+
+void server_restart(struct server *s)
+{
+	tcp_stack_free(s->tcp);
+	CHECK(s->w, s->bufs == 0);
+	memset(s->sessions, 0, sizeof(s->sessions));
+	s->end = s->sessions;
+	s->accepted = s->closed = 0;
+	s->cfg.key = (struct siphash_key){rng_next(&s->rng), rng_next(&s->rng)};
+	stack_new(s);
 }
 
 void server_free(struct server *s)

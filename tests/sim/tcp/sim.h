@@ -98,6 +98,7 @@ struct world {
 	uint64_t flood_next, flood_left;
 	struct server *server;
 	const struct tcp_config *cfg; /* the server's; NULL: drawn, as all else that befalls it */
+	uint64_t restart_at;	      /* of the server: all it knew is gone; NEVER: it lives */
 	uint32_t focus;		      /* the client whose packet came last */
 
 	uint64_t delivered, lost, steps;
@@ -134,6 +135,11 @@ struct plan {
 const struct plan *client_plan(const struct client *c);
 /* The server saw the end of this incarnation. */
 void client_server_closed(struct client *c, bool normally, uint64_t bytes);
+/*
+ * The server has forgotten all: whoever has a connection must hear so by what it sends, and makes
+ * another one.
+ */
+void client_forgotten(struct client *c);
 /* Begins the next incarnation, when this one is over at both ends. */
 void client_after(struct client *c);
 /* No event is left in the world: the client is done, or gave up before it was accepted. */
@@ -154,6 +160,8 @@ uint64_t server_next(const struct server *s);
 void server_run(struct server *s);
 bool server_is_v6(const struct server *s, uint16_t port);
 void server_too_big(struct server *s, uint16_t port, const uint8_t *seg, uint32_t mtu);
+/* As after kill -9 and a start anew: another key, no connection, no half-open one. */
+void server_restart(struct server *s);
 /* Everything has ended: no connection, no buffer, no timer may be left. */
 void server_check_end(struct server *s);
 bool server_idle(const struct server *s);

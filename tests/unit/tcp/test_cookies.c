@@ -407,6 +407,33 @@ static void past_its_bound_the_oldest_cookie_is_forgotten(void **state)
 	drill_free(d);
 }
 
+/*
+ * While cookies are out, a segment of a connection that we do not know may belong to one of them.
+ * That is over when its number can be of no cookie any more: two periods at the latest.
+ */
+static void an_old_connection_is_reset_within_two_periods_though_cookies_are_out(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 32; i++) { /* each value that the period can have in an ISN */
+		struct drill *d = drill_new(always);
+		unsigned seconds = 0;
+
+		d->our_isn = 0;
+		do {
+			assert_true(seconds++ < 2 * 68);
+			d->flow.src_port = 2000;
+			in(d, "S 0:0(0) <mss 1460>");
+			forget(d);
+			d->flow.src_port = 1000;
+			in(d, "P. 5000:6000(1000) ack %u", 700 + (i << 27));
+			pass(d, SEC(1));
+		} while (sent_count(d) == 0);
+		assert_int_equal(counters(d)->reset_out, 1);
+		forget(d);
+		drill_free(d);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_cookie_keeps_mss_wscale_and_sack),
 	cmocka_unit_test(every_window_scale_survives),
@@ -427,6 +454,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_late_copy_of_the_last_ack_makes_no_second_connection),
 	cmocka_unit_test(the_same_flow_may_come_again_by_another_syn),
 	cmocka_unit_test(past_its_bound_the_oldest_cookie_is_forgotten),
+	cmocka_unit_test(an_old_connection_is_reset_within_two_periods_though_cookies_are_out),
 };
 
 DRILL_MAIN(tests)

@@ -127,6 +127,27 @@ static void a_restarted_peer_gets_through_by_the_challenge(void **state)
 	drill_free(d);
 }
 
+/* It lost all it knew, and whoever speaks to what was there hears so at once. */
+static void after_a_restart_of_ours_an_old_connection_is_reset_at_once(void **state)
+{
+	struct drill *d = drill_new(NULL);
+
+	(void)state;
+	d->our_isn = 0;
+	in(d, "P. 5000:6000(1000) ack 700 <TS val 90000 ecr 5>");
+	out(d, "R 700:700(0)");
+	in(d, ". 4999:4999(0) ack 700"); /* a keepalive, or a probe of a closed window */
+	out(d, "R 700:700(0)");
+	in(d, "F. 6000:6000(0) ack 700");
+	out(d, "R 700:700(0)");
+	/* And the same ports are good for a new one, whatever its clock says. */
+	in(d, "S 0:0(0) <mss 1460,TS val 7 ecr 0>");
+	assert_int_equal(sent_count(d), 1);
+	assert_int_equal(counters(d)->half_open, 1);
+	forget(d);
+	drill_free(d);
+}
+
 static void acks_out_of_range_are_challenged(void **state)
 {
 	struct drill *d = accepted(NULL, OPTS_NONE);
@@ -314,6 +335,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_reset_ends_every_state),
 	cmocka_unit_test(a_syn_in_a_connection_is_challenged_whatever_its_number),
 	cmocka_unit_test(a_restarted_peer_gets_through_by_the_challenge),
+	cmocka_unit_test(after_a_restart_of_ours_an_old_connection_is_reset_at_once),
 	cmocka_unit_test(acks_out_of_range_are_challenged),
 	cmocka_unit_test(challenges_have_a_limit_per_connection),
 	cmocka_unit_test(an_ack_storm_dies_out),
