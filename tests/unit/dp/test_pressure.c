@@ -46,6 +46,7 @@ static void hoarders_go_and_an_honest_sender_is_served(void **state)
 
 		assert_true(rig_tcp_send(&rig, &honest, log, (uint32_t)n));
 	}
+	rig_wait_stored(&rig, HONEST); /* all of them have been looked at by then */
 	for (unsigned i = 0; i < HOARDERS; i++)
 		gone += hoarder[i].reset;
 	assert_true(gone > 0);
