@@ -71,7 +71,8 @@ void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes)
 	if (!(c->flags & CF_CWND_LIMITED) || c->cwnd >= CWND_MAX)
 		return;
 	if (c->cwnd < c->ssthresh) {
-		/* Acknowledgements are lost and merged; eight is what RFC 9406 has without pacing. */
+		/* Acknowledgements are lost and merged; eight is what RFC 9406 has without pacing.
+		 */
 		uint32_t most = c->flags & CF_LOSS ? c->mss : 8U * c->mss;
 
 		c->cwnd += bytes < most ? bytes : most;

@@ -145,7 +145,8 @@ static void open_ack(struct tcp_conn *c, const struct tcp_acked *a, uint64_t now
 			return;
 		}
 	}
-	/* Where the network reorders, what is reported has arrived, too, and is not counted again. */
+	/* Where the network reorders, what is reported has arrived, too, and is not counted again.
+	 */
 	if (a->bytes || (c->flags & CF_REORDERED))
 		tcp_cc_acked(c, a->delivered);
 }

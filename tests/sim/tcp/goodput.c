@@ -127,6 +127,8 @@ static bool measure(const struct way *way, unsigned seeds)
 	double bytes = (double)(way->kib << 10) * seeds;
 	unsigned percent;
 
+	if (seeds == 0)
+		return false;
 	for (unsigned i = 1; i <= seeds; i++) {
 		struct tcp_counters n;
 

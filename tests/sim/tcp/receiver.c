@@ -63,7 +63,9 @@ static uint32_t put_sack(const struct client *c, uint8_t *o)
 	}
 	if (at == 4)
 		return 0;
-	memcpy(o, (const uint8_t[4]){1, 1, 5, (uint8_t)(at - 2)}, 4);
+	o[0] = o[1] = 1;
+	o[2] = 5;
+	o[3] = (uint8_t)(at - 2);
 	return at;
 }
 
