@@ -47,6 +47,8 @@ void tls_client_open(struct tls_client *c, const struct tls_client_options *o)
 		must(SSL_CTX_set_cipher_list(c->ctx, o->ciphers) == 1, o->ciphers);
 	if (o->signatures)
 		must(SSL_CTX_set1_sigalgs_list(c->ctx, o->signatures) == 1, o->signatures);
+	if (o->groups)
+		must(SSL_CTX_set1_groups_list(c->ctx, o->groups) == 1, o->groups);
 	if (o->cert) {
 		must(SSL_CTX_use_certificate(c->ctx, o->cert->cert) == 1, "certificate");
 		must(SSL_CTX_use_PrivateKey(c->ctx, o->cert->key) == 1, "key");

@@ -15,6 +15,7 @@ struct tls_client_options {
 	SSL_SESSION *session;
 	int security_level;	/* 0: anything goes */
 	const char *signatures; /* to choose the server's identity */
+	const char *groups;	/* of the key exchange */
 };
 
 struct tls_client {

@@ -101,6 +101,39 @@ static void a_flight_is_a_step(void **state)
 	tls_set_unref(set);
 }
 
+/* What a flight costs goes by the keys that it takes. */
+static void a_step_is_weighed_by_its_keys(void **state)
+{
+	static const struct {
+		const char *signatures, *groups;
+		unsigned weight;
+	} v[] = {
+		{"ECDSA+SHA256", "X25519", 1}, {"ECDSA+SHA256", "P-256", 1},
+		{"ECDSA+SHA256", "P-521", 3}, {"ECDSA+SHA256", "P-384", 6},
+		{"RSA-PSS+SHA256", "X25519", 2}, /* RSA-2048; its own key cannot sign so */
+	};
+	struct tls_set *set = world_set(&world);
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct tls_client_options o = {.cert = &world.device,
+			.signatures = v[i].signatures,
+			.groups = v[i].groups};
+
+		link_open(&link, set, &o, false);
+		tls_client_handshake(&link.client);
+		link_up(&link);
+		assert_int_equal(tls_conn_handshake(link.server), TLS_AGAIN);
+		assert_int_equal(tls_conn_weight(link.server), v[i].weight);
+		if (link_handshake(&link)) /* it was signed once */
+			assert_int_equal(tls_conn_weight(link.server), 1);
+		else
+			assert_int_equal(v[i].weight, 2);
+		link_close(&link);
+	}
+	tls_set_unref(set);
+}
+
 static void the_peer_is_called_by_its_certificate(void **state)
 {
 	struct pki_cert device = pki_issue(&world.root,
@@ -541,6 +574,7 @@ int main(void)
 		cmocka_unit_test(a_device_comes_in_by_each_version),
 		cmocka_unit_test(bytes_may_come_one_by_one_and_go_three_by_three),
 		cmocka_unit_test(a_flight_is_a_step),
+		cmocka_unit_test(a_step_is_weighed_by_its_keys),
 		cmocka_unit_test(the_peer_is_called_by_its_certificate),
 		cmocka_unit_test(a_name_that_does_not_print_is_none),
 		cmocka_unit_test(the_sni_chooses_identity_and_anchors),

@@ -191,6 +191,16 @@ static void no_shared_cipher(void **state)
 		REFUSAL_no_shared_cipher, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_HANDSHAKE_FAILURE);
 }
 
+/* One exchange with 8192 bits would hold everybody else up for 13 ms. */
+static void no_key_exchange_over_finite_fields(void **state)
+{
+	(void)state;
+	refused(&world,
+		&(struct tls_client_options){
+			.cert = &world.device, .groups = "ffdhe2048:ffdhe8192"},
+		REFUSAL_no_shared_cipher, SSL_AD_HANDSHAKE_FAILURE, SSL_AD_HANDSHAKE_FAILURE);
+}
+
 static void enc_algorithm_widens_what_is_taken(void **state)
 {
 	static const struct {
@@ -348,6 +358,7 @@ int main(void)
 		cmocka_unit_test(weak_certificate),
 		cmocka_unit_test(tls_version),
 		cmocka_unit_test(no_shared_cipher),
+		cmocka_unit_test(no_key_exchange_over_finite_fields),
 		cmocka_unit_test(enc_algorithm_widens_what_is_taken),
 		cmocka_unit_test(protocol_error),
 		cmocka_unit_test(peer_gave_up),
