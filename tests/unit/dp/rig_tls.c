@@ -25,7 +25,7 @@ static void give(struct rig *r, struct rig_tls *t)
 			return;
 }
 
-void rig_tls_begin(struct rig *r, struct rig_tls *t, uint8_t host, uint16_t port,
+void rig_tls_connect(struct rig *r, struct rig_tls *t, uint8_t host, uint16_t port,
 	const struct tls_client_options *o)
 {
 	memset(t, 0, sizeof(*t));
@@ -34,7 +34,18 @@ void rig_tls_begin(struct rig *r, struct rig_tls *t, uint8_t host, uint16_t port
 	t->tcp.in = t->in;
 	t->tcp.in_size = sizeof(t->in);
 	t->rc = tls_client_handshake(&t->client);
+}
+
+void rig_tls_hello(struct rig *r, struct rig_tls *t)
+{
 	give(r, t);
+}
+
+void rig_tls_begin(struct rig *r, struct rig_tls *t, uint8_t host, uint16_t port,
+	const struct tls_client_options *o)
+{
+	rig_tls_connect(r, t, host, port, o);
+	rig_tls_hello(r, t);
 }
 
 bool rig_tls_step(struct rig *r, struct rig_tls *t)

@@ -12,6 +12,10 @@ struct rig_tls {
 	int rc;	       /* of the handshake: 1 complete, 0 under way, -1 failed */
 };
 
+/* Connects, and has its ClientHello ready, for several of them to come at one moment. */
+void rig_tls_connect(struct rig *r, struct rig_tls *t, uint8_t host, uint16_t port,
+	const struct tls_client_options *o);
+void rig_tls_hello(struct rig *r, struct rig_tls *t);
 /* Connects, and begins a handshake: its ClientHello is away. */
 void rig_tls_begin(struct rig *r, struct rig_tls *t, uint8_t host, uint16_t port,
 	const struct tls_client_options *o);

@@ -122,7 +122,9 @@ static void come_as(uint16_t port, unsigned n, const struct tls_client_options *
 
 	assert_true(n <= AT_ONCE);
 	for (unsigned i = 0; i < n; i++)
-		rig_tls_begin(&rig, &t[i], 20, (uint16_t)(port + i), as);
+		rig_tls_connect(&rig, &t[i], 20, (uint16_t)(port + i), as);
+	for (unsigned i = 0; i < n; i++)
+		rig_tls_hello(&rig, &t[i]);
 	while (under_way > 0) {
 		stream_on();
 		under_way = 0;
