@@ -20,6 +20,7 @@
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/tcp/tcp_priv.h"
+#include "tests/lib/tcp_plain.h"
 
 #define SIZE 1448U
 #define BUFS 64U
@@ -68,21 +69,6 @@ static void *op_buf_alloc(void *ctx, uint8_t **data, uint32_t *capacity, uint32_
 	return *data;
 }
 
-static uint32_t op_mtu(void *ctx, const struct ip_addr *dst)
-{
-	(void)ctx;
-	(void)dst;
-	return 1500;
-}
-
-static bool op_listening(void *ctx, const struct ip_flow *flow, bool *drop)
-{
-	(void)ctx;
-	(void)flow;
-	(void)drop;
-	return true;
-}
-
 static void in(uint8_t flags, uint32_t seq, uint32_t len)
 {
 	uint8_t *h = b.seg[b.at++ % BUFS];
@@ -104,7 +90,7 @@ static void in(uint8_t flags, uint32_t seq, uint32_t len)
 static void start(uint32_t conns, bool cookies)
 {
 	static const struct tcp_ops ops = {
-		op_output, op_event, op_buf_free, op_buf_alloc, op_mtu, op_listening};
+		op_output, op_event, op_buf_free, op_buf_alloc, tcp_plain_mtu, tcp_plain_listening};
 	struct tcp_config cfg;
 
 	tcp_config_defaults(&cfg);

@@ -28,8 +28,8 @@
 #include "dataplane/net/net.h"
 #include "dataplane/tcp/tcp.h"
 #include "ends.h"
+#include "tests/lib/tcp_plain.h"
 
-#define PORT	  514
 #define PROTO_TCP 6
 #define SESSIONS  1024U
 #define BUF	  2048U
@@ -245,20 +245,6 @@ static void *op_buf_alloc(void *ctx, uint8_t **data, uint32_t *capacity, uint32_
 	return *data;
 }
 
-static uint32_t op_mtu(void *ctx, const struct ip_addr *dst)
-{
-	(void)ctx;
-	(void)dst;
-	return 1500;
-}
-
-static bool op_listening(void *ctx, const struct ip_flow *flow, bool *drop)
-{
-	(void)ctx;
-	(void)drop;
-	return flow->dst_port == PORT;
-}
-
 /* Frames in */
 
 static void segment(struct host *h, const struct net_pkt *pkt)
@@ -352,7 +338,7 @@ static void report(const struct tcp_counters *n)
 int main(int argc, char **argv)
 {
 	static const struct tcp_ops ops = {
-		op_output, op_event, op_buf_free, op_buf_alloc, op_mtu, op_listening};
+		op_output, op_event, op_buf_free, op_buf_alloc, tcp_plain_mtu, tcp_plain_listening};
 	static struct host h;
 	struct sigaction act = {.sa_handler = on_end};
 	struct net_config ncfg;

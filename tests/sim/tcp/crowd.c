@@ -9,6 +9,7 @@
 
 #include "dataplane/base/bytes.h"
 #include "sim.h"
+#include "tests/lib/tcp_plain.h"
 
 #define PEERS	  10000U
 #define HALF_OPEN 100000U
@@ -160,21 +161,6 @@ static void *op_buf_alloc(void *ctx, uint8_t **data, uint32_t *capacity, uint32_
 	return *data = malloc(2048);
 }
 
-static uint32_t op_mtu(void *ctx, const struct ip_addr *dst)
-{
-	(void)ctx;
-	(void)dst;
-	return 1500;
-}
-
-static bool op_listening(void *ctx, const struct ip_flow *flow, bool *drop)
-{
-	(void)ctx;
-	(void)flow;
-	(void)drop;
-	return true;
-}
-
 static void time_passes(uint64_t us)
 {
 	uint64_t until = crowd.now + us;
@@ -261,7 +247,7 @@ static void run_peers(uint32_t count)
 static void start(uint32_t conns, uint32_t half_open)
 {
 	static const struct tcp_ops ops = {
-		op_output, op_event, op_buf_free, op_buf_alloc, op_mtu, op_listening};
+		op_output, op_event, op_buf_free, op_buf_alloc, tcp_plain_mtu, tcp_plain_listening};
 	struct tcp_config cfg;
 
 	tcp_config_defaults(&cfg);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim.h"
+#include "tests/lib/tcp_plain.h"
 
 #define MAX_SESSIONS 512
 
@@ -111,20 +112,6 @@ static void *op_buf_alloc(void *ctx, uint8_t **data, uint32_t *capacity, uint32_
 	*capacity = sizeof(b->bytes);
 	*buf_size = s->buf_size;
 	return b;
-}
-
-static uint32_t op_mtu(void *ctx, const struct ip_addr *dst)
-{
-	(void)ctx;
-	(void)dst;
-	return 1500;
-}
-
-static bool op_listening(void *ctx, const struct ip_flow *flow, bool *drop)
-{
-	(void)ctx;
-	(void)drop;
-	return flow->dst_port == 514;
 }
 
 static void app_write(struct server *s, struct session *n)
@@ -278,7 +265,7 @@ static void draw_config(struct server *s)
 static void stack_new(struct server *s)
 {
 	static const struct tcp_ops ops = {
-		op_output, op_event, op_buf_free, op_buf_alloc, op_mtu, op_listening};
+		op_output, op_event, op_buf_free, op_buf_alloc, tcp_plain_mtu, tcp_plain_listening};
 
 	s->tcp = tcp_stack_new(&s->cfg, &ops, s);
 	CHECK(s->w, s->tcp);
