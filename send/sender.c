@@ -33,6 +33,7 @@ struct sender {
 	int epoll;
 	uint64_t now;
 	SSL_CTX *tls;
+	char serial[65]; /* of our certificate */
 	struct client *client;
 	struct failover failover;
 	struct link link, probe;
@@ -513,13 +514,12 @@ static int start(struct sender *s, char *const *paths, int n, char *err, size_t 
 	struct input_config in = {
 		.settings = s->s, .item = item_read, .offset = offset_of, .ctx = s};
 	struct client_config cfg;
-	char serial[65];
 	int rc;
 
 	s->epoll = in.epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (tls_client_new(s->s, &s->tls, serial, err, size) != 0)
+	if (tls_client_new(s->s, &s->tls, s->serial, err, size) != 0)
 		return -1;
-	world_client_config(s->s, serial, &cfg);
+	world_client_config(s->s, s->serial, &cfg);
 	s->client = cfg.serial[0] ? client_new(&cfg) : NULL;
 	if (!s->client) {
 		snprintf(err, size, "%s",

@@ -7,7 +7,7 @@
 
 uint64_t world_now_us(void); /* monotonic */
 uint64_t world_random(void *ctx);
-/* The client as the settings want it; `serial`: of our certificate. */
+/* The client as the settings want it; `serial`: of our certificate. Both are to outlive it. */
 void world_client_config(const struct settings *s, const char *serial, struct client_config *cfg);
 /* Milliseconds from now until then, rounded up; for epoll. */
 int world_wait_ms(uint64_t now, uint64_t until);

@@ -90,8 +90,9 @@ static bool open_stream(struct client *c, uint64_t now)
 {
 	const struct oftp_stream *s = our_stream(c);
 
-	if (c->cfg.visit) {
+	if (c->cfg.visit || c->cfg.unreliable) {
 		c->state = CLIENT_OPEN;
+		c->hold = false;
 		return true;
 	}
 	if (!s || s->epoch != c->p->epoch)

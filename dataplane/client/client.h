@@ -24,6 +24,7 @@ struct client_item {
 	struct text vdom; /* at == NULL: none */
 };
 
+/* Its texts are to outlive the client. */
 struct client_config {
 	const char *serial;
 	const char *hostname, *firmware, *timezone, *preshared_key; /* NULL: not told */

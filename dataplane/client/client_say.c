@@ -48,7 +48,7 @@ void say_login(struct client *c, uint64_t now)
 		.conn_id = c->cfg.conn_id, .epoch = c->p->epoch, .confirmed = c->p->confirmed};
 	if (c->p->confirmed)
 		memcpy(m.stream[0].digest, place_digest(c, c->p, c->p->confirmed), OFTP_DIGEST);
-	if (c->cfg.visit) {
+	if (c->cfg.visit || c->cfg.unreliable) {
 		m.has &= ~HAS(STREAM);
 		m.n_streams = 0;
 	}

@@ -147,3 +147,20 @@ def send_killed_with_its_spill(appliance):
     equal(f"logs (seed {seed})", len(got), len(sent))
     equal(f"as sent (seed {seed})", got == sent, True)
     equal("gaps", appliance.ctl("account", "show", SERIAL)["gaps"], [])
+
+
+@case()
+def send_without_reliable(appliance):
+    """`reliable disable`: logs go as EC CF records over UDP and are the session's serial's"""
+    send = Send(appliance)
+    appliance.ctl("device", "authorize", SERIAL)
+    sent = lines(300)
+    one = send.start("--reliable", "disable", stdin=subprocess.PIPE)
+    for n in range(0, 300, 10):
+        one.stdin.write(b"".join(line + b"\n" for line in sent[n:n + 10]))
+        one.stdin.flush()
+        until(appliance, "they are stored", lambda: len(ours(appliance)) == n + 10)
+    one.stdin.close()
+    expect("300 logs sent, 0 dropped" in send.ends(one), "not all is sent")
+    equal("stored", ours(appliance), sent)
+    equal("vdoms", {r["vdom"] for r in appliance.records("--device", SERIAL)}, {"root", "dmz"})

@@ -127,16 +127,14 @@ static struct client *unreliable(void)
 	struct oftp_msg m = {.version = 1,
 		.type = OFTP_LOGIN_REPLY,
 		.has = 1u << OFTP_O_RESULT | 1u << OFTP_O_FEATURES | 1u << OFTP_O_KEEPALIVE_PERIOD |
-		       1u << OFTP_O_SERVER_SERIAL | 1u << OFTP_O_STREAM,
+		       1u << OFTP_O_SERVER_SERIAL,
 		.keepalive_period = 5,
-		.n_serials = 1,
-		.n_streams = 1};
+		.n_serials = 1};
 	struct client *c = client_new(&cfg);
 	uint8_t buf[1024];
 	size_t n;
 
 	m.server_serial[0] = (struct text){"SL", 2};
-	m.stream[0] = (struct oftp_stream){.epoch = 7};
 	assert_int_equal(client_tick(c, 1), CLIENT_CONNECT);
 	client_connected(c, 1);
 	(void)client_output(c, &n, 1);
