@@ -29,33 +29,33 @@ def counted(rpc, name, wanted):
 def malformed(appliance, cases):
     configure(appliance, limits={"handshake-rate": "none"})
     wrong, taken, good, deviations = [], 0, 0, 0
-    with authority() as pki:
-        trust(appliance, pki)
-        show(appliance, pki)
-        made = pki.device(SERIAL)
-        authorize(appliance, SERIAL)
-        identity, rpc = Identity(made), Rpc(appliance)
-        well = client(appliance, made, pki.root)
-        totals = collections.Counter(refusals(appliance, rpc))
-        runs = [(case, version) for case in cases for version in case.versions]
-        for case, version in runs:
-            got = once(lambda: appliance.ns.connect((HOST4, 514)), identity, version, case)
-            if got not in (case.alert or "taken", case.instead):
-                wrong.append(f"{case.name} by TLS 1.{version[1] - 1}: wanted {case.alert or 'taken'} "
-                             f"({case.clause}), got {got}")
-            deviations += got == case.instead
-            # A warning does not end a session: what came behind it is taken.
-            taken += (case.slug is None) + case.more.get("resume", False)
-            if case.slug:
-                totals[case.slug] += 1
-            try:
-                with well() as s:
-                    s.sendall(b"<13>good %d\n" % good)
-                    good += 1
-                    s.unwrap()
-            except OSError as e:
-                raise Failed(f"after {case.name} by TLS 1.{version[1] - 1} nobody is served: {e}") from e
-            counted(rpc, case.name, dict(totals))
+    pki = authority()
+    trust(appliance, pki)
+    show(appliance, pki)
+    made = pki.device(SERIAL)
+    authorize(appliance, SERIAL)
+    identity, rpc = Identity(made), Rpc(appliance)
+    well = client(appliance, made, pki.root)
+    totals = collections.Counter(refusals(appliance, rpc))
+    runs = [(case, version) for case in cases for version in case.versions]
+    for case, version in runs:
+        got = once(lambda: appliance.ns.connect((HOST4, 514)), identity, version, case)
+        if got not in (case.alert or "taken", case.instead):
+            wrong.append(f"{case.name} by TLS 1.{version[1] - 1}: wanted {case.alert or 'taken'} "
+                         f"({case.clause}), got {got}")
+        deviations += got == case.instead
+        # A warning does not end a session: what came behind it is taken.
+        taken += (case.slug is None) + case.more.get("resume", False)
+        if case.slug:
+            totals[case.slug] += 1
+        try:
+            with well() as s:
+                s.sendall(b"<13>good %d\n" % good)
+                good += 1
+                s.unwrap()
+        except OSError as e:
+            raise Failed(f"after {case.name} by TLS 1.{version[1] - 1} nobody is served: {e}") from e
+        counted(rpc, case.name, dict(totals))
     expect(not wrong, f"{len(wrong)} alerts are wrong:\n  " + "\n  ".join(wrong))
     appliance.wait_total("stored", taken + good)
     stored = collections.Counter(appliance.logs("--device", SERIAL))

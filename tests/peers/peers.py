@@ -8,45 +8,27 @@ import collections
 import contextlib
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import case_malformed  # noqa: E402
+import case_tls_daemons  # noqa: E402
 import kill9  # noqa: E402
 import relp_kill  # noqa: E402
 import witness  # noqa: E402
 from appliance import balanced, stage, wire_balanced  # noqa: E402
 from cases import Failed, Suite, equal, expect  # noqa: E402
 from netns import HOST4, HOST6, PEER4, PEER6  # noqa: E402
+from peer_roots import chroot_directory, sample  # noqa: E402
 
 suite = Suite("peers")
 
 LINES = 3000 if os.environ.get("SLUICE_FULL") != "1" else 200000
-
-
-def sample(n, tag="peer"):
-    """A log line of a firewall, number n."""
-    return (f"<134>date=2025-03-01 time=12:00:00 devname=\"{tag}\" logid=\"0000000013\" type=\"traffic\" "
-            f"level=\"notice\" srcip=10.0.{n // 250 % 250}.{n % 250} dstip=198.51.100.7 action=\"accept\" "
-            f"msg=\"h\u00e4llo {'x' * (n % 300)}\" n={n}")
-
-
-@contextlib.contextmanager
-def chroot_directory(root):
-    """A directory inside the chroot: (path here, path there)."""
-    (pathlib.Path(root) / "tmp").mkdir(exist_ok=True)
-    here = tempfile.mkdtemp(prefix="sluice-", dir=os.path.join(root, "tmp"))
-    try:
-        yield pathlib.Path(here), pathlib.Path("/tmp") / os.path.basename(here)
-    finally:
-        shutil.rmtree(here)
 
 
 def peer(appliance, *command, text=None, timeout=120):
@@ -444,7 +426,7 @@ if os.environ.get("SLUICE_FULL") == "1":
         print("     " + done.stdout.strip().replace("\n", "\n     "), flush=True)
 
 
-for part in (case_malformed,):
+for part in (case_tls_daemons, case_malformed):
     suite.cases += part.suite.cases
 
 

@@ -5,10 +5,11 @@ import pathlib
 import subprocess
 
 KINDS = {
-    "rsa-2048": ["-newkey", "rsa:2048"],
-    "rsa-4096": ["-newkey", "rsa:4096"],
-    "p-256": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    "rsa-2048": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+    "rsa-4096": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:4096"],
+    "p-256": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
 }
+SMALL = ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"]
 
 AUTHORITY = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign")
 DEVICE = ("extendedKeyUsage=clientAuth",)
@@ -47,9 +48,9 @@ def openssl(*words):
 class Made:
     """A certificate: .crt, .key, .chain (it and its intermediates), .pem (chain and key)."""
 
-    def __init__(self, where, name, issuer):
-        self.name, self.issuer = name, issuer
-        self.crt, self.key = where / f"{name}.crt", where / f"{name}.key"
+    def __init__(self, where, name, issuer, key):
+        self.name, self.issuer, self.key = name, issuer, key
+        self.crt = where / f"{name}.crt"
         self.chain, self.pem = where / f"{name}.chain", where / f"{name}.pem"
 
     def above(self):
@@ -65,12 +66,12 @@ class Made:
         self.chain.write_bytes(chain)
         self.pem.write_bytes(chain + self.key.read_bytes())
         self.pem.chmod(0o644)
-        self.key.chmod(0o644)
         return self
 
 
 class Pki:
-    """Root and intermediate of one kind of key in a directory."""
+    """Root and intermediate of one kind of key in a directory. All hosts share one key, as it takes seconds to
+    find one of RSA-4096."""
 
     def __init__(self, where, kind="p-256", organization="Works"):
         self.where = pathlib.Path(where)
@@ -80,15 +81,21 @@ class Pki:
         self.config = self.where / "config"
         self.config.write_text(CONFIG.format(where=self.where), encoding="ascii")
         (self.where / "index").touch()
-        self.root = self.certificate("root", "root", None, AUTHORITY)
-        self.sub = self.certificate("sub", "sub", self.root, AUTHORITY)
+        self.host_key = self.new_key("host", KINDS[kind])
+        self.root = self.certificate("root", "root", None, AUTHORITY, self.new_key("root", KINDS[kind]))
+        self.sub = self.certificate("sub", "sub", self.root, AUTHORITY, self.new_key("sub", KINDS[kind]))
 
-    def certificate(self, name, cn, issuer, extensions=DEVICE, kind=None, digest="sha256"):
+    def new_key(self, name, words):
+        file = self.where / f"{name}.key"
+        openssl("genpkey", *words, "-out", file)
+        file.chmod(0o644)
+        return file
+
+    def certificate(self, name, cn, issuer, extensions=DEVICE, key=None, digest="sha256"):
         """Valid from now for 30 days."""
-        made = Made(self.where, name, issuer)
-        words = ["req", "-x509", "-config", self.config, *KINDS.get(kind or self.kind, kind), "-nodes",
-                 "-subj", f"/O={self.organization}/CN={cn}", "-days", "30", f"-{digest}", "-keyout",
-                 made.key, "-out", made.crt]
+        made = Made(self.where, name, issuer, key or self.host_key)
+        words = ["req", "-x509", "-config", self.config, "-key", made.key, "-subj",
+                 f"/O={self.organization}/CN={cn}", "-days", "30", f"-{digest}", "-out", made.crt]
         if issuer:
             words += ["-CA", issuer.crt, "-CAkey", issuer.key]
         for extension in ("subjectKeyIdentifier=hash", "authorityKeyIdentifier=keyid", *extensions):
@@ -106,10 +113,10 @@ class Pki:
 
     def dated(self, cn, begin, end):
         """A device of the intermediate with such dates (YYYYMMDDHHMMSSZ)."""
-        made = Made(self.where, cn, self.sub)
+        made = Made(self.where, cn, self.sub, self.host_key)
         request = self.where / f"{cn}.csr"
-        openssl("req", "-new", "-config", self.config, *KINDS[self.kind], "-nodes", "-subj",
-                f"/O={self.organization}/CN={cn}", "-keyout", made.key, "-out", request)
+        openssl("req", "-new", "-config", self.config, "-key", made.key, "-subj",
+                f"/O={self.organization}/CN={cn}", "-out", request)
         openssl("ca", "-config", self.config, "-batch", "-notext", "-startdate", begin, "-enddate", end,
                 "-cert", self.sub.crt, "-keyfile", self.sub.key, "-in", request, "-out", made.crt)
         return made.gather()

@@ -1,6 +1,6 @@
 """What a case over TLS needs on the appliance: whom it trusts, what it shows, who may log."""
 
-import contextlib
+import pathlib
 import ssl
 import tempfile
 
@@ -9,11 +9,16 @@ from netns import HOST4
 from pki import Pki
 
 
-@contextlib.contextmanager
+_directory = tempfile.TemporaryDirectory(prefix="sluice-pki-")
+_made = {}
+
+
 def authority(kind="p-256"):
-    """Root and intermediate of this kind of key, in a directory for the case."""
-    with tempfile.TemporaryDirectory(prefix="sluice-pki-") as directory:
-        yield Pki(f"{directory}/{kind}", kind)
+    """Root and intermediate of this kind of key, the same for all cases of a run."""
+    if kind not in _made:
+        pathlib.Path(_directory.name).chmod(0o755)
+        _made[kind] = Pki(f"{_directory.name}/{kind}", kind)
+    return _made[kind]
 
 
 def configure(appliance, **parts):
