@@ -1,5 +1,5 @@
-"""TLS as openssl s_client, gnutls-cli and Python's ssl speak it: versions, kinds of keys, chains of two levels
-on either side, resumption; and each refusal with its word in trace, list, registry, audit and metric."""
+"""TLS as openssl s_client, gnutls-cli and Python's ssl speak it: versions, kinds of keys, chains of two
+levels on either side, resumption; and each refusal with its word in trace, list, registry, audit, metric."""
 
 import contextlib
 import re
@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import time
 
-from appliance import Rpc
+from appliance import TOP, Rpc
 from cases import Failed, Suite, equal, expect
 from netns import HOST4, PEER4
 from pki import KINDS, SMALL, Pki
@@ -55,8 +55,8 @@ def until(what, ask, timeout=20):
 
 
 def s_client(appliance, made, root, version, *options, leaf_only=False):
-    words = ["openssl", "s_client", "-connect", f"{HOST4}:514", "-no-CApath", "-no-CAstore", "-CAfile", root.crt, "-verify_return_error",
-             f"-tls1_{version}", *options]
+    words = ["openssl", "s_client", "-connect", f"{HOST4}:514", "-no-CApath", "-no-CAstore", "-CAfile",
+             root.crt, "-verify_return_error", f"-tls1_{version}", *options]
     if made:
         words += ["-cert", made.crt, "-key", made.key]
         if made.above() and not leaf_only:
@@ -154,6 +154,13 @@ def python_ssl(appliance):
 
 # ---- refusals
 
+REASONS = TOP / "dataplane/base/reason.h"
+# Slugs that have another cause than what a TLS syslog sender shows or offers: logins, the clear, and
+# limits (tests/unit/dp/test_tls*.c, test_admit.c, tests/net).
+ELSEWHERE = ("sn_mismatch legacy_disabled bad_password claim_rate conflict duplicate_serial "
+             "cleartext_forbidden handshake_timeout handshake_rate session_limit half_open_limit "
+             "address_not_allowed journal_failed")
+
 class Refusal:
     """`made`: what is shown; `device`: the serial that the registry knows, else none was shown."""
 
@@ -220,13 +227,16 @@ def metric(appliance, slug):
 
 @suite.case()
 def tls_refusals(appliance):
-    """openssl s_client and gnutls-cli, refused for each reason: the word in trace, list, registry, audit, metric"""
+    """openssl s_client and gnutls-cli, refused: each word in trace, list, registry, audit and metric"""
     pki = authority()
     strangers = Pki(appliance.dir / "strangers", organization="Strangers")
     refusals = table(pki, strangers)
     trust(appliance, pki)
     show(appliance, pki)
     by_slug = {r.slug: r for r in refusals}
+    slugs = re.search(r"#define REFUSAL_REASONS\(X\)(.*?)\n\n", REASONS.read_text(), re.S).group(1)
+    equal("slugs that are neither here nor elsewhere",
+          set(re.findall(r"X\((\w+)\)", slugs)) - set(by_slug) - set(ELSEWHERE.split()), set())
     appliance.ctl("cert", "import", str(pki.crl(by_slug["revoked"].made)))
     configure(appliance, auth={"pending-hold": "1s"}, limits={"idle-timeout": "1s", "handshake-rate": "none"})
     for refusal in refusals:

@@ -70,8 +70,8 @@ class Made:
 
 
 class Pki:
-    """Root and intermediate of one kind of key in a directory. All hosts share one key, as it takes seconds to
-    find one of RSA-4096."""
+    """Root and intermediate of one kind of key in a directory. All hosts share one key, as it takes
+    seconds to find one of RSA-4096."""
 
     def __init__(self, where, kind="p-256", organization="Works"):
         self.where = pathlib.Path(where)
