@@ -97,10 +97,12 @@ int scram_challenge(const struct scram_verifier *v, const struct scram_message *
 	EVP_EncodeBlock(salt, v->salt, (int)v->salt_len);
 	n = snprintf(challenge->at, sizeof(challenge->at), "r=%.*s%s,s=%s,i=%u", (int)len, nonce,
 		(char *)ours, (char *)salt, v->iterations);
-	if (n < 0 || (size_t)n >= sizeof(challenge->at))
-		return -1;
 	challenge->len = (size_t)n;
-	return 0;
+	if (n > 0 && (size_t)n < sizeof(challenge->at))
+		return 0;
+	challenge->len = 0;
+	challenge->at[0] = '\0';
+	return -1;
 }
 
 /* Does c= say our header and this connection's binding? */

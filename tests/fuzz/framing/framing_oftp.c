@@ -98,6 +98,7 @@ static void became_durable(struct session *x)
 			oftp_server_confirmed(&x->s, i);
 		}
 	oftp_server_status(&x->s, OFTP_HOLD, "disk_full");
+	oftp_server_remind(&x->s, "disk_full");
 	oftp_server_status(&x->s, OFTP_GO, NULL);
 	oftp_server_flush(&x->s);
 }

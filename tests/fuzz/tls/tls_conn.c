@@ -120,7 +120,7 @@ static void check(struct tls_conn *c, enum tls_status status)
 /* What comes after the handshake. */
 static void read_on(struct tls_conn *c)
 {
-	static uint8_t plain[16384];
+	static uint8_t plain[16384], binding[32];
 	enum tls_status status;
 	size_t n;
 
@@ -133,6 +133,7 @@ static void read_on(struct tls_conn *c)
 			break;
 	}
 	tls_conn_notified(c);
+	tls_conn_binding(c, binding);
 	tls_conn_close(c);
 }
 
