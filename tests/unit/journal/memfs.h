@@ -36,6 +36,8 @@ uint64_t memfs_calls(const struct memfs *m);
 void memfs_fail(struct memfs *m, uint64_t at, enum memfs_fault fault);
 /* Besides: the power goes before call number `at`; 0: never. */
 void memfs_cut(struct memfs *m, uint64_t at);
+/* Has the power gone? */
+bool memfs_was_cut(const struct memfs *m);
 /* Has the fault struck? */
 bool memfs_failed(const struct memfs *m);
 /* From now on no file can be cut shorter. */

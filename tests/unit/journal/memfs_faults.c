@@ -64,6 +64,11 @@ void memfs_cut(struct memfs *m, uint64_t at)
 	m->cut_at = at;
 }
 
+bool memfs_was_cut(const struct memfs *m)
+{
+	return m->picture != NULL;
+}
+
 bool memfs_failed(const struct memfs *m)
 {
 	return m->struck;
