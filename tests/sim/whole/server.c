@@ -2,6 +2,7 @@
  * The appliance without its threads: what dp.c makes of a worker lcore is made here, and its rounds
  * are turns in this thread. Between any two of them anything may happen.
  */
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,11 @@ void server_eal(void)
 	char *args[] = {"sim", "--no-huge", "-m", "128", "--no-pci", "--no-telemetry",
 		"--lcores=0@0", "--iova-mode=va", "--log-level=lib.*:error", "--no-shconf", NULL};
 
-	if (rte_eal_init(10, args) < 0)
+	cpu_set_t cpus;
+
+	/* EAL binds this thread to one CPU; two of these programs run beside one another. */
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0 || rte_eal_init(10, args) < 0 ||
+		sched_setaffinity(0, sizeof(cpus), &cpus) != 0)
 		sim_fail("no EAL", (uint64_t)rte_errno, 0);
 	pool = rte_pktmbuf_pool_create("sluice", BUFFERS, 0, sizeof(struct pkt_meta),
 		2048 + RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY);
