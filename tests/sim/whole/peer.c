@@ -152,8 +152,13 @@ void peer_segment(struct peer *p, const uint8_t *seg, uint32_t len)
 		return;
 	}
 	if (p->state == PEER_SYN_SENT) {
-		if (!(flags & TCP_ACK) || ack != p->isn + 1)
+		if (!(flags & TCP_ACK))
 			return;
+		if (ack != p->isn + 1) { /* of a connection before this one: RFC 9293 3.5.2 */
+			if (!(flags & TCP_RST))
+				say(p, TCP_RST, ack, NULL, 0);
+			return;
+		}
 		if (flags & TCP_RST) {
 			ended(p);
 		} else if (flags & TCP_SYN) {
