@@ -186,14 +186,13 @@ static void check_stream(
 	void *ctx, const char *device, size_t len, const struct journal_state_stream *s)
 {
 	struct disk *k = ctx;
-	const struct stream_seen *seen = NULL;
+	const struct stream_seen *seen = k->streams;
 	uint64_t told = 0;
 
 	(void)device, (void)len;
-	for (unsigned i = 0; i < k->n_streams; i++)
-		if (k->streams[i].epoch == s->epoch)
-			seen = &k->streams[i];
-	if (!seen)
+	while (seen < k->streams + k->n_streams && seen->epoch != s->epoch)
+		seen++;
+	if (seen == k->streams + k->n_streams)
 		sim_fail("a stream of which nothing is stored", s->epoch, s->confirmed);
 	if (s->confirmed < seen->highest)
 		sim_fail("what is stored is not confirmed", s->confirmed, seen->highest);

@@ -47,6 +47,7 @@ static bool try_seed(uint64_t seed)
 	trying = true;
 	if (setjmp(failed) != 0) {
 		printf("replay: sim-whole --seed %" PRIu64 "\n", seed);
+		free(w);
 		return false;
 	}
 	world_live(w, seed);
