@@ -119,6 +119,24 @@ def no_room_holds(p):
     equal("stored", p.server.stored, lines)
 
 
+def nothing_leaves_that_it_does_not_hold(p):
+    """Killed while there is no room: what the server has then is what the spill knows to be sent"""
+    lines = [log(n, size=300) for n in range(1000)]
+    file = p.write("a", lines)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65536, limit[1]))
+    try:
+        one = p.send(file, spill=p.dir / "spill")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    p.server.wait(lambda: any(p.server.open.values()), "TLS")
+    one.kill()
+    p.server.wait(lambda: not p.server.open, "its session at an end")
+    equal("logins and logs", (p.server.logins, p.server.stored), ([], []))
+    p.send(file, spill=p.dir / "spill").end()
+    equal("stored", p.server.stored, lines)
+
+
 def only_one_at_a_time(p):
     p.server.close()
     p.send(p.write("a", [b"one"]), spill=p.dir / "spill")
@@ -128,4 +146,4 @@ def only_one_at_a_time(p):
 
 
 main([killed_again_and_again, what_is_read_is_kept, torn_end_is_cut, damage_inside_is_told, no_room_holds,
-      only_one_at_a_time])
+      nothing_leaves_that_it_does_not_hold, only_one_at_a_time])
