@@ -133,7 +133,7 @@ static const char *check(const struct scram_verifier *v, const struct scram_mess
 	const struct scram_message *challenge, const struct scram_message *final,
 	const uint8_t binding[SCRAM_BINDING], char *message, size_t size)
 {
-	const char *at = final->at, *value, *nonce = challenge->at + 2, *end = final->at;
+	const char *at = final->at, *value, *nonce = challenge->at + 2, *end;
 	size_t nonce_len = strcspn(nonce, ","), len;
 	uint8_t proof[SCRAM_MAX_KEY];
 	int n;

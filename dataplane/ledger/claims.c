@@ -86,18 +86,20 @@ static struct held *held_get(
 	struct claims *c, const char *serial, uint32_t conn_id, uint64_t now_us)
 {
 	struct held **at = held_place(c, serial, conn_id);
+	struct held *h = *at;
 
-	if (*at)
-		return *at;
-	*at = calloc(1, sizeof(**at));
-	if (!*at)
+	if (h)
+		return h;
+	h = calloc(1, sizeof(*h));
+	if (!h)
 		return NULL;
-	memcpy((*at)->serial, serial, strlen(serial) + 1);
-	(*at)->conn_id = conn_id;
-	(*at)->tokens = CLAIMS_BURST;
-	(*at)->refill_us = now_us;
+	memcpy(h->serial, serial, strlen(serial) + 1);
+	h->conn_id = conn_id;
+	h->tokens = CLAIMS_BURST;
+	h->refill_us = now_us;
 	c->n_held++;
-	return *at;
+	*at = h;
+	return h;
 }
 
 /* Nobody has it and nobody wants it: it is forgotten. */
@@ -122,13 +124,15 @@ static struct owner **owner_place(struct claims *c, uint64_t id)
 static struct owner *owner_get(struct claims *c, const struct claims_session *who)
 {
 	struct owner **at = owner_place(c, who->id);
+	struct owner *o = *at;
 
-	if (*at)
-		return *at;
-	*at = calloc(1, sizeof(**at));
-	if (*at)
-		(*at)->who = *who;
-	return *at;
+	if (o)
+		return o;
+	o = calloc(1, sizeof(*o));
+	if (o)
+		o->who = *who;
+	*at = o;
+	return o;
 }
 
 /* ---- claims ---- */
