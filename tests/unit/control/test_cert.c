@@ -291,7 +291,7 @@ static void what_costs_too_much_to_decrypt_is_refused_before(void **state)
 
 /* Three parts of as many iterations each; nothing can be decrypted, as they were encrypted by
  * fewer. */
-static enum cert_status read_parts(const X509 *cert, int iterations)
+static enum cert_status read_parts(X509 *cert, int iterations)
 {
 	STACK_OF(PKCS7) *safes = sk_PKCS7_new_null();
 	STACK_OF(PKCS12_SAFEBAG) *bags = NULL;
@@ -301,7 +301,7 @@ static enum cert_status read_parts(const X509 *cert, int iterations)
 	PKCS12 *p12;
 	int n;
 
-	PKCS12_add_cert(&bags, (X509 *)(uintptr_t)cert);
+	PKCS12_add_cert(&bags, cert);
 	for (unsigned i = 0; i < 3; i++) {
 		PKCS7 *p7 = PKCS12_pack_p7encdata(NID_aes_256_cbc, "pw", -1, NULL, 0, 1, bags);
 

@@ -31,7 +31,7 @@ static unsigned queues; /* rx */
 static struct rte_mempool *pool;
 static uint8_t port_mac[6];
 
-void rig_die(const char *what)
+_Noreturn void rig_die(const char *what)
 {
 	fprintf(stderr, "rig: %s\n", what);
 	exit(99);

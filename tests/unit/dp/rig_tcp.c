@@ -167,7 +167,6 @@ static struct client *slot_of(const struct rig_tcp *c)
 		if (clients[i].c == c)
 			return &clients[i];
 	rig_die("a client that is not open");
-	return NULL;
 }
 
 void rig_tcp_open(struct rig *r, struct rig_tcp *c, uint8_t host, uint16_t port, uint16_t dport)

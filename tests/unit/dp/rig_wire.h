@@ -7,7 +7,7 @@
 struct rte_mbuf;
 
 /* Ends the process. */
-void rig_die(const char *what);
+_Noreturn void rig_die(const char *what);
 /* Ethernet and IP in front of `len` bytes of layer 4, whose place is returned. */
 uint8_t *rig_ip_frame(
 	struct rig *r, uint8_t host, uint8_t proto, uint32_t len, struct rte_mbuf **out);

@@ -231,11 +231,14 @@ static void a_large_key_is_paid_for_by_rounds(void **state)
 	struct tls_identity *id = &world.spec.contexts[0].identities[0];
 	struct tls_identity was = *id;
 	struct probe probe;
+	char *pem, *key;
 
 	(void)state;
 	large = pki_issue(&world.root,
 		&(struct pki_options){.cn = "large", .eku = "serverAuth", .rsa_bits = 4096});
-	*id = (struct tls_identity){pki_pem(chain, 1), pki_key_pem(&large)};
+	pem = pki_pem(chain, 1);
+	key = pki_key_pem(&large);
+	*id = (struct tls_identity){pem, key};
 	world.spec.contexts[0].identities_count = 1;
 	publish();
 	probe_start(&probe);
@@ -244,8 +247,8 @@ static void a_large_key_is_paid_for_by_rounds(void **state)
 	assert_int_equal(probe.stuck, 0);
 	assert_int_equal(probe.heaviest, 17);
 	assert_int_equal(probe.most_owed, 17);
-	free((void *)(uintptr_t)id->chain_pem);
-	free((void *)(uintptr_t)id->key_pem);
+	free(pem);
+	free(key);
 	*id = was;
 	world.spec.contexts[0].identities_count = 2;
 	publish();
