@@ -171,19 +171,22 @@ static struct client *slot_of(const struct rig_tcp *c)
 
 void rig_tcp_open(struct rig *r, struct rig_tcp *c, uint8_t host, uint16_t port, uint16_t dport)
 {
-	unsigned i = 0;
+	bool taken = false;
 
 	memset(c, 0, sizeof(*c));
 	c->host = host;
 	c->port = port;
 	c->dport = dport;
 	c->snd_nxt = c->snd_una = 1000;
-	while (i < MAX_CLIENTS && clients[i].c && clients[i].c != c)
-		i++;
-	if (i == MAX_CLIENTS)
+	for (unsigned i = 0; i < MAX_CLIENTS && !taken; i++) {
+		if (clients[i].c && clients[i].c != c)
+			continue;
+		clients[i].c = c;
+		clients_used = i < clients_used ? clients_used : i + 1;
+		taken = true;
+	}
+	if (!taken)
 		rig_die("too many clients");
-	clients[i].c = c;
-	clients_used = i < clients_used ? clients_used : i + 1;
 	segment_next(r, c, TCP_SYN, NULL, 0);
 	for (uint64_t end = now_ms() + WAIT_MS; !c->established && !c->reset;) {
 		rig_pump(r);
