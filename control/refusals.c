@@ -27,20 +27,32 @@ static bool same_source(const struct ip_addr *a, const struct ip_addr *b)
 	return n == source_bytes(b) && memcmp(a->b, b->b, n) == 0;
 }
 
+static bool of_one_source(const struct refusal *e, const struct auth_event *ev)
+{
+	return e->unproven == ev->unproven && (ev->unproven || same_source(&e->addr, &ev->addr));
+}
+
+static uint32_t source_hash(const struct refusals *r, const struct auth_event *ev)
+{
+	return ev->unproven ? 0 : (uint32_t)siphash13(&r->key, ev->addr.b, source_bytes(&ev->addr));
+}
+
 /* What makes refusals one entry, as bytes; without names for `others`. */
 static uint32_t identity_hash(const struct refusals *r, const struct auth_event *ev, bool others)
 {
 	struct {
 		uint8_t addr[16];
 		uint16_t reason;
-		uint8_t others;
+		uint8_t others, unproven;
 		char serial[AUTH_SERIAL], fingerprint[65];
 	} id;
 
 	memset(&id, 0, sizeof(id));
-	memcpy(id.addr, ev->addr.b, others ? source_bytes(&ev->addr) : 16);
+	if (!others || !ev->unproven)
+		memcpy(id.addr, ev->addr.b, others ? source_bytes(&ev->addr) : 16);
 	id.reason = ev->reason;
 	id.others = others;
+	id.unproven = ev->unproven;
 	if (!others) {
 		snprintf(id.serial, sizeof(id.serial), "%s", ev->serial);
 		snprintf(id.fingerprint, sizeof(id.fingerprint), "%s", ev->fingerprint);
@@ -53,9 +65,9 @@ static bool is_it(const struct refusal *e, const struct auth_event *ev, bool oth
 	if (e->reason != ev->reason || e->others != others)
 		return false;
 	if (others)
-		return same_source(&e->addr, &ev->addr);
-	return ip_addr_equal(&e->addr, &ev->addr) && strcmp(e->serial, ev->serial) == 0 &&
-	       strcmp(e->fingerprint, ev->fingerprint) == 0;
+		return of_one_source(e, ev);
+	return e->unproven == ev->unproven && ip_addr_equal(&e->addr, &ev->addr) &&
+	       strcmp(e->serial, ev->serial) == 0 && strcmp(e->fingerprint, ev->fingerprint) == 0;
 }
 
 static struct refusal *find(
@@ -123,7 +135,8 @@ static struct refusal *fresh(
 	e->addr = ev->addr;
 	e->first_ns = ev->time_ns;
 	e->hash = hash;
-	e->source_hash = (uint32_t)siphash13(&r->key, ev->addr.b, source_bytes(&ev->addr));
+	e->unproven = ev->unproven;
+	e->source_hash = source_hash(r, ev);
 	e->next = r->chains[hash % REFUSALS_CHAINS];
 	r->chains[hash % REFUSALS_CHAINS] = i;
 	e->next_source = r->sources[e->source_hash % REFUSALS_CHAINS];
@@ -132,13 +145,13 @@ static struct refusal *fresh(
 	return e;
 }
 
-static unsigned entries_of_source(const struct refusals *r, const struct ip_addr *addr)
+static unsigned entries_of_source(const struct refusals *r, const struct auth_event *ev)
 {
-	const uint32_t h = (uint32_t)siphash13(&r->key, addr->b, source_bytes(addr));
+	const uint32_t h = source_hash(r, ev);
 	unsigned n = 0;
 
 	for (int i = r->sources[h % REFUSALS_CHAINS]; i != NONE; i = r->v[i].next_source)
-		n += !r->v[i].others && same_source(&r->v[i].addr, addr);
+		n += !r->v[i].others && of_one_source(&r->v[i], ev);
 	return n;
 }
 
@@ -148,7 +161,7 @@ static struct refusal *entry(struct refusals *r, const struct auth_event *ev)
 	struct refusal *e = find(r, ev, false, hash);
 	bool others = false;
 
-	if (!e && entries_of_source(r, &ev->addr) >= REFUSALS_PER_SOURCE) {
+	if (!e && entries_of_source(r, ev) >= REFUSALS_PER_SOURCE) {
 		others = true;
 		hash = identity_hash(r, ev, true);
 		e = find(r, ev, true, hash);
@@ -167,6 +180,7 @@ void refusals_add(struct refusals *r, const struct auth_event *ev)
 	r->total++;
 	e->count++;
 	e->last_ns = ev->time_ns;
+	e->addr = ev->addr; /* of others: the last one's */
 	e->port = ev->port;
 	e->transport = ev->transport;
 	if (e->others)

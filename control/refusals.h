@@ -3,7 +3,9 @@
  * certificate and claimed serial, with how often and when. The entry that was touched longest ago
  * makes room for a new one; and so that one source cannot push all others out, a source (an IPv4
  * address, or an IPv6 /64) has a bounded number of entries, past which its refusals are one entry a
- * reason without names. Pure. The cost of a refusal does not grow with what is in the table.
+ * reason without names. All addresses that may be inventions are one source together, so that
+ * nobody can make room in the table by making them up. Pure. The cost of a refusal does not grow
+ * with what is in the table.
  */
 #ifndef SLUICE_CONTROL_REFUSALS_H
 #define SLUICE_CONTROL_REFUSALS_H
@@ -20,7 +22,8 @@
 struct refusal {
 	uint16_t reason; /* enum refusal_reason */
 	uint8_t transport;
-	bool others; /* several: the last one's names are not kept */
+	bool others;   /* several: the last one's names are not kept */
+	bool unproven; /* the address may be an invention */
 	struct ip_addr addr;
 	uint16_t port; /* of the last */
 	uint64_t count, first_ns, last_ns;

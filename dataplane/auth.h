@@ -61,6 +61,7 @@ struct auth_event {
 	uint64_t session;
 	struct ip_addr addr;
 	uint16_t port;
+	bool unproven;		  /* anybody can have written this address */
 	char serial[AUTH_SERIAL]; /* as certificate or login claim it; may be empty */
 	char subject[AUTH_TEXT], issuer[AUTH_TEXT];
 	char fingerprint[65];

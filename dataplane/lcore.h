@@ -136,6 +136,7 @@ struct lcore {
 	struct rte_ring *events, *lines; /* tell.h */
 	struct rte_ring *asks, *answers; /* desk.h */
 	struct told told[TOLD_SLOTS];
+	uint64_t refused_us; /* when a refusal of an unproven address was told last */
 	uint64_t lines_lost; /* since the last line that found room */
 	uint8_t *scratch;    /* 64 KiB: a frame that lies in several mbufs, an inflated record */
 

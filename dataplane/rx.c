@@ -10,6 +10,7 @@
 #include "dataplane/framing/eccf.h"
 #include "dataplane/framing/fields.h"
 #include "dataplane/admit.h"
+#include "dataplane/tell.h"
 #include "dataplane/lcore.h"
 #include "dataplane/ties.h"
 
@@ -129,14 +130,16 @@ static void take_udp(struct lcore *l, const struct ip_flow *flow, const uint8_t 
 
 	l->udp_logs++;
 	if (!(pol->cleartext & DP_CLEAR_UDP_SYSLOG)) {
-		l->refusals[REFUSAL_cleartext_forbidden]++;
+		tell_refused(l, &flow->src, flow->src_port, TRANSPORT_UDP, true,
+			REFUSAL_cleartext_forbidden);
 		intake_drop(&l->in, DEVICE_OTHER, DROP_unauthorized, 1);
 		return;
 	}
 	if (!prefixes_have(pol->allow, pol->allow_count, &flow->src)) {
 		/* Not by address: anybody can write any source into a datagram, and would fill the
 		 * device table. */
-		l->refusals[REFUSAL_address_not_allowed]++;
+		tell_refused(l, &flow->src, flow->src_port, TRANSPORT_UDP, true,
+			REFUSAL_address_not_allowed);
 		intake_drop(&l->in, DEVICE_OTHER, DROP_unknown_source, 1);
 		return;
 	}

@@ -50,6 +50,32 @@ bool tell_event(struct lcore *l, struct auth_event *ev)
 	return true;
 }
 
+void tell_refused(struct lcore *l, const struct ip_addr *addr, uint16_t port, uint8_t transport,
+	bool unproven, enum refusal_reason why)
+{
+	struct auth_event ev = {
+		.kind = AUTH_EV_REFUSED,
+		.transport = transport,
+		.reason = (uint16_t)why,
+		.addr = *addr,
+		.port = port,
+		.unproven = unproven,
+	};
+
+	l->refusals[why]++;
+	if (unproven && l->now_us - l->refused_us < TELL_UNPROVEN_US)
+		return;
+	if (unproven)
+		l->refused_us = l->now_us;
+	tell_event(l, &ev);
+	if (trace_wanted(l, addr)) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "refused: %s", refusal_reason_slug(why));
+		trace_say(l, "session", addr, line);
+	}
+}
+
 void trace_say(struct lcore *l, const char *what, const struct ip_addr *peer, const char *line)
 {
 	struct trace_line t = {.lost = l->lines_lost};

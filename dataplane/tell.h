@@ -7,9 +7,10 @@
 
 #include "dataplane/lcore.h"
 
-#define TELL_EVENTS	1024u
-#define TELL_LINES	1024u
-#define TELL_LINE_BYTES 504u
+#define TELL_EVENTS	 1024u
+#define TELL_LINES	 1024u
+#define TELL_LINE_BYTES	 504u
+#define TELL_UNPROVEN_US 1000u
 
 /* 0, or -1 when out of memory. */
 int tell_init(struct lcore *l);
@@ -20,6 +21,13 @@ void tell_fini(struct lcore *l);
  * no flood of them hides a device that waits, comes or goes.
  */
 bool tell_event(struct lcore *l, struct auth_event *ev);
+
+/*
+ * Refuses what has no session: counts it, and tells control and the trace why. `unproven`: the
+ * address may be an invention (a datagram, a SYN); of these an lcore tells one in TELL_UNPROVEN_US.
+ */
+void tell_refused(struct lcore *l, const struct ip_addr *addr, uint16_t port, uint8_t transport,
+	bool unproven, enum refusal_reason why);
 
 /* Does anybody watch what this peer does? */
 static inline bool trace_wanted(const struct lcore *l, const struct ip_addr *peer)

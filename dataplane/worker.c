@@ -8,6 +8,7 @@
 #include <rte_random.h>
 
 #include "dataplane/session_protocol.h"
+#include "dataplane/tell.h"
 
 #define SESSIONS_A_ROUND 256u
 #define TIMERS_A_ROUND	 256u
@@ -67,13 +68,16 @@ void worker_unqueue(struct worker *w, struct session *s)
 static void accepted(struct worker *w, struct tcp_conn *conn)
 {
 	struct lcore *l = w->l;
+	struct tcp_info info;
 	struct session *s;
 
 	if (w->free_count == 0 || atomic_fetch_add_explicit(&l->dp->sessions, 1,
 					  memory_order_relaxed) >= l->policy->sessions) {
 		if (w->free_count > 0)
 			atomic_fetch_sub_explicit(&l->dp->sessions, 1, memory_order_relaxed);
-		l->refusals[REFUSAL_session_limit]++;
+		tcp_info(conn, &info);
+		tell_refused(l, &info.flow.src, info.flow.src_port, TRANSPORT_TCP, false,
+			REFUSAL_session_limit);
 		tcp_set_user(conn, NULL);
 		tcp_abort(conn, l->now_us);
 		return;

@@ -4,6 +4,7 @@
 #include <rte_random.h>
 
 #include "dataplane/worker.h"
+#include "dataplane/tell.h"
 
 #define IPPROTO_TCP_NO 6u
 
@@ -113,7 +114,8 @@ static bool listening(void *ctx, const struct ip_flow *flow, bool *drop)
 	if (!dp_listens(l->dp, flow->dst_port))
 		return false;
 	if (!prefixes_have(l->policy->allow, l->policy->allow_count, &flow->src)) {
-		l->refusals[REFUSAL_address_not_allowed]++;
+		tell_refused(l, &flow->src, flow->src_port, TRANSPORT_TCP, true,
+			REFUSAL_address_not_allowed);
 		*drop = true; /* do not tell strangers that something listens here */
 		return false;
 	}

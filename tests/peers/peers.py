@@ -19,6 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import case_malformed  # noqa: E402
 import case_tls_clients  # noqa: E402
 import case_tls_daemons  # noqa: E402
+import case_tls_limits  # noqa: E402
 import kill9  # noqa: E402
 import relp_kill  # noqa: E402
 import witness  # noqa: E402
@@ -427,7 +428,7 @@ if os.environ.get("SLUICE_FULL") == "1":
         print("     " + done.stdout.strip().replace("\n", "\n     "), flush=True)
 
 
-for part in (case_tls_clients, case_tls_daemons, case_malformed):
+for part in (case_tls_clients, case_tls_limits, case_tls_daemons, case_malformed):
     suite.cases += part.suite.cases
 
 

@@ -144,6 +144,33 @@ static void one_source_has_its_share_and_no_more(void **state)
 	assert_int_equal(r->evicted, 0);
 }
 
+static void addresses_that_may_be_inventions_are_one_source(void **state)
+{
+	struct auth_event victim = from("198.51.100.1", "FGT-VICTIM", REFUSAL_no_legal_sn);
+	struct auth_event ev;
+	struct sum s;
+
+	(void)state;
+	refusals_add(r, &victim);
+	for (unsigned i = 0; i < 5 * REFUSALS_MAX; i++) {
+		char addr[48];
+
+		snprintf(addr, sizeof(addr), "10.%u.%u.%u", i % 7, i / 256, i % 256);
+		ev = from(addr, "", REFUSAL_address_not_allowed);
+		ev.unproven = true;
+		refusals_add(r, &ev);
+	}
+	s = sum();
+	assert_int_equal(s.entries, 1 + REFUSALS_PER_SOURCE + 1);
+	assert_int_equal(s.others, 1);
+	assert_int_equal(r->evicted, 0);
+	assert_true(ip_addr_equal(&s.first.addr, &ev.addr));
+	/* Whoever has proven the same address has entries of its own. */
+	ev.unproven = false;
+	refusals_add(r, &ev);
+	assert_int_equal(sum().entries, 1 + REFUSALS_PER_SOURCE + 2);
+}
+
 /* The issue's number. What a refusal costs does not depend on what the table holds, so this is
  * quick, and its memory is the table. */
 static void a_million_from_everywhere_stays_within_the_table(void **state)
@@ -172,6 +199,7 @@ int main(void)
 		T(reason_address_certificate_and_serial_tell_entries_apart),
 		T(the_newest_is_first_and_the_oldest_makes_room),
 		T(one_source_has_its_share_and_no_more),
+		T(addresses_that_may_be_inventions_are_one_source),
 		T(a_million_from_everywhere_stays_within_the_table),
 	};
 
