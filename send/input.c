@@ -15,12 +15,15 @@
 #include "dataplane/client/batch.h"
 #include "send/link.h"
 
-#define DATAGRAMS 256u /* of one socket in one round */
+/* Of one socket in one round. */
+#define DATAGRAMS      256u
+#define DATAGRAM_BYTES INPUT_CHUNK
 
 struct stream {
 	const char *path;
 	int fd; /* -1: not open yet, or read to its end */
-	bool regular, ended, waiting;
+	bool regular, waiting;
+	bool stopped;	       /* before all in `data` was taken */
 	struct spill_input at; /* of a regular file: what the items so far hold */
 	struct framer framer;
 	struct watch watch;
@@ -84,7 +87,7 @@ static bool stream_open(struct input *in)
 	}
 	s->regular = S_ISREG(st.st_mode);
 	s->used = 0;
-	s->eof = s->waiting = false;
+	s->eof = s->waiting = s->stopped = false;
 	s->watch = (struct watch){.ready = stream_ready, .ctx = s, .fd = -1};
 	framer_init(&s->framer, STREAM_LINES, INPUT_LINE_MAX);
 	if (s->regular) {
@@ -119,7 +122,7 @@ static void take_lines(struct input *in)
 
 	in->from_file = s->regular;
 	in->pending = s->at;
-	for (;;) {
+	while (!(s->stopped = in->cfg.full(in->cfg.ctx))) {
 		const struct framing_span v = {s->data + at, s->used - at};
 		struct frame f;
 		enum frame_result got = framer_next(&s->framer, &v, v.len > 0, s->eof, &f);
@@ -140,22 +143,21 @@ static void take_lines(struct input *in)
 	s->used -= at;
 }
 
-/* true: there may be more at once. */
-static bool stream_run(struct input *in)
+/* true: there is something new, or the end. Else *more: try again at once. */
+static bool stream_read(struct input *in, bool *more)
 {
 	struct stream *s = &in->stream;
-	ssize_t n;
+	ssize_t n = read(s->fd, s->data + s->used, INPUT_CHUNK - s->used);
 
-	if (s->waiting)
-		return false;
-	n = read(s->fd, s->data + s->used, INPUT_CHUNK - s->used);
+	*more = true;
 	if (n < 0 && errno == EINTR)
-		return true;
+		return false;
 	if (n < 0 && errno == EAGAIN) {
 		s->waiting = true;
 		if (s->watch.fd < 0 && watch_add(in->cfg.epoll, &s->watch, s->fd, EPOLLIN) != 0)
 			s->waiting = false;
-		return !s->waiting;
+		*more = !s->waiting;
+		return false;
 	}
 	if (n < 0) {
 		fprintf(stderr, "sluice-send: %s: %s\n", s->path, strerror(errno));
@@ -163,8 +165,21 @@ static bool stream_run(struct input *in)
 	}
 	s->eof = n <= 0;
 	s->used += n > 0 ? (uint32_t)n : 0;
+	return true;
+}
+
+/* true: there may be more at once. */
+static bool stream_run(struct input *in)
+{
+	struct stream *s = &in->stream;
+	bool more;
+
+	if (s->waiting)
+		return false;
+	if (!s->stopped && !stream_read(in, &more))
+		return more;
 	take_lines(in);
-	if (s->eof)
+	if (s->eof && !s->stopped)
 		stream_end(in);
 	return true;
 }
@@ -181,8 +196,11 @@ static void live_ready(void *ctx, uint32_t events)
 
 static bool live_run(struct input *in, struct live *l)
 {
+	uint32_t bytes = 0;
+
 	in->from_file = false;
-	for (unsigned i = 0; i < DATAGRAMS; i++) {
+	for (unsigned i = 0; i < DATAGRAMS && bytes < DATAGRAM_BYTES && !in->cfg.full(in->cfg.ctx);
+		i++) {
 		ssize_t n = recv(l->fd, in->datagram, sizeof(in->datagram), MSG_DONTWAIT);
 		uint32_t len = n > 0 ? (uint32_t)n : 0;
 
@@ -190,6 +208,7 @@ static bool live_run(struct input *in, struct live *l)
 			l->ready = false;
 			break;
 		}
+		bytes += len;
 		if (datagram_trim(in->datagram, &len, INPUT_LINE_MAX) & LOG_FLAG_CUT)
 			in->stats.cut++;
 		if (len > 0)

@@ -27,6 +27,8 @@ struct input_config {
 	void (*item)(void *ctx, const struct client_item *item, const struct spill_input *from);
 	/* Where reading begins. */
 	uint64_t (*offset)(void *ctx, uint64_t dev, uint64_t ino);
+	/* No more can be taken in this round; what is in the making (one item) still comes. */
+	bool (*full)(void *ctx);
 	void *ctx;
 };
 

@@ -99,6 +99,14 @@ static bool keep(struct sender *s, bool before_send)
 	return false;
 }
 
+/* Files and syslog wait where the spill has no room and cannot be written. */
+static bool full(void *ctx)
+{
+	struct sender *s = ctx;
+
+	return s->spill && !spill_has_room(s->spill) && !keep(s, false);
+}
+
 static void item_read(void *ctx, const struct client_item *item, const struct spill_input *from)
 {
 	struct sender *s = ctx;
@@ -108,7 +116,10 @@ static void item_read(void *ctx, const struct client_item *item, const struct sp
 		struct client_mark m;
 
 		client_save(s->client, &m);
-		spill_add(s->spill, m.tail - 1, item, from);
+		if (!spill_add(s->spill, m.tail - 1, item, from)) {
+			tell("spill: no room for an item");
+			s->failed = s->quit = true;
+		}
 	}
 }
 
@@ -512,7 +523,7 @@ static int catch_signals(struct sender *s)
 static int start(struct sender *s, char *const *paths, int n, char *err, size_t size)
 {
 	struct input_config in = {
-		.settings = s->s, .item = item_read, .offset = offset_of, .ctx = s};
+		.settings = s->s, .item = item_read, .offset = offset_of, .full = full, .ctx = s};
 	struct client_config cfg;
 	int rc;
 

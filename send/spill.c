@@ -1,6 +1,5 @@
 #include "send/spill.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -247,7 +246,7 @@ static void forget_file(struct spill *s, uint32_t i)
 	memmove(&s->segments[i], &s->segments[i + 1], (--s->n - i) * sizeof(s->segments[0]));
 }
 
-static void restore_items(struct spill *s, struct client *c, const struct map *m, size_t good,
+static int restore_items(struct spill *s, struct client *c, const struct map *m, size_t good,
 	const struct loading *l, bool again, struct spill_loaded *what)
 {
 	struct spill_record *r = &s->record;
@@ -261,10 +260,16 @@ static void restore_items(struct spill *s, struct client *c, const struct map *m
 		what->items++;
 		if (!again)
 			continue;
-		if (s->used > BUFFER_BYTES - 2 * SPILL_RECORD_MAX)
-			(void)spill_flush(s, c, false); /* what is left is told by the last one */
-		spill_add(s, place, &r->item, r->n_inputs ? &r->inputs[0] : NULL);
+		if (!spill_has_room(s)) {
+			int rc = spill_flush(s, c, false);
+
+			if (rc != 0)
+				return rc;
+		}
+		if (!spill_add(s, place, &r->item, r->n_inputs ? &r->inputs[0] : NULL))
+			return -ENOSPC;
 	}
+	return 0;
 }
 
 /* All that is left goes into a new file, after which the old ones count no more. */
@@ -319,8 +324,10 @@ static int load(struct spill *s, struct client *c, struct map *maps, size_t *goo
 	if (rc != 0)
 		return rc;
 	s->rebuilding = again;
-	for (uint32_t i = l.first; i < old; i++)
-		restore_items(s, c, &maps[i], good[i], &l, again, what);
+	for (uint32_t i = l.first; rc == 0 && i < old; i++)
+		rc = restore_items(s, c, &maps[i], good[i], &l, again, what);
+	if (rc != 0)
+		return rc;
 	client_restored(c);
 	return again ? finish_base(s, c, old) : spill_flush(s, c, true);
 }
@@ -355,18 +362,25 @@ uint64_t spill_offset(const struct spill *s, uint64_t dev, uint64_t ino)
 
 /* ---- writing ---- */
 
-void spill_add(struct spill *s, uint64_t place, const struct client_item *item,
+/* For two items, since one may be in the making, and a state. */
+bool spill_has_room(const struct spill *s)
+{
+	return s->used <= BUFFER_BYTES - 3 * SPILL_RECORD_MAX;
+}
+
+bool spill_add(struct spill *s, uint64_t place, const struct client_item *item,
 	const struct spill_input *input)
 {
 	size_t n =
 		spill_write_item(place, item, input, s->buffer + s->used, BUFFER_BYTES - s->used);
 
-	/* Who adds stops as soon as a flush fails, and flushes after each round. */
-	assert(n > 0);
+	if (n == 0)
+		return false;
 	s->used += n;
 	s->end = place + 1;
 	if (input)
 		note_input(s, input);
+	return true;
 }
 
 static int put(struct spill *s)
@@ -395,13 +409,14 @@ static int put(struct spill *s)
 	return 0;
 }
 
-static void put_state(struct spill *s, const struct client_mark *m)
+static int put_state(struct spill *s, const struct client_mark *m)
 {
-	size_t n = spill_write_state(
-		m, s->inputs, s->n_inputs, s->buffer + s->used, BUFFER_BYTES - s->used);
+	int rc = s->used > BUFFER_BYTES - SPILL_RECORD_MAX ? put(s) : 0;
 
-	assert(n > 0);
-	s->used += n;
+	if (rc == 0)
+		s->used += spill_write_state(
+			m, s->inputs, s->n_inputs, s->buffer + s->used, BUFFER_BYTES - s->used);
+	return rc;
 }
 
 /* Has the client given numbers that only it knows? */
@@ -433,8 +448,9 @@ static int tidy(struct spill *s, const struct client_mark *m)
 		rc = sync_file(s, m);
 		/* Where there is no room for another one, this one grows. */
 		if (rc == 0 && begin_file(s, false, "") == 0) {
-			put_state(s, m);
-			rc = put(s);
+			rc = put_state(s, m);
+			if (rc == 0)
+				rc = put(s);
 		}
 	}
 	if (rc == 0 && s->n > 1 && s->segments[0].end <= m->head)
@@ -447,12 +463,16 @@ static int tidy(struct spill *s, const struct client_mark *m)
 int spill_flush(struct spill *s, const struct client *c, bool before_send)
 {
 	struct client_mark m;
-	const size_t items = s->used;
+	size_t items = s->used;
 	int rc = 0;
 
 	client_save(c, &m);
-	if (s->changes != client_changes(c))
-		put_state(s, &m);
+	if (s->changes != client_changes(c)) {
+		rc = put_state(s, &m);
+		if (rc != 0)
+			return rc;
+		items = items < s->used ? items : 0; /* else they are written */
+	}
 	if (s->used > 0) {
 		rc = put(s);
 		if (rc != 0) {

@@ -26,8 +26,11 @@ int spill_load(
 /* How far a file was read; 0: it is new. */
 uint64_t spill_offset(const struct spill *s, uint64_t dev, uint64_t ino);
 
-/* An item was added; `input` may be NULL. Written by the next flush. */
-void spill_add(struct spill *s, uint64_t place, const struct client_item *item,
+/* Two more items can be added before a flush. */
+bool spill_has_room(const struct spill *s);
+
+/* An item was added; `input` may be NULL. Written by the next flush. false: there is no room. */
+bool spill_add(struct spill *s, uint64_t place, const struct client_item *item,
 	const struct spill_input *input);
 
 /*

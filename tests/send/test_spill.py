@@ -4,6 +4,7 @@ import os
 import random
 import resource
 import signal
+import socket
 import subprocess
 import threading
 
@@ -137,6 +138,28 @@ def nothing_leaves_that_it_does_not_hold(p):
     equal("stored", p.server.stored, lines)
 
 
+def a_flood_of_large_datagrams_is_kept(p):
+    """Many send the largest datagrams at once: it goes on, and all it took is in the spill"""
+    path = p.dir / "log.sock"
+    p.server.close()
+    one = p.send(syslog_socket=path, spill=p.dir / "spill", spill_sync="disable", queue_size="64MiB")
+    p.until(1, lambda t: " added=0," in t, "there")
+
+    def flood():
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.connect(str(path))
+            for _ in range(100):
+                s.send(b"x" * 65000)
+    senders = [threading.Thread(target=flood) for _ in range(6)]
+    for t in senders:
+        t.start()
+    for t in senders:
+        t.join()
+    p.until(1, lambda t: " added=600," in t, "all read")
+    one.kill(signal.SIGTERM)
+    expect("0 dropped, 600 in the spill" in one.said(), one.said())
+
+
 def only_one_at_a_time(p):
     p.server.close()
     p.send(p.write("a", [b"one"]), spill=p.dir / "spill")
@@ -146,4 +169,4 @@ def only_one_at_a_time(p):
 
 
 main([killed_again_and_again, what_is_read_is_kept, torn_end_is_cut, damage_inside_is_told, no_room_holds,
-      nothing_leaves_that_it_does_not_hold, only_one_at_a_time])
+      nothing_leaves_that_it_does_not_hold, a_flood_of_large_datagrams_is_kept, only_one_at_a_time])
