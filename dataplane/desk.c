@@ -100,6 +100,9 @@ static struct login *login_of(struct claim *c)
 	return (struct login *)((char *)c - offsetof(struct login, claim));
 }
 
+_Static_assert(
+	STATE_MAX_GAPS <= LOGIN_STREAM_RANGES, "none has to be closed when a stream is restored");
+
 /* Of the journal's fold, whose lock is held. */
 static void restore(void *ctx, const char *name, size_t len, const struct journal_state_stream *s)
 {
@@ -113,6 +116,10 @@ static void restore(void *ctx, const char *name, size_t len, const struct journa
 	struct stream_range *gaps = calloc(s->gap_count ? s->gap_count : 1, sizeof(*gaps));
 
 	(void)name, (void)len;
+	/* What comes late for a gap that was forgotten was never stored: it is stale, no duplicate.
+	 */
+	if (s->gaps_forgotten)
+		rec.closed_upto = s->gap_count ? s->gaps[0].first - 1 : s->confirmed;
 	memcpy(rec.confirmed.digest, s->digest, sizeof(rec.confirmed.digest));
 	for (uint32_t i = 0; gaps && i < s->gap_count; i++)
 		gaps[i] = (struct stream_range){

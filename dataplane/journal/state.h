@@ -22,7 +22,10 @@ struct journal_state_device {
 	uint64_t first_seen_ns, last_seen_ns;
 };
 
-#define STATE_MAX_GAPS 65536u /* of one stream; past it the oldest is forgotten, and counted */
+/* Of one stream; past it the oldest is forgotten, and counted. Not more than a session can still
+ * fill: a device makes as many as it likes, and they are moved and copied under the journal's lock.
+ */
+#define STATE_MAX_GAPS 512u
 
 /* A range of seq_nos that never came: seen missing between the receipts of its neighbours. */
 struct journal_state_gap {

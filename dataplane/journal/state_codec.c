@@ -162,7 +162,7 @@ static int stream_decode(struct fold *s, struct byte_reader *in)
 	st->pub.last_seen_ns = byte_reader_varint(in);
 	st->pub.gaps_forgotten = byte_reader_varint(in);
 	gaps = byte_reader_varint(in);
-	if (in->failed || gaps > STATE_MAX_GAPS)
+	if (in->failed)
 		return -1;
 	for (uint64_t i = 0; i < gaps; i++) {
 		struct journal_state_gap g;

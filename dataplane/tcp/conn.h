@@ -69,7 +69,7 @@ struct tcp_ooo {
 	struct tcp_conn *conn;
 	struct tcp_chunk *head, *tail;
 	struct tcp_pack *pack; /* the last one that was begun, where it is still there */
-	uint32_t bytes;
+	uint32_t bytes, runs;
 	unsigned nsack;
 	struct tcp_range sack[4]; /* what we report, most recent first */
 };

@@ -5,6 +5,9 @@
  */
 #include "dataplane/tcp/rcv.h"
 
+/* The list is walked for each segment that does not go to its end, so that it must be short,
+ * whoever makes it. A megabyte in segments of 536 bytes, every other one missing, still fits. */
+#define RUNS_MAX	1024U
 #define WORTH_BEGINNING 256U /* less room than this is left where a run does not fit as a whole */
 
 bool tcp_ooo_begin(struct tcp_conn *c)
@@ -52,6 +55,7 @@ static void put_in(struct tcp_conn *c, struct tcp_chunk *prev, struct tcp_chunk 
 	if (!k->next)
 		o->tail = k;
 	o->bytes += k->len;
+	o->runs++;
 	c->flags |= CF_OOO;
 	if (!linked(&o->link))
 		link_append(&c->stack->ooo_holders, &o->link);
@@ -84,7 +88,7 @@ struct tcp_chunk *tcp_ooo_insert(struct tcp_conn *c, struct tcp_seg *g, struct t
 		if (n > 0) {
 			tcp_chunk_extend(c, prev, data, n);
 			c->ooo->bytes += n;
-		} else if ((p = pack_for(c, end - seq, end)) != NULL) {
+		} else if (c->ooo->runs < RUNS_MAX && (p = pack_for(c, end - seq, end)) != NULL) {
 			n = tcp_min(p->room, end - seq);
 			k = tcp_pack_begin(c, p, data, n);
 			put_in(c, prev, k, seq);
@@ -97,7 +101,7 @@ struct tcp_chunk *tcp_ooo_insert(struct tcp_conn *c, struct tcp_seg *g, struct t
 	}
 	if (seq == end)
 		return prev;
-	k = tcp_chunk_keep(c, g, data, end - seq, true, end);
+	k = c->ooo->runs < RUNS_MAX ? tcp_chunk_keep(c, g, data, end - seq, true, end) : NULL;
 	if (!k) {
 		c->stack->n.ooo_dropped++;
 		return NULL;
@@ -123,6 +127,7 @@ void tcp_ooo_join(struct tcp_conn *c, struct tcp_chunk *from, uint32_t upto)
 
 		if (n && n->seq == tcp_chunk_end(k) && tcp_ooo_absorb(c, k, n)) {
 			k->next = after;
+			c->ooo->runs--;
 			if (!after)
 				c->ooo->tail = k;
 		} else {
