@@ -9,6 +9,9 @@
 
 /* What one call may take from the transport: a few records, or a flight with its certificates. */
 #define BUDGET 81920u
+/* And one that reads plaintext: two records. */
+#define READ_BUDGET   34000u
+#define FRUITLESS_MAX 2u
 
 void trace_line(const struct tls_conn *c, const char *fmt, ...)
 {
@@ -150,14 +153,26 @@ static enum tls_status status_of(struct tls_conn *c, int rc)
 
 enum tls_status tls_conn_read(struct tls_conn *c, void *to, size_t size, size_t *got)
 {
+	enum tls_status status;
 	int rc;
 
 	*got = 0;
 	if (c->failed)
 		return TLS_FAILED;
 	begin_call(c);
+	c->budget = READ_BUDGET;
 	rc = SSL_read_ex(c->ssl, to, size, got);
-	return rc == 1 ? TLS_OK : status_of(c, rc);
+	if (rc == 1) {
+		c->fruitless = 0;
+		return TLS_OK;
+	}
+	status = status_of(c, rc);
+	if (status != TLS_AGAIN || ++c->fruitless < FRUITLESS_MAX)
+		return status;
+	/* KeyUpdates, one after the other: each costs as much as many logs. */
+	c->hello_fault = "records without data, one after the other";
+	c->failed = true;
+	return TLS_FAILED;
 }
 
 enum tls_status tls_conn_write(struct tls_conn *c, const void *data, size_t len, size_t *took)

@@ -90,7 +90,7 @@ void tls_conn_failure(const struct tls_conn *c, struct tls_failure *f)
 			X509_verify_cert_error_string(c->verify_error), c->verify_depth, name);
 		return;
 	}
-	if (!c->error) {
+	if (!c->error && !c->hello_fault) {
 		f->reason = REFUSAL_peer_gave_up;
 		snprintf(f->detail, sizeof(f->detail), "the peer closed in the handshake");
 		return;

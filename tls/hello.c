@@ -210,12 +210,22 @@ int client_hello(SSL *ssl, int *alert, void *arg)
 	struct tls_conn *c = conn_of(ssl);
 	const char *sni;
 	size_t len = 0;
+	unsigned context;
 	int fault;
 
 	(void)arg;
 	sni = asked_for(ssl, &len);
+	context = sni ? set_context(c->set, sni, len) : 0;
+	/* After a HelloRetryRequest: the same name again (RFC 8446 section 4.1.2). OpenSSL keeps
+	 * the first one's identities and anchors, and what the session is held against later must
+	 * be those. */
+	if (c->hello_seen && context != c->context) {
+		c->hello_fault = "ClientHello: another server name than before";
+		*alert = SSL_AD_ILLEGAL_PARAMETER;
+		return SSL_CLIENT_HELLO_ERROR;
+	}
 	c->hello_seen = true;
-	c->context = sni ? (uint8_t)set_context(c->set, sni, len) : 0;
+	c->context = (uint8_t)context;
 	if (c->trace)
 		trace_hello(c, sni, len);
 	fault = fault_of(ssl, &c->hello_fault);

@@ -76,11 +76,12 @@ struct tls_conn {
 	uint32_t budget; /* bytes that this call may still read */
 	uint8_t context;
 	bool hello_seen, established, failed, cut_short, wrote;
-	bool signed_for; /* our signature is in a step's weight */
-	unsigned weight; /* of the last step */
+	bool signed_for;    /* our signature is in a step's weight */
+	unsigned weight;    /* of the last step */
+	unsigned fruitless; /* reads in a row that took their budget and gave nothing */
 	/* Of a failure. */
 	int verify_error, verify_depth;
-	const char *hello_fault; /* ours, of the ClientHello; NULL: none */
+	const char *hello_fault; /* what we found ourselves, most often in the ClientHello */
 	unsigned long error;	 /* OpenSSL's */
 	bool intermediate_missing;
 	X509 *leaf, *culprit;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -168,14 +169,23 @@ void link_close(struct load_flow *f)
 
 void load_wait(struct load *l, uint64_t timeout_us)
 {
-	struct pollfd p[1024];
+	static struct pollfd *p; /* of the one thread that sends */
+	static uint32_t room;
 	struct timespec ts = {
 		.tv_sec = (time_t)(timeout_us / 1000000),
 		.tv_nsec = (long)(timeout_us % 1000000) * 1000,
 	};
 	nfds_t n = 0;
 
-	for (uint32_t f = 0; f < l->o->plan.flows && n < 1024; f++)
+	if (room < l->o->plan.flows) {
+		struct pollfd *more = realloc(p, l->o->plan.flows * sizeof(*p));
+
+		if (!more)
+			return; /* it turns instead */
+		p = more;
+		room = l->o->plan.flows;
+	}
+	for (uint32_t f = 0; f < l->o->plan.flows; f++)
 		if (!l->flows[f].failed)
 			p[n++] =
 				(struct pollfd){.fd = l->flows[f].fd, .events = l->flows[f].events};

@@ -421,6 +421,9 @@ static int next_of_index(struct journal_reader *r)
 				return 2;
 			skip_to(r, e->first_block);
 			r->next_block = e->last_block + 1;
+			/* What reaches into the segment behind is that one's. */
+			if (r->next_segment && r->next_block > r->next_segment)
+				r->next_block = r->next_segment;
 			r->stats.blocks_skipped++;
 			r->at++;
 			continue;
