@@ -79,9 +79,30 @@ static int list(struct spill *s)
 	return 0;
 }
 
+static int sync_parent(int dir)
+{
+	int up = openat(dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = -1;
+
+	if (up >= 0) {
+		rc = fsync(up);
+		close(up);
+	}
+	return rc;
+}
+
+/* Who else can write there could put files of theirs in our way. */
+static bool is_ours(int dir)
+{
+	struct stat st;
+
+	return fstat(dir, &st) == 0 && (st.st_uid == geteuid() || st.st_uid == 0) &&
+	       (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 struct spill *spill_open(const char *dir, bool sync, char *err, size_t size)
 {
 	struct spill *s = calloc(1, sizeof(*s));
+	bool made;
 
 	if (!s) {
 		snprintf(err, size, "%s: out of memory", dir);
@@ -89,12 +110,27 @@ struct spill *spill_open(const char *dir, bool sync, char *err, size_t size)
 	}
 	s->sync = sync;
 	s->lock = s->fd = -1;
-	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+	made = mkdir(dir, 0700) == 0;
+	if (!made && errno != EEXIST)
 		s->dir = -1;
 	else
 		s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir >= 0 && !is_ours(s->dir)) {
+		snprintf(err, size,
+			"%s: must belong to who runs this, or to root, and be writable by "
+			"nobody else",
+			dir);
+		spill_close(s);
+		return NULL;
+	}
+	if (s->dir >= 0 && made && sync && sync_parent(s->dir) != 0) {
+		snprintf(err, size, "%s/..: %s", dir, strerror(errno));
+		rmdir(dir); /* the next one is to try it again */
+		spill_close(s);
+		return NULL;
+	}
 	if (s->dir >= 0)
-		s->lock = openat(s->dir, "LOCK", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		s->lock = openat(s->dir, "LOCK", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (s->lock < 0 || flock(s->lock, LOCK_EX | LOCK_NB) != 0 || list(s) != 0) {
 		snprintf(err, size, "%s: %s", dir,
 			errno == EWOULDBLOCK ? "another sluice-send uses it" : strerror(errno));
@@ -129,7 +165,7 @@ static int map_file(const struct spill *s, uint64_t number, struct map *m)
 	int fd, rc = -1;
 
 	name_of(number, "", name);
-	fd = openat(s->dir, name, O_RDONLY | O_CLOEXEC);
+	fd = openat(s->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
 	if (fstat(fd, &st) == 0) {
@@ -198,7 +234,7 @@ static int cut(const struct spill *s, uint64_t number, size_t good)
 	int fd, rc;
 
 	name_of(number, "", name);
-	fd = openat(s->dir, name, O_WRONLY | O_CLOEXEC);
+	fd = openat(s->dir, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
 	rc = ftruncate(fd, (off_t)good);
@@ -213,20 +249,23 @@ static int begin_file(struct spill *s, bool base, const char *end)
 	char name[40];
 	uint8_t head[64];
 	size_t len;
-	int fd;
+	int fd, rc;
 
 	if (s->n == FILES_MAX)
 		return -ENOSPC;
 	*g = (struct segment){.number = s->n ? s->segments[s->n - 1].number + 1 : 1};
 	name_of(g->number, end, name);
-	fd = openat(s->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fd = openat(s->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	len = spill_write_begin(g->number, base, head, sizeof(head));
-	if (write(fd, head, len) != (ssize_t)len) {
+	errno = ENOSPC; /* where less is written */
+	/* Its records are on the disk only if its name is. */
+	if (write(fd, head, len) != (ssize_t)len || (s->sync && fsync(s->dir) != 0)) {
+		rc = -errno;
 		unlinkat(s->dir, name, 0);
 		close(fd);
-		return errno ? -errno : -ENOSPC;
+		return rc;
 	}
 	if (s->fd >= 0)
 		close(s->fd);

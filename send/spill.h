@@ -15,7 +15,10 @@ struct spill_loaded {
 	uint64_t bad_bytes;		   /* inside of older files: what follows there is lost */
 };
 
-/* The directory is made if need be. NULL with a line in `err`. `sync`: also fdatasync. */
+/*
+ * The directory is made if need be; one that others can write is refused. NULL with a line in
+ * `err`. `sync`: also fdatasync.
+ */
 struct spill *spill_open(const char *dir, bool sync, char *err, size_t size);
 void spill_close(struct spill *s);
 

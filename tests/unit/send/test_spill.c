@@ -129,6 +129,25 @@ static void no_room_is_told(void **state)
 	assert_int_equal(what.torn_bytes + what.bad_bytes, 0);
 }
 
+static void a_directory_of_others_is_refused(void **state)
+{
+	char path[80];
+
+	(void)state;
+	assert_int_equal(chmod(dir, 0770), 0);
+	assert_null(spill_open(dir, true, err, sizeof(err)));
+	assert_non_null(strstr(err, "writable by nobody else"));
+	assert_int_equal(chmod(dir, 0702), 0);
+	assert_null(spill_open(dir, true, err, sizeof(err)));
+	assert_int_equal(chmod(dir, 0755), 0);
+	/* A link there leads nowhere. */
+	snprintf(path, sizeof(path), "%s/LOCK", dir);
+	assert_int_equal(symlink("elsewhere", path), 0);
+	assert_null(spill_open(dir, true, err, sizeof(err)));
+	assert_int_equal(unlink(path), 0);
+	open_spill();
+}
+
 /* ---- reading ---- */
 
 static struct settings settings;
@@ -283,6 +302,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(no_room_is_told, start, end),
+		cmocka_unit_test_setup_teardown(a_directory_of_others_is_refused, start, end),
 		cmocka_unit_test_setup_teardown(a_round_takes_so_many_bytes, start, end),
 		cmocka_unit_test_setup_teardown(when_full_datagrams_wait, start, end),
 		cmocka_unit_test_setup_teardown(when_full_a_file_waits, start, end),
