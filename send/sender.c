@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -44,7 +45,7 @@ struct sender {
 	struct input *input;
 	struct control control;
 	struct watch signals;
-	int udp;
+	struct watch udp;
 	enum client_state state; /* as it was told last */
 	bool judged;		 /* the login's serials against the certificate's */
 	bool ending;		 /* a signal has come: no more is read */
@@ -151,6 +152,15 @@ static int load_spill(struct sender *s, char *err, size_t size)
 
 /* ---- the connection ---- */
 
+static void close_udp(struct sender *s)
+{
+	const int fd = s->udp.fd;
+
+	watch_remove(s->epoll, &s->udp);
+	if (fd >= 0)
+		close(fd);
+}
+
 static void lost(struct sender *s)
 {
 	client_lost(s->client, s->now);
@@ -158,9 +168,7 @@ static void lost(struct sender *s)
 	if (s->state >= CLIENT_PENDING)
 		s->alone_us = s->now;
 	s->state = CLIENT_DOWN;
-	if (s->udp >= 0)
-		close(s->udp);
-	s->udp = -1;
+	close_udp(s);
 }
 
 static void hang_up(struct sender *s, const char *why)
@@ -196,22 +204,38 @@ static bool serials_hold(struct sender *s)
 	return false;
 }
 
+/* It has room again, or the answer to a datagram was an error, which is nobody's. */
+static void udp_ready(void *ctx, uint32_t events)
+{
+	struct sender *s = ctx;
+	socklen_t len = sizeof(int);
+	int error;
+
+	(void)events;
+	(void)getsockopt(s->udp.fd, SOL_SOCKET, SO_ERROR, &error, &len);
+}
+
 static void open_udp(struct sender *s)
 {
 	struct sockaddr_storage to, from;
 	unsigned len, from_len;
+	int fd;
 
 	if (s->s->reliable || address_parse(s->link.address, s->s->port, &to, &len) != 0)
 		return;
-	s->udp = socket(to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	fd = socket(to.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	/* From the session's address, by which they are known. */
 	from_len = sizeof(from);
-	if (s->udp >= 0 && getsockname(s->link.fd, (struct sockaddr *)&from, &from_len) == 0) {
+	if (fd >= 0 && getsockname(s->link.fd, (struct sockaddr *)&from, &from_len) == 0) {
 		((struct sockaddr_in *)&from)->sin_port = 0;
-		(void)bind(s->udp, (struct sockaddr *)&from, from_len);
+		(void)bind(fd, (struct sockaddr *)&from, from_len);
 	}
-	if (s->udp < 0 || connect(s->udp, (struct sockaddr *)&to, len) != 0)
-		hang_up(s, "no UDP socket");
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&to, len) == 0 &&
+		watch_add(s->epoll, &s->udp, fd, 0) == 0)
+		return;
+	if (fd >= 0)
+		close(fd);
+	hang_up(s, "no UDP socket");
 }
 
 static void note_state(struct sender *s)
@@ -296,18 +320,34 @@ static void write_all(struct sender *s)
 	link_want_write(&s->link, false);
 }
 
+/* What is made counts as sent: only while it goes. Then any datagram does (socket(7)'s SO_SNDBUF).
+ */
+static bool udp_has_room(struct sender *s)
+{
+	struct pollfd p = {.fd = s->udp.fd, .events = POLLOUT};
+	const bool room = poll(&p, 1, 0) == 1;
+
+	watch_want(s->epoll, &s->udp, room ? 0 : EPOLLOUT);
+	return room;
+}
+
 /* true: there is more. */
 static bool write_datagrams(struct sender *s)
 {
-	for (unsigned i = 0; s->udp >= 0 && i < DATAGRAMS; i++) {
-		size_t n = client_datagram(
-			s->client, s->buffer, sizeof(s->buffer), (uint32_t)time(NULL), s->now);
+	if (s->udp.fd < 0)
+		return false;
+	for (unsigned i = 0; i < DATAGRAMS; i++) {
+		size_t n;
 
+		if (!udp_has_room(s))
+			return false;
+		n = client_datagram(
+			s->client, s->buffer, sizeof(s->buffer), (uint32_t)time(NULL), s->now);
 		if (n == 0)
 			return false;
-		(void)send(s->udp, s->buffer, n, 0);
+		(void)send(s->udp.fd, s->buffer, n, 0);
 	}
-	return s->udp >= 0;
+	return true;
 }
 
 static void tick(struct sender *s)
@@ -334,6 +374,7 @@ static void move_to_primary(struct sender *s)
 	client_bye(s->client, s->now);
 	write_all(s);
 	link_close(&s->link);
+	close_udp(s);
 	client_lost(s->client, s->now);
 	client_hurry(s->client, s->now);
 	s->state = CLIENT_DOWN;
@@ -568,7 +609,8 @@ enum send_exit send_run(const struct settings *settings, char *const *paths, int
 	if (!s)
 		return SEND_FAILED;
 	s->s = settings;
-	s->udp = s->signals.fd = -1;
+	s->signals.fd = -1;
+	s->udp = (struct watch){.ready = udp_ready, .ctx = s, .fd = -1};
 	s->end_us = UINT64_MAX;
 	s->now = s->alone_us = world_now_us();
 	if (settings->priority)
@@ -588,8 +630,7 @@ enum send_exit send_run(const struct settings *settings, char *const *paths, int
 	SSL_CTX_free(s->tls);
 	if (s->signals.fd >= 0)
 		close(s->signals.fd);
-	if (s->udp >= 0)
-		close(s->udp);
+	close_udp(s);
 	close(s->epoll);
 	free(s);
 	return status;

@@ -63,6 +63,23 @@ def local_syslog_is_taken(p):
     expect(not path.exists(), "the socket is left behind")
 
 
+def datagrams_leave_and_errors_are_nobody_s(p):
+    """`reliable disable`: logs leave by UDP; that nobody listened there ends nothing"""
+    lines = [log(n) for n in range(40)]
+    one = p.send("-", reliable="disable", stdin=subprocess.PIPE)
+    p.until(1, lambda t: "state=connected" in t, "connected")
+    one.process.stdin.write(b"nobody listens\n")
+    one.process.stdin.flush()
+    p.until(1, lambda t: " added=1," in t and "confirmed=1," in t, "sent")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", p.server.port))
+        udp.settimeout(60)
+        one.process.stdin.write(b"".join(line + b"\n" for line in lines))
+        one.process.stdin.close()
+        expect("41 logs sent, 0 dropped, 0 not sent" in one.end(), one.said())
+        expect(DEVICE.encode() in udp.recv(65536), "another datagram")
+
+
 def pending_waits_and_goes_on(p):
     p.server.set(verdict=PENDING, reason="not_authorized")
     one = p.send(p.write("a", [b"one"]))
@@ -182,7 +199,7 @@ def usage_is_said(p):
 
 
 main([file_is_sent_and_confirmed, stdin_is_sent_as_it_comes, long_lines_are_cut_and_counted,
-      local_syslog_is_taken, pending_waits_and_goes_on, hold_and_go,
+      local_syslog_is_taken, datagrams_leave_and_errors_are_nobody_s, pending_waits_and_goes_on, hold_and_go,
       first_contact_is_shown_and_confirmed, another_server_is_refused,
       a_server_that_says_another_serial_is_left, connectivity_is_said_in_words,
       preshared_key_and_names_are_told, usage_is_said])
