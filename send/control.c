@@ -42,6 +42,7 @@ static void write_answer(struct control *c)
 		if (n <= 0)
 			break;
 		c->at += (size_t)n;
+		c->until_us = 0;
 	}
 	done(c);
 }
@@ -104,6 +105,7 @@ static void arrived(void *ctx, uint32_t events)
 		return;
 	}
 	c->fd = fd;
+	c->until_us = 0;
 	watch_want(c->epoll, &c->listening, 0);
 }
 
@@ -150,6 +152,21 @@ int control_open(struct control *c, int epoll, const char *path,
 	else
 		snprintf(c->path, sizeof(c->path), "%s", path);
 	return rc;
+}
+
+void control_tick(struct control *c, uint64_t now)
+{
+	if (!c->path[0] || c->fd < 0)
+		return;
+	if (c->until_us == 0)
+		c->until_us = now + CONTROL_US;
+	else if (now >= c->until_us)
+		done(c);
+}
+
+uint64_t control_deadline(const struct control *c)
+{
+	return c->path[0] && c->fd >= 0 ? c->until_us : UINT64_MAX;
 }
 
 void control_close(struct control *c)

@@ -497,6 +497,7 @@ static uint64_t deadline(const struct sender *s)
 {
 	uint64_t at = earliest(client_deadline(s->client), failover_deadline(&s->failover));
 
+	at = earliest(at, control_deadline(&s->control));
 	at = earliest(at, s->end_us);
 	if (s->failover.probing)
 		at = earliest(at, s->probe_end_us);
@@ -538,6 +539,7 @@ static enum send_exit loop(struct sender *s)
 		more |= write_datagrams(s);
 		keep(s, false);
 		probe(s);
+		control_tick(&s->control, s->now);
 		judge_end(s);
 	}
 	return finish(s);
