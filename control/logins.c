@@ -117,6 +117,10 @@ static void prove(struct control *c, struct login *g)
 			"TLS 1.2 without the extended master secret has no channel binding");
 		return;
 	}
+	if (certified(c, g->serial)) { /* since it was challenged */
+		answer(c, g, false, REFUSAL_legacy_disabled, "this serial has used a certificate");
+		return;
+	}
 	if (!scram_message_set(&first, g->first.at, g->first.len) ||
 		!scram_message_set(&challenge, g->challenge.at, g->challenge.len) ||
 		!scram_message_set(&final, g->final.at, g->final.len) ||

@@ -367,6 +367,37 @@ void oftp_new_epoch(struct session *s, struct worker *w)
 
 /* ---- control's answers ---- */
 
+/* Somebody may have decided otherwise while it waited for its streams. */
+static bool still_may(struct session *s)
+{
+	const struct dp_policy *pol = s->worker->l->policy;
+	struct oftp_session *o = s->oftp;
+
+	if (s->legacy && !legacy_may(s, pol)) {
+		refuse(s, REFUSAL_legacy_disabled, NULL);
+		return false;
+	}
+	switch (session_state_of(pol, s->serial)) {
+	case AUTH_AUTHORIZED:
+		return true;
+	case AUTH_DENIED:
+		refuse(s, REFUSAL_denied, NULL);
+		return false;
+	case AUTH_UNKNOWN:
+	case AUTH_PENDING:
+		break;
+	}
+	if (o->s.state == OFTP_OPEN) {
+		refuse(s, REFUSAL_not_authorized, NULL);
+		return false;
+	}
+	/* It lives on without them, and claims them again when it is authorized. */
+	oftp_tell_left(s->worker->l, s->id);
+	if (o->s.state == OFTP_DECIDING)
+		wait_for_approval(s);
+	return false;
+}
+
 static void answered(struct session *s, struct login *g)
 {
 	struct oftp_session *o = s->oftp;
@@ -394,15 +425,22 @@ static void answered(struct session *s, struct login *g)
 		break;
 	case LOGIN_PROOF:
 		o->challenge = g->challenge;
+		/* An operator may have taken it back since the challenge. */
+		if (!legacy_may(s, s->worker->l->policy)) {
+			refuse(s, REFUSAL_legacy_disabled, NULL);
+			break;
+		}
 		is_named(s);
 		s->legacy = true;
 		admit(s);
 		break;
 	case LOGIN_CLAIM:
-		take_streams(s, g);
+		if (still_may(s))
+			take_streams(s, g);
 		break;
 	case LOGIN_TIE:
-		allow(s, 0, 0);
+		if (still_may(s))
+			allow(s, 0, 0);
 		break;
 	case LOGIN_LEFT:
 	case LOGIN_RELEASE:

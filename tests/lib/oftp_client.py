@@ -186,14 +186,16 @@ class Client:
             self.resume(options.get("stream", []))
         return options
 
-    def legacy_login(self, user, password, **more):
-        """The options of LOGIN_REPLY, with `server_proven`."""
+    def legacy_login(self, user, password, challenged=None, **more):
+        """The options of LOGIN_REPLY, with `server_proven`. challenged() is called before the proof."""
         scram = Scram(user, password, self.binding())
         self.send("LOGIN_REQUEST_LEGACY", 6, serial=self.serial, features=1, reliable=1,
                   sasl=scram.first(), stream=[s.option() for s in self.streams.values()], **more)
         name, _, options = self.until("AUTH_CHALLENGE", "LOGIN_REPLY")
         if name == "LOGIN_REPLY":
             return options
+        if challenged:
+            challenged()
         self.send("AUTH_RESPONSE", 7, sasl=scram.final(options["sasl"]))
         options = self.reply()
         options["server_proven"] = scram.verify(options.get("sasl", b""))

@@ -247,16 +247,23 @@ def oftp_legacy_login(appliance):
         reply = expect_refused(appliance, trace, "bad_password",
                                lambda u=user, p=password: login(user=u, password=p))
         equal("what SCRAM says", reply["sasl"], b"e=invalid-proof")
-    # Taken back: the session ends.
-    appliance.ctl("device", "set", OTHER, "legacy", "disable")
+    # Taken back: the session ends, and a login that is under way is refused.
+    expect_refused(appliance, trace, "legacy_disabled", lambda: connect(
+        appliance, [Stream(2)], pem, OTHER).legacy_login(USER, PASSWORD, lambda: appliance.ctl(
+            "device", "set", OTHER, "legacy", "disable")))
     _, _, options = c.until("AUTH_CHANGED")
     equal("taken back", (options["result"], options["reason"]), (REFUSED, "legacy_disabled"))
     # To all: a serial that has shown a certificate of its own is still not had for a password.
     appliance.ctl("settings", "set", "legacy-auth-mode", "enable")
     equal("an unknown one", login("FGT60F0000000004")["result"], PENDING)
     appliance.ctl("device", "authorize", SERIAL)
-    c = connect(appliance, [Stream(1)], proper)
-    equal("by certificate", c.login()["result"], ALLOWED)
+
+    def certificate():
+        c = connect(appliance, [Stream(1)], proper)
+        equal("by certificate", c.login()["result"], ALLOWED)
+
+    expect_refused(appliance, trace, "legacy_disabled", lambda: connect(
+        appliance, [Stream(2)], pem).legacy_login(USER, PASSWORD, certificate))
     expect_refused(appliance, trace, "legacy_disabled", lambda: login(SERIAL))
     # A login without password has nothing to go by.
     expect_refused(appliance, trace, "no_legal_sn",
