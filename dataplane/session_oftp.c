@@ -390,6 +390,7 @@ static void oftp_care(struct session *s, struct worker *w)
 	}
 	if (worker_held_up(w) || o->s.status == OFTP_HOLD)
 		o->s.heard_us = now;
+	oftp_reconsider(s, w); /* it may have been authorized while it could not be told */
 	if (oftp_server_expire(&o->s, now) == OFTP_EV_END)
 		session_refused(s, REFUSAL_idle_timeout, NULL);
 	if (o->s.out_len)

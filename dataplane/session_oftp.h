@@ -70,7 +70,7 @@ void oftp_sasl(struct session *s, struct worker *w, const struct oftp_msg *m);
 void oftp_new_epoch(struct session *s, struct worker *w);
 /* Control's answer, which it takes over. */
 void oftp_answered(struct session *s, struct worker *w, struct login *g);
-/* The policy has changed and permits the session: one that waits may be allowed by now. */
+/* The policy permits the session: one that waits may be allowed by now. */
 void oftp_reconsider(struct session *s, struct worker *w);
 /* It forbids it: AUTH_CHANGED, if there is room to say so. */
 bool oftp_forbidden(struct session *s, struct worker *w, enum refusal_reason why);

@@ -367,7 +367,7 @@ void oftp_new_epoch(struct session *s, struct worker *w)
 
 /* ---- control's answers ---- */
 
-/* Somebody may have decided otherwise while it waited for its streams. */
+/* Somebody may have decided otherwise while it waited for control. */
 static bool still_may(struct session *s)
 {
 	const struct dp_policy *pol = s->worker->l->policy;
@@ -391,8 +391,9 @@ static bool still_may(struct session *s)
 		refuse(s, REFUSAL_not_authorized, NULL);
 		return false;
 	}
-	/* It lives on without them, and claims them again when it is authorized. */
-	oftp_tell_left(s->worker->l, s->id);
+	/* It lives on without its streams, and claims them when it is authorized. */
+	if (o->claimed)
+		oftp_tell_left(s->worker->l, s->id);
 	if (o->s.state == OFTP_DECIDING)
 		wait_for_approval(s);
 	return false;
@@ -403,7 +404,9 @@ static void answered(struct session *s, struct login *g)
 	struct oftp_session *o = s->oftp;
 
 	if (!g->granted && g->kind == LOGIN_KEY && g->reason == REFUSAL_not_authorized) {
-		wait_for_approval(s); /* there is no key that it could be */
+		/* There is no key that it could be. It may have been authorized since it asked. */
+		if (still_may(s))
+			claim(s);
 		return;
 	}
 	if (!g->granted) {
