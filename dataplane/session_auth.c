@@ -341,9 +341,11 @@ bool session_identity_permitted(
 void session_down(struct session *s)
 {
 	struct lcore *l = s->worker->l;
+	bool was_up = s->up;
 	struct auth_event ev;
 
-	if (!s->up || --device_at(l->in.devices, s->src.device)->sessions > 0)
+	s->up = false;
+	if (!was_up || --device_at(l->in.devices, s->src.device)->sessions > 0)
 		return;
 	event_of(s, &ev, AUTH_EV_DOWN);
 	tell_event(l, &ev);

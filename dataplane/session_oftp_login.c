@@ -158,6 +158,9 @@ static void admit(struct session *s)
 
 static void is_named(struct session *s)
 {
+	/* Its certificate has more names than one, and it was up as another of them. */
+	if (strcmp(s->serial, s->oftp->serial) != 0)
+		session_down(s);
 	snprintf(s->serial, sizeof(s->serial), "%s", s->oftp->serial);
 	s->proven = true;
 	s->by_dns = s->nameless = false;

@@ -67,7 +67,7 @@ void session_reconsider(struct session *s, struct worker *w);
 /* May whoever the session is go on? */
 bool session_identity_permitted(
 	const struct session *s, const struct lcore *l, enum refusal_reason *why);
-/* It ends: tells it, if that was the device's last one here. */
+/* It ends, or becomes somebody else: tells it, if that was the device's last one here. */
 void session_down(struct session *s);
 void session_set_device(struct session *s, uint32_t device);
 /* It may log: its account, and control is told. */
