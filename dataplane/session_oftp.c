@@ -23,6 +23,7 @@ static void oftp_begin(struct session *s, struct worker *w)
 		pol->serial[0] ? pol->serial : w->l->dp->cfg.node_name);
 	o->own_text = (struct text){o->own, (uint32_t)strlen(o->own)};
 	oftp_server_init(&o->s, &o->own_text, 1, OFTP_KEEPALIVE_S, w->l->now_us);
+	o->login_us = w->l->now_us;
 	s->src.transport = TRANSPORT_OFTP;
 	s->src.acked = true;
 }
@@ -367,6 +368,25 @@ static void oftp_farewell(struct session *s, struct worker *w)
 	send_out(s, w);
 }
 
+/* Its login has the time of a handshake, whatever else it says meanwhile. true: it has had it. */
+static bool login_is_late(struct session *s, struct worker *w)
+{
+	const struct dp_policy *pol = w->l->policy;
+	struct oftp_session *o = s->oftp;
+
+	if (o->s.state != OFTP_FRESH && o->s.state != OFTP_SASL)
+		return false;
+	if (worker_held_up(w))
+		o->login_us = w->l->now_us;
+	if (!pol->handshake_timeout_us || w->l->now_us - o->login_us < pol->handshake_timeout_us)
+		return false;
+	session_refused(s, REFUSAL_handshake_timeout, "its login does not end");
+	oftp_server_give_up(&o->s, refusal_reason_slug(REFUSAL_handshake_timeout));
+	send_out(s, w);
+	worker_close(w, s);
+	return true;
+}
+
 /* Silence, and whether logs may be sent now. */
 static void oftp_care(struct session *s, struct worker *w)
 {
@@ -376,7 +396,7 @@ static void oftp_care(struct session *s, struct worker *w)
 	const char *why = js == JOURNAL_HOLD_DISK_FULL ? drop_reason_slug(DROP_disk_full)
 						       : drop_reason_slug(DROP_journal_failed);
 
-	if (!o || o->s.state == OFTP_ENDED)
+	if (!o || o->s.state == OFTP_ENDED || login_is_late(s, w))
 		return;
 	if (js == JOURNAL_RUNNING) {
 		oftp_server_status(&o->s, OFTP_GO, NULL);

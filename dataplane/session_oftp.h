@@ -33,8 +33,9 @@ struct oftp_session {
 	uint64_t ordinal;	 /* of the newest item in a block; items are counted from 1 */
 	uint64_t durable;	 /* items up to this one are */
 	uint64_t reminded_us;
-	bool asked;   /* control has our question */
-	bool claimed; /* control may think that streams are ours */
+	uint64_t login_us; /* since when the peer may log in, or prove who it is */
+	bool asked;	   /* control has our question */
+	bool claimed;	   /* control may think that streams are ours */
 	bool leaving; /* nothing is accepted any more, and control is told when all is durable */
 	bool left;    /* and was told */
 	bool keyed;   /* `key` came */

@@ -425,6 +425,7 @@ static void answered(struct session *s, struct login *g)
 		break;
 	case LOGIN_SASL:
 		o->challenge = g->challenge;
+		o->login_us = s->worker->l->now_us;
 		oftp_server_challenge(&o->s,
 			(struct oftp_bytes){(const uint8_t *)o->challenge.at, o->challenge.len});
 		worker_answer_soon(s->worker, s);

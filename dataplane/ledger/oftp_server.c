@@ -316,7 +316,9 @@ enum oftp_event oftp_server_message(struct oftp_server *s, const struct oftp_hea
 	enum oftp_error e = oftp_decode(h, body, m);
 
 	assert(oftp_server_ready(s));
-	s->heard_us = now_us;
+	/* Before its login nothing but that keeps a session alive. */
+	if (in || e != OFTP_E_TYPE)
+		s->heard_us = now_us;
 	if (e != OFTP_OK)
 		return error(s, e, h->tag, e != OFTP_E_TYPE);
 	if (in && h->version != s->version)
@@ -360,6 +362,13 @@ enum oftp_event oftp_server_message(struct oftp_server *s, const struct oftp_hea
 	return error(s, OFTP_E_STATE, h->tag, true);
 }
 
+void oftp_server_give_up(struct oftp_server *s, const char *reason)
+{
+	if (OFTP_SERVER_OUT - s->out_len < OFTP_SERVER_OUT_NEEDED)
+		s->out_len = 0; /* nobody takes it */
+	oftp_server_bye(s, reason);
+}
+
 uint64_t oftp_server_deadline(const struct oftp_server *s)
 {
 	if (s->state == OFTP_ENDED || s->state == OFTP_DECIDING)
@@ -371,9 +380,7 @@ enum oftp_event oftp_server_expire(struct oftp_server *s, uint64_t now_us)
 {
 	if (now_us < oftp_server_deadline(s))
 		return OFTP_EV_NONE;
-	if (OFTP_SERVER_OUT - s->out_len < OFTP_SERVER_OUT_NEEDED)
-		s->out_len = 0; /* nobody takes it */
-	oftp_server_bye(s, "idle_timeout");
+	oftp_server_give_up(s, "idle_timeout");
 	return OFTP_EV_END;
 }
 

@@ -112,6 +112,8 @@ void oftp_server_status(struct oftp_server *s, enum oftp_status status, const ch
 void oftp_server_remind(struct oftp_server *s, const char *reason);
 /* We end it: BYE with the reason's slug. */
 void oftp_server_bye(struct oftp_server *s, const char *reason);
+/* The same, of a peer that may have read nothing of what was said. */
+void oftp_server_give_up(struct oftp_server *s, const char *reason);
 
 /* When it ends for silence; then call oftp_server_expire(). */
 uint64_t oftp_server_deadline(const struct oftp_server *s);

@@ -524,6 +524,23 @@ static void silence_ends_it(void **state)
 	assert_string_equal(s.reason, "idle_timeout");
 }
 
+static void before_its_login_unknown_types_are_silence(void **state)
+{
+	static const uint8_t unknown[OFTP_HEADER] = {0xf5, 0x14, 1, 99};
+	struct oftp_header h;
+
+	(void)state;
+	assert_int_equal(oftp_header_decode(unknown, 0, &h), OFTP_OK);
+	now += 19999999;
+	assert_int_equal(
+		oftp_server_message(&s, &h, unknown + OFTP_HEADER, now, &got), OFTP_EV_NONE);
+	heard_error(OFTP_E_TYPE);
+	assert_int_equal(oftp_server_expire(&s, now), OFTP_EV_NONE);
+	now += 1;
+	assert_int_equal(oftp_server_expire(&s, now), OFTP_EV_END);
+	heard(OFTP_BYE);
+}
+
 static void a_peer_that_reads_nothing_is_not_read_either(void **state)
 {
 	(void)state;
@@ -576,6 +593,7 @@ int main(void)
 		session_test(hold_and_go_are_told_where_they_change),
 		session_test(unknown_types_and_the_servers_own_are_told_and_skipped),
 		session_test(silence_ends_it),
+		session_test(before_its_login_unknown_types_are_silence),
 		session_test(a_peer_that_reads_nothing_is_not_read_either),
 		session_test(bye_and_error_from_the_peer_end_it),
 	};
