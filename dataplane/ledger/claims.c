@@ -180,7 +180,7 @@ static void withdraw(struct claims *c, struct claim *claim)
 	}
 }
 
-/* It changes hands: may it? */
+/* It changes hands, or its owner begins a new epoch: may it? */
 static bool spend(struct held *h, uint64_t now_us)
 {
 	uint64_t more = (now_us - h->refill_us) / CLAIMS_EVERY_US;
@@ -218,8 +218,11 @@ static bool line_up(struct claims *c, struct claim *claim, struct owner *self, u
 		*why = REFUSAL_session_limit;
 		if (!h)
 			return false;
+		*why = REFUSAL_duplicate_serial;
+		if (h->owner == self && h->waiter && h->waiter != claim)
+			return false; /* a newer login waits for it to let go */
 		*why = REFUSAL_claim_rate;
-		if (h->owner && h->owner != self && !spend(h, now_us))
+		if (h->owner && !spend(h, now_us))
 			return false;
 		if (h->waiter && h->waiter != claim) {
 			struct claim *older = h->waiter;

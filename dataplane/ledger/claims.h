@@ -16,7 +16,8 @@
 
 #define CLAIMS_SERIAL	 65u
 #define CLAIMS_PER_CLAIM 64u
-/* A stream changes hands so often at once, then once in CLAIMS_EVERY_US: claim_rate. */
+/* A stream changes hands, or begins a new epoch, so often at once, then once in CLAIMS_EVERY_US:
+ * claim_rate. */
 #define CLAIMS_BURST	16u
 #define CLAIMS_EVERY_US 500000u
 /* Two addresses that take a stream from each other within this time: duplicate_serial. */

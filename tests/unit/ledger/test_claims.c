@@ -170,6 +170,37 @@ static void its_own_it_gets_again_for_another_epoch(void **state)
 	assert_int_equal(claims_held(claims), 0);
 }
 
+static void its_own_it_gets_no_more_when_a_newer_one_waits(void **state)
+{
+	struct claim a = claim_of(1, 1, "SERIAL-A", 1), b = claim_of(2, 1, "SERIAL-A", 1),
+		     again = a;
+
+	(void)state;
+	claims_ask(claims, &a, now);
+	claims_ask(claims, &b, now);
+	claims_ask(claims, &again, now);
+	expect("grant 1, release 1, refuse 1 duplicate_serial");
+	claims_left(claims, 1);
+	expect("grant 2");
+}
+
+static void new_epochs_have_a_rate(void **state)
+{
+	struct claim c = claim_of(1, 1, "SERIAL-A", 1);
+
+	(void)state;
+	for (unsigned i = 0; i <= CLAIMS_BURST; i++) {
+		said[0] = '\0';
+		claims_ask(claims, &c, now);
+	}
+	expect("grant 1");
+	claims_ask(claims, &c, now);
+	expect("refuse 1 claim_rate");
+	now += CLAIMS_EVERY_US;
+	claims_ask(claims, &c, now);
+	expect("grant 1");
+}
+
 static void two_addresses_in_turns_are_told(void **state)
 {
 	struct claim c[4];
@@ -228,6 +259,8 @@ int main(void)
 		T(the_newest_wins),
 		T(who_ends_while_it_waits_waits_no_more),
 		T(its_own_it_gets_again_for_another_epoch),
+		T(its_own_it_gets_no_more_when_a_newer_one_waits),
+		T(new_epochs_have_a_rate),
 		T(two_addresses_in_turns_are_told),
 		T(the_same_address_comes_as_often_as_it_likes_but_for_the_rate),
 		T(the_end_refuses_what_waits),
