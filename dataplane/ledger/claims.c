@@ -74,8 +74,14 @@ uint64_t claims_held(const struct claims *c)
 
 static struct held **held_place(struct claims *c, const char *serial, uint32_t conn_id)
 {
-	uint64_t hash = siphash13(&c->key, serial, strlen(serial)) + conn_id * 0x9e3779b97f4a7c15u;
-	struct held **at = &c->held[(hash >> 32) % BUCKETS];
+	char name[CLAIMS_SERIAL + sizeof(conn_id)];
+	size_t n = strlen(serial) + 1;
+	struct held **at;
+
+	/* Peers choose both: who does not know the key finds none that meet. */
+	memcpy(name, serial, n);
+	memcpy(name + n, &conn_id, sizeof(conn_id));
+	at = &c->held[siphash13(&c->key, name, n + sizeof(conn_id)) % BUCKETS];
 
 	while (*at && ((*at)->conn_id != conn_id || strcmp((*at)->serial, serial) != 0))
 		at = &(*at)->next;
