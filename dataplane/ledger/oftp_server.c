@@ -97,7 +97,8 @@ void oftp_server_flush(struct oftp_server *s)
 	if (s->state != OFTP_OPEN || OFTP_SERVER_OUT - s->out_len < OFTP_SERVER_OUT_NEEDED)
 		return;
 	for (uint32_t i = 0; i < s->n_streams; i++) {
-		if (!s->streams[i].owed)
+		/* A new epoch's mark is not known before its stream is attached. */
+		if (!s->streams[i].owed || !s->streams[i].ledger)
 			continue;
 		put_stream(&m, &s->streams[i]);
 		s->streams[i].owed = false;
@@ -224,6 +225,7 @@ bool oftp_server_attach(
 	assert(i < s->n_streams);
 	st->ledger = ledger;
 	st->stale = stream_conflicts(ledger, client_confirmed);
+	st->owed |= s->unattached; /* the query of its epoch is not answered yet */
 	s->unattached = false;
 	return st->stale;
 }
@@ -288,8 +290,7 @@ static enum oftp_event query(struct oftp_server *s, const struct oftp_msg *m)
 		return error(s, OFTP_E_SEQUENCE, m->tag, true);
 	st = &s->streams[s->current];
 	if (oftp_has(m, OFTP_O_EPOCH) && m->epoch != st->epoch) {
-		*st = (struct oftp_server_stream){
-			.conn_id = st->conn_id, .epoch = m->epoch, .owed = true};
+		*st = (struct oftp_server_stream){.conn_id = st->conn_id, .epoch = m->epoch};
 		s->unattached = true;
 		return OFTP_EV_EPOCH;
 	}
