@@ -2,6 +2,7 @@
 word in the answer, in the live trace, in the list of refusals, in the audit and in the metric."""
 
 import re
+import select
 import socket
 import subprocess
 
@@ -34,13 +35,15 @@ class Trace:
             [str(SLUICECTL), "--socket", str(appliance.socket), "debug", "start", "oftpd", "8"],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.lines = []
-        # One line of our own, so that it is known to be watched from here on.
+        # One line of our own, so that it is known to be watched from here on; a connection may be
+        # too early for it.
         while not self.lines:
             try:
                 connect(appliance).drop()
             except OSError:
                 pass
-            self.lines.append(self.process.stdout.readline())
+            if select.select([self.process.stdout], [], [], 1)[0]:
+                self.lines.append(self.process.stdout.readline())
 
     def until(self, words):
         for line in self.lines:
