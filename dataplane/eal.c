@@ -187,7 +187,7 @@ static bool cpus_there(const struct dp_config *cfg, struct dp_error *err)
 static void lcore_list(const struct dp_config *cfg, char *text, size_t size)
 {
 	unsigned n = one_for_all(cfg) ? 1 : cfg->cores.rx_count + cfg->cores.workers_count;
-	uint16_t first;
+	uint16_t first = 0;
 	int at;
 
 	usable_cpus(&first, 1);

@@ -195,7 +195,7 @@ int settings_set(struct settings *s, const char *key, const char *value, char *e
 
 void settings_default(struct settings *s)
 {
-	char err[8];
+	char err[200];
 
 	memset(s, 0, sizeof(*s));
 	for (size_t i = 0; i < KEYS; i++)
