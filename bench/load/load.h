@@ -3,7 +3,7 @@
  * fast as it goes; one thread sends, others only watch.
  *
  *   run.c         the loop: which flow, how many, when; progress
- *   udp.c tcp.c relp.c  transports over the kernel's sockets
+ *   udp.c tcp.c relp.c oftp.c  transports over the kernel's sockets
  *   vhost.c       UDP frames into a vhost port (DPDK)
  *   link.c tls.c  a flow's connection, plain or TLS; certificates of devices
  *   handshakes.c  connections rather than logs: made again and again, or held
@@ -30,7 +30,7 @@
 #define LOAD_BATCH_MAX LINES_RUN
 
 struct load_options {
-	const char *protocol; /* udp, tcp, counted, relp */
+	const char *protocol; /* udp, tcp, counted, relp, oftp */
 	const char *target;   /* address */
 	uint16_t port;
 	const char *source_net; /* flow f comes from its f-th address; NULL: the kernel's choice */
@@ -43,6 +43,8 @@ struct load_options {
 	uint32_t batch;	      /* logs a call, at most */
 	uint32_t write_bytes; /* of a stream, a call, at most, but one log */
 	uint32_t window;      /* logs of a flow that may wait for their acknowledgement */
+	uint32_t item_logs;   /* OFTP: logs of an item, at most */
+	bool lz4;	      /* OFTP: items as blocks of LZ4, where that is less */
 	bool gso;	      /* many datagrams a call */
 	int cpu;	      /* -1: anywhere */
 	const char *durable;  /* control socket of sluiced: time to durable */
@@ -75,6 +77,7 @@ struct load_flow {
 	uint32_t out_len, out_at;
 
 	struct relp_flow *relp;
+	struct oftp_flow *oftp;
 };
 
 struct load {
@@ -112,7 +115,8 @@ struct load_transport {
 	/* Memory and sockets; may be NULL. */
 	void (*close)(struct load *l, struct load_flow *f);
 };
-extern const struct load_transport load_udp, load_tcp, load_counted, load_relp, load_vhost;
+extern const struct load_transport load_udp, load_tcp, load_counted, load_relp, load_oftp,
+	load_vhost;
 
 uint64_t load_now_ns(void); /* monotonic */
 

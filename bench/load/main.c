@@ -17,7 +17,11 @@ static int send_main(int argc, char **argv)
 		return 2;
 	}
 	if (o.tls && strcmp(o.protocol, "udp") == 0) {
-		fputs("sluice-load: TLS is for --protocol tcp, counted and relp\n", stderr);
+		fputs("sluice-load: TLS is for --protocol tcp, counted, relp and oftp\n", stderr);
+		return 2;
+	}
+	if (strcmp(o.protocol, "oftp") == 0 && !o.certs) {
+		fputs("sluice-load: --protocol oftp is in TLS, with --certs\n", stderr);
 		return 2;
 	}
 	if (o.durable && o.rate <= 0) {

@@ -19,10 +19,13 @@ static const char usage_text[] =
 	"                                                      certificates for these\n"
 	"       sluice-load lines [--seed N] [--count N]       prints lines\n"
 	"send:\n"
-	"  --protocol udp|tcp|counted|relp  newline framing, octet counting, RELP over TCP (udp)\n"
+	"  --protocol udp|tcp|counted|relp|oftp  newline framing, octet counting, RELP over TCP,\n"
+	"                              the OFTP profile (udp)\n"
 	"  --tls --certs DIR           over TLS; certificates of `sluice-load certs`\n"
 	"  --tls-version 1.2|1.3       this one only\n"
-	"  --window N                  RELP: logs that wait for their answer, a connection (128)\n"
+	"  --window N                  RELP, OFTP: logs that wait for their answer, a connection "
+	"(128)\n"
+	"  --item-logs N --lz4         OFTP: logs of an item, at most (16); compressed\n"
 	"  --port N                    (514)\n"
 	"  --flows N --devices N       connections or sockets; devices that share them (1, as "
 	"many)\n"
@@ -69,6 +72,8 @@ enum {
 	OPT_QUIET,
 	OPT_VHOST,
 	OPT_WINDOW,
+	OPT_ITEM_LOGS,
+	OPT_LZ4,
 	OPT_TLS,
 	OPT_CERTS,
 	OPT_TLS_VERSION,
@@ -98,6 +103,8 @@ static const struct option options[] = {
 	{"quiet", no_argument, NULL, OPT_QUIET},
 	{"vhost", required_argument, NULL, OPT_VHOST},
 	{"window", required_argument, NULL, OPT_WINDOW},
+	{"item-logs", required_argument, NULL, OPT_ITEM_LOGS},
+	{"lz4", no_argument, NULL, OPT_LZ4},
 	{"tls", no_argument, NULL, OPT_TLS},
 	{"certs", required_argument, NULL, OPT_CERTS},
 	{"tls-version", required_argument, NULL, OPT_TLS_VERSION},
@@ -175,6 +182,11 @@ static bool take_number(struct load_options *o, int opt, const char *name, const
 			return false;
 		o->window = (uint32_t)v;
 		return true;
+	case OPT_ITEM_LOGS:
+		if (!number(name, text, 1, LOAD_BATCH_MAX, &v))
+			return false;
+		o->item_logs = (uint32_t)v;
+		return true;
 	case OPT_AT_ONCE:
 		if (!number(name, text, 1, 100000, &v))
 			return false;
@@ -205,6 +217,9 @@ bool load_options_parse(struct load_options *o, int argc, char **argv)
 			break;
 		case OPT_NO_GSO:
 			o->gso = false;
+			break;
+		case OPT_LZ4:
+			o->lz4 = true;
 			break;
 		case OPT_DURABLE:
 			o->durable = optarg;
@@ -267,6 +282,7 @@ struct load_options load_defaults(void)
 		.batch = LOAD_BATCH_MAX,
 		.write_bytes = 65536,
 		.window = 128,
+		.item_logs = 16,
 		.at_once = 64,
 		.key = "p-256",
 		.gso = true,

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "bench/load/load.h"
 
@@ -37,6 +38,10 @@ json_t *load_report(const struct load *l, double elapsed_s, double cpu_s)
 			(json_int_t)atomic_load(&l->errors), "sent_by_flow", flows));
 	json_object_set_new(report, "start_monotonic_s", json_real((double)l->start_ns / 1e9));
 	json_object_set_new(report, "tls", json_boolean(o->tls));
+	if (strcmp(o->protocol, "oftp") == 0) {
+		json_object_set_new(report, "item_logs", json_integer((json_int_t)o->item_logs));
+		json_object_set_new(report, "lz4", json_boolean(o->lz4));
+	}
 	if (l->acks.count) {
 		json_object_set_new(report, "window", json_integer((json_int_t)o->window));
 		json_object_set_new(report, "acked", json_integer((json_int_t)l->acked));

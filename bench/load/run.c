@@ -18,7 +18,7 @@
 #define SLEEP_MIN 60000u /* ns: below this the loop turns instead of sleeping */
 
 static const struct load_transport *const transports[] = {
-	&load_udp, &load_tcp, &load_counted, &load_relp};
+	&load_udp, &load_tcp, &load_counted, &load_relp, &load_oftp};
 
 uint64_t load_now_ns(void)
 {

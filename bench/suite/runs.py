@@ -36,7 +36,8 @@ class Bench:
                    if rate else "")
         if latency:
             figures += "  " + " ".join(f"{key} {value:,.0f} us" for key, value in latency.items())
-        self.say(f"{scenario:10} {subject:30} {path:7} {figures} {row['bytes_per_s'] / 1e6:10,.1f} MB/s"
+        name = subject + (f" ({settings['framing']})" if "framing" in settings else "")
+        self.say(f"{scenario:10} {name:30} {path:7} {figures} {row['bytes_per_s'] / 1e6:10,.1f} MB/s"
                  + (f"  lost {lost}" if lost else ""))
         return row
 
@@ -90,16 +91,21 @@ def settings_of(receiver, runs, **more):
 
 def streams(bench, scenario, makers, words, **settings):
     """As fast as it goes, receivers in turn within a run; nothing may be missing."""
-    found = {name: [] for name in makers}
+    contest(bench, scenario, [(name, make, words, settings) for name, make in makers.items()])
+
+
+def contest(bench, scenario, entrants):
+    """The same where each has words and settings of its own: [(name, maker, words, settings)]."""
+    found = [[] for _ in entrants]
     for _ in range(bench.runs):
-        for name, make in makers.items():
+        for (name, make, words, _), results in zip(entrants, found):
             with make() as receiver:
                 result = one_run(receiver, *words, "--duration", str(bench.seconds))
                 result["receiver"] = receiver
                 if result["lost"]:
                     raise Failed(f"{scenario} {name}: {result['lost']} logs are missing")
-                found[name].append(result)
-    for name, runs in found.items():
+                results.append(result)
+    for (name, _, _, settings), runs in zip(entrants, found):
         acks = [r["report"]["ack_latency_us"] for r in runs if "ack_latency_us" in r["report"]]
         bench.row(scenario, name, "same", [(r["logs_per_s"], r["bytes_per_s"], r["cpu_us"]) for r in runs],
                   settings_of(runs[0]["receiver"], runs, rate="closed loop", seconds=bench.seconds, **settings),

@@ -212,6 +212,41 @@ def load_relp(appliance):
 
 
 @case()
+def load_oftp(appliance):
+    """sluice-load as devices of the OFTP profile: every log is confirmed, one an item and sixteen, compressed, at
+    a rate, with windows that fill; a device that waits to be authorized fails its flow"""
+    certs = fleet(appliance, 8)
+    logs = 0
+    for seed, words in enumerate((("--count", "8000", "--window", "64", "--item-logs", "1"),
+                                  ("--count", "8000", "--lz4", "--write-bytes", "1000"),
+                                  ("--count", "2000", "--rate", "20000", "--window", "1", "--item-logs", "48"))):
+        report = send(appliance, f"oftp{seed}", "--protocol", "oftp", "--flows", "8", "--seed", str(seed), "--certs",
+                      str(certs), *words)
+        count = int(words[1])
+        logs += count
+        said = json.loads(report.read_text())
+        equal("acknowledged", said["acked"], count)
+        equal("latencies", said["ack_latency_us"]["count"], count)
+        # Acknowledged is durable: nothing is waited for.
+        records = [r for r in appliance.records() if r["transport"] == "oftp"]
+        equal("stored", len(records), logs)
+        raw = appliance.dir / "raw"
+        raw.write_text("".join(r["log"] + "\n" for r in records[-count:]))
+        said = compare(report, str(raw))
+        expect(said["equal"] and said["reordered"] == 0, f"{words}: stored is not what was sent: {said}")
+    serials = {pem.stem for pem in certs.glob("FGT*.pem")}
+    equal("devices", {r["device"] for r in records}, serials)
+    total = appliance.total()
+    expect(balanced(total), f"the books do not add up: {total}")
+    appliance.ctl("device", "forget", min(serials))
+    waits = start(appliance, "send", "--target", HOST4, "--quiet", "--protocol", "oftp", "--templates", "48",
+                  "--devices", "8", "--flows", "8", "--certs", str(certs), "--count", "8")
+    out, _ = waits.communicate(timeout=120)
+    equal("status", waits.returncode, 1)
+    expect(b"was not accepted: not_authorized" in out, out)
+
+
+@case()
 def load_tls(appliance):
     """TLS, each flow with the certificate of its device: newline framing, octet counting, a log a record, RELP"""
     certs = fleet(appliance, 4)
