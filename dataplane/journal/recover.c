@@ -268,6 +268,22 @@ static int remove_tmp(void *arg, const char *name)
 	return 0;
 }
 
+/*
+ * What recovery goes by must stay: names that the life before set or removed and did not come to
+ * sync could still come back, in any order, behind what is done from now on (a segment that
+ * retention had removed, behind the removal of the next: a hole).
+ */
+static int settle_names(struct recovery *r)
+{
+	struct journal *j = r->j;
+	int rc = j->fs->fsync_dir(j->fs->ctx, j->cfg.dir);
+
+	if (rc < 0)
+		return journal_fault_set(r->fault, JOURNAL_E_IO, rc, "%s: cannot be synced: %s",
+			j->cfg.dir, strerror(-rc));
+	return JOURNAL_OK;
+}
+
 static int recover(struct recovery *r)
 {
 	struct journal *j = r->j;
@@ -285,7 +301,7 @@ static int recover(struct recovery *r)
 		free(numbers);
 		return recover_no_memory(r);
 	}
-	rc = JOURNAL_OK;
+	rc = settle_names(r);
 	for (unsigned i = 0; i < n && rc == JOURNAL_OK; i++) {
 		r->v[i].file.fd = -1;
 		r->n = i + 1;

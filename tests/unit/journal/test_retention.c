@@ -347,6 +347,40 @@ static void removals_come_back_in_no_order_but_theirs(void **state)
 	assert_true(status(p).retention_removed_segments >= 3);
 }
 
+/* The same where the first removal's life ended before its sync, and the next one's in it. */
+static void removals_of_two_lives_come_back_in_no_order_but_theirs(void **state)
+{
+	static const char *const oldest[] = {"/j/0000000000000001.zst", "/j/0000000000000002.zst"};
+	struct place *p = *state;
+	const struct journal_fs *fs = memfs_table(p->fs);
+	struct journal_verify_totals totals;
+	struct memfs *second;
+
+	p->cfg.segment_age_s = 86400;
+	open_it(p);
+	for (unsigned day = 0; day < 4; day++) {
+		send(p, 1);
+		pass(p, DAY, HOUR);
+	}
+	assert_int_equal(fs->unlink(fs->ctx, oldest[0]), 0);
+	second = memfs_kill(p->fs);
+	journal_close(p->j);
+	memfs_free(p->fs);
+	p->fs = second;
+	p->cfg.fs = fs = memfs_table(second);
+	open_it(p);
+	assert_int_equal(fs->unlink(fs->ctx, oldest[1]), 0);
+	for (uint64_t seed = 0; seed < 20; seed++) {
+		struct memfs *disk = memfs_crash(p->fs, seed);
+
+		assert_int_equal(journal_verify_fs(memfs_table(disk), "/j", JOURNAL_UNBOUNDED, NULL,
+					 NULL, &totals, NULL),
+			JOURNAL_OK);
+		assert_int_equal(totals.corrupt, 0);
+		memfs_free(disk);
+	}
+}
+
 static void segment_that_somebody_removed_is_no_error(void **state)
 {
 	struct place *p = *state;
@@ -497,6 +531,7 @@ int main(void)
 		CASE(start_with_a_strange_clock_paces_removal),
 		CASE(many_segments_are_opened_one_at_a_time),
 		CASE(removals_come_back_in_no_order_but_theirs),
+		CASE(removals_of_two_lives_come_back_in_no_order_but_theirs),
 		CASE(segment_that_somebody_removed_is_no_error),
 		CASE(clock_going_back_harms_nothing),
 		CASE(streams_unseen_for_long_are_forgotten),
