@@ -52,6 +52,8 @@ struct load_options {
 	bool quiet;	      /* no progress */
 	const char *vhost;    /* socket of net_vhost: UDP by DPDK instead of the kernel */
 
+	const char *target_mac; /* vhost: of who announces no address; NULL: wait for that */
+
 	bool tls;
 	const char *certs;	 /* directory of ca.pem and <serial>.pem; NULL: no certificate */
 	const char *tls_version; /* "1.2", "1.3"; NULL: the best */

@@ -39,6 +39,7 @@ static const char usage_text[] =
 	"  --cpu N                     run on this CPU\n"
 	"  --durable SOCKET            sluiced's control socket: time until durable (open loop)\n"
 	"  --vhost SOCKET              UDP through net_vhost, to a net_virtio_user port\n"
+	"  --target-mac MAC            of a receiver there that announces no address: testpmd\n"
 	"  --json FILE --quiet         report; no progress\n"
 	"handshakes, hold: --flows N clients, one after the other with the certificates of "
 	"--devices N;\n"
@@ -71,6 +72,7 @@ enum {
 	OPT_JSON,
 	OPT_QUIET,
 	OPT_VHOST,
+	OPT_TARGET_MAC,
 	OPT_WINDOW,
 	OPT_ITEM_LOGS,
 	OPT_LZ4,
@@ -102,6 +104,7 @@ static const struct option options[] = {
 	{"json", required_argument, NULL, OPT_JSON},
 	{"quiet", no_argument, NULL, OPT_QUIET},
 	{"vhost", required_argument, NULL, OPT_VHOST},
+	{"target-mac", required_argument, NULL, OPT_TARGET_MAC},
 	{"window", required_argument, NULL, OPT_WINDOW},
 	{"item-logs", required_argument, NULL, OPT_ITEM_LOGS},
 	{"lz4", no_argument, NULL, OPT_LZ4},
@@ -229,6 +232,9 @@ bool load_options_parse(struct load_options *o, int argc, char **argv)
 			break;
 		case OPT_VHOST:
 			o->vhost = optarg;
+			break;
+		case OPT_TARGET_MAC:
+			o->target_mac = optarg;
 			break;
 		case OPT_QUIET:
 			o->quiet = true;

@@ -95,18 +95,32 @@ static void take(void)
 	}
 }
 
-/* It announces its address when that has become valid (RFC 5227). */
-static int wait_receiver(void)
+static bool link_up(void)
+{
+	struct rte_eth_link link = {0};
+
+	return rte_eth_link_get_nowait(wire.port, &link) == 0 && link.link_status;
+}
+
+/* It announces its address when that has become valid (RFC 5227); one whose MAC we were told is
+ * there when the ring is. */
+static int wait_receiver(const char *mac)
 {
 	uint64_t end = load_now_ns() + WAIT_S * UINT64_C(1000000000);
 	struct timespec tick = {.tv_nsec = 1000000};
+	struct rte_ether_addr told;
 
-	while (!wire.known) {
+	if (mac && rte_ether_unformat_addr(mac, &told) != 0)
+		return fail("--target-mac is no MAC");
+	while (mac ? !link_up() : !wire.known) {
 		take();
 		if (load_now_ns() > end)
-			return fail("the receiver does not announce its address");
+			return fail(mac ? "nobody connects"
+					: "the receiver does not announce its address");
 		nanosleep(&tick, NULL);
 	}
+	if (mac)
+		memcpy(wire.mac, told.addr_bytes, sizeof(wire.mac));
 	end = load_now_ns() + SETTLE_MS * UINT64_C(1000000);
 	while (load_now_ns() < end) {
 		take();
@@ -126,7 +140,7 @@ static int vhost_open(struct load *l, struct load_flow *f)
 	if (ip_addr_parse(&wire.target, l->o->target) != 0 || !ip_addr_is_v4(&wire.target) ||
 		ip_prefix_parse(&wire.us, &prefix, net) != 0 || !ip_addr_is_v4(&wire.us))
 		return fail("IPv4 addresses are needed");
-	if (start_eal(l->o) != 0 || start_port() != 0 || wait_receiver() != 0)
+	if (start_eal(l->o) != 0 || start_port() != 0 || wait_receiver(l->o->target_mac) != 0)
 		return -1;
 	wire.up = true;
 	return 0;
