@@ -1,16 +1,15 @@
 """Who is measured: sluiced, and rsyslog and syslog-ng of today's Debian, tuned, each on one CPU.
 
     sender (CPU 0) -- veth, receive softirq steered to CPU 1 -- a peer, or sluiced by af_packet (CPU 1)   same path
-    sender (CPU 0, net_vhost) -- ring in shared memory -- sluiced (CPU 1, net_virtio_user)   native path
-    sender (CPU 0, net_vhost) -- ring in shared memory -- testpmd rxonly (CPU 1)             native path
 
-Every receiver stores into a directory of its own, on the same file system.
+The native path's are in ring.py. Every receiver stores into a directory of its own, on the same file system.
 """
 
 import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -29,6 +28,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 LOAD = BUILD / "bench/load/sluice-load"
 SENDER_CPU, RECEIVER_CPU = 0, 1
 SETTLE_S = 60
+POLLING = ("lcore-", "rte-worker", "dpdk-worker")  # EAL's names of the threads that poll, by version
 AF_PACKET = "framesz=2048,blocksz=1048576,framecnt=16384"
 
 
@@ -40,12 +40,24 @@ class Receiver:
     def __init__(self, directory):
         self.directory = tempfile.mkdtemp(prefix="sluice-bench-", dir=directory)
         self.ns = self.far = None
-        self.softirq_before, self.threads_before = 0, {}
+        self.softirq_before, self.threads_before, self.busy_before = 0, {}, None
 
     def mark(self):
         """From here on CPU time is counted."""
+        self.busy_before = self.busy()
         self.threads_before = measure.thread_cpu(self.pid())
         self.softirq_before = measure.softirq(RECEIVER_CPU)
+
+    def busy(self):
+        """Seconds of rounds that did something, for who polls; None: all of its CPU time is work."""
+        return None
+
+    def idle(self, threads):
+        """CPU seconds since mark() of rounds that found nothing, of what spent() says by thread."""
+        if self.busy_before is None:
+            return 0.0
+        polling = sum(seconds for name, seconds in threads.items() if name.startswith(POLLING))
+        return max(0.0, polling - (self.busy() - self.busy_before))
 
     def spent(self):
         """CPU seconds since mark(): the receiver's by thread's name, and softirqs on its CPU."""
@@ -165,6 +177,11 @@ class Sluice(Receiver):
     def pid(self):
         return self.appliance.process.pid
 
+    def busy(self):
+        """By the clock: what another thread took of the CPU meanwhile counts as busy, so idle() says too little."""
+        return sum(float(v) for v in re.findall(r"^sluice_lcore_busy_seconds_total\{.*\} (\S+)$",
+                                                self.appliance.metrics(), re.M))
+
     def stored(self):
         return self.appliance.total()["stored"]
 
@@ -188,78 +205,6 @@ class Sluice(Receiver):
 class Null(Sluice):
     """The same, but blocks come back at once and unwritten: what rx and workers alone can do. UDP only."""
 
-    name = "sluiced, null journal"
-    binary = "bench/null/sluiced-null"
-
-    def __init__(self, directory, changes=None):
-        super().__init__(directory, {**(changes or {}), "listen": {"trust-devid": ["0.0.0.0/0"],
-                                                                  "cleartext": ["udp-syslog"]}})
-        self.settings.update(durable=False, compressed="no", journal="null")
-
-    def compare(self):
-        return None
-
-
-class OnRing:
-    """Mixed in before a receiver: the sender is the other end of its virtio ring, and there before it."""
-
-    path = "native"
-    RING = 1024  # descriptors
-
-    def load(self, *words):
-        """Starts the sender, then the receiver, which the sender waits for."""
-        report = pathlib.Path(self.directory) / "report.json"
-        with open(f"{self.directory}/sender.log", "wb") as log:
-            sender = subprocess.Popen(
-                [str(LOAD), "send", "--target", HOST4, "--vhost", self.socket, "--source-net", "10.0.0.0/8", "--quiet",
-                 "--cpu", str(SENDER_CPU), "--json", str(report), *words],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        try:
-            until(lambda: os.path.exists(self.socket), 30, "the sender's vhost port")
-            os.chmod(self.socket, 0o666)
-            self.start_on_ring()
-            self.mark()
-            sender.wait(SETTLE_S + 600)
-        finally:
-            sender.kill()
-            sender.wait(10)
-        if not report.exists():
-            raise Failed("sluice-load: " + pathlib.Path(f"{self.directory}/sender.log").read_text()[-500:])
-        return json.loads(report.read_text())
-
-    def start(self):
-        """load() does."""
-
-
-def until(there, seconds, what):
-    end = time.monotonic() + seconds
-    while not there():
-        if time.monotonic() > end:
-            raise Failed(f"{what} is not there in time")
-        time.sleep(0.02)
-
-
-class RingSluice(OnRing, Sluice):
-    def __init__(self, directory, changes=None):
-        super().__init__(directory, changes)
-        self.socket = f"{self.directory}/vhost"
-        config = self.appliance.config
-        config["ports"][0]["devargs"] = (
-            f"net_virtio_user0,path={self.socket},queues=1,queue_size={self.RING}")
-        config["ports"][0]["gateways"] = []
-        config["eal"]["args"] = ["--single-file-segments", "--iova-mode=va"]
-        self.appliance.write_config()
-        self.settings["port"] = f"net_virtio_user, {self.RING} descriptors"
-
-    def start_on_ring(self):
-        import appliance as lib
-        lib.SLUICED = BUILD / self.binary
-        self.appliance.spawn("taskset", "--cpu-list", str(RECEIVER_CPU))
-        if self.appliance.run("wait", "ready", "--timeout", "60").returncode:
-            raise Failed("sluiced does not get ready")
-
-
-class RingNull(RingSluice):
     name = "sluiced, null journal"
     binary = "bench/null/sluiced-null"
 

@@ -12,7 +12,8 @@ import measure
 import secure
 from cases import Failed
 from netns import run
-from receivers import BUILD, LOAD, RECEIVER_CPU, Null, RingNull, RingSluice, Rsyslog, Sluice, SyslogNg
+from receivers import BUILD, LOAD, RECEIVER_CPU, Null, Rsyslog, Sluice, SyslogNg
+from ring import RingNull, RingSluice, Testpmd
 from runs import contest, middle, one_run, settings_of, streams
 
 
@@ -23,7 +24,6 @@ UDP_RECEIVERS = {
     ("sluiced", "same"): lambda b: Sluice(b.directory),
     ("rsyslog", "same"): lambda b: Rsyslog(b.directory, "udp", 1),
     ("syslog-ng", "same"): lambda b: SyslogNg(b.directory, "udp", 1),
-    ("sluiced, null journal", "native"): lambda b: RingNull(b.directory),
     ("sluiced", "native"): lambda b: RingSluice(b.directory),
 }
 LOSS_ALLOWED = 0.001
@@ -39,7 +39,8 @@ def udp_at(bench, make, rate):
 
 
 def udp(bench):
-    """Highest rate without loss (at most 0.1 %, no backlog at the end), one socket buffer of 64 MiB."""
+    """Highest rate without loss (at most 0.1 %, no backlog at the end), one socket buffer of 64 MiB; and as fast as
+    the ring takes it."""
     found = {who: [] for who in UDP_RECEIVERS}
     for _ in range(bench.runs):
         for who, make in UDP_RECEIVERS.items():
@@ -65,6 +66,14 @@ def udp(bench):
         bench.row("udp", name, path, [(r["logs_per_s"], r["bytes_per_s"], r["cpu_us"]) for r in runs],
                   settings_of(runs[0]["receiver"], runs, loss_allowed=LOSS_ALLOWED, rate="open loop",
                               seconds=bench.seconds), lost=sum(r["lost"] for r in runs))
+    udp_on_ring(bench)
+
+
+def udp_on_ring(bench):
+    """Closed loop, as a full ring is waited for: what stores nothing beside what does not even look."""
+    makers = {"sluiced, null journal": lambda: RingNull(bench.directory), "testpmd rxonly": lambda: Testpmd(
+        bench.directory)}
+    streams(bench, "udp", makers, ["--protocol", "udp", "--flows", "4", "--devices", "64"])
 
 
 # ---- what goes over TCP

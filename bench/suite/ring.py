@@ -1,0 +1,147 @@
+"""Who is measured on the native path: the sender is the other end of its virtio ring, past both kernels.
+
+    sender (CPU 0, net_vhost) -- ring in shared memory -- sluiced (CPU 1, net_virtio_user)
+    sender (CPU 0, net_vhost) -- ring in shared memory -- testpmd rxonly (CPU 1)
+
+The sender waits where the ring is full, so nothing is lost on this wire but by the receiver.
+"""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+import measure
+from appliance import BUILD
+from cases import Failed
+from netns import HOST4
+from receivers import LOAD, RECEIVER_CPU, SENDER_CPU, SETTLE_S, Receiver, Sluice
+
+
+def until(there, seconds, what):
+    end = time.monotonic() + seconds
+    while not there():
+        if time.monotonic() > end:
+            raise Failed(f"{what} is not there in time")
+        time.sleep(0.02)
+
+
+class OnRing:
+    """Mixed in before a receiver: the sender is there before it."""
+
+    path = "native"
+    RING = 1024  # descriptors
+    more_words = ()
+
+    def load(self, *words):
+        """Starts the sender, then the receiver, which the sender waits for."""
+        report = pathlib.Path(self.directory) / "report.json"
+        with open(f"{self.directory}/sender.log", "wb") as log:
+            sender = subprocess.Popen(
+                [str(LOAD), "send", "--target", HOST4, "--vhost", self.socket, "--source-net", "10.0.0.0/8", "--quiet",
+                 "--cpu", str(SENDER_CPU), "--json", str(report), *self.more_words, *words],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            until(lambda: os.path.exists(self.socket), 30, "the sender's vhost port")
+            os.chmod(self.socket, 0o666)
+            self.start_on_ring()
+            self.mark()
+            sender.wait(SETTLE_S + 600)
+        finally:
+            sender.kill()
+            sender.wait(10)
+        if not report.exists():
+            raise Failed("sluice-load: " + pathlib.Path(f"{self.directory}/sender.log").read_text()[-500:])
+        return json.loads(report.read_text())
+
+    def start(self):
+        """load() does."""
+
+
+class RingSluice(OnRing, Sluice):
+    def __init__(self, directory, changes=None):
+        super().__init__(directory, changes)
+        self.socket = f"{self.directory}/vhost"
+        config = self.appliance.config
+        config["ports"][0]["devargs"] = (
+            f"net_virtio_user0,path={self.socket},queues=1,queue_size={self.RING}")
+        config["ports"][0]["gateways"] = []
+        config["eal"]["args"] = ["--single-file-segments", "--iova-mode=va"]
+        self.appliance.write_config()
+        self.settings["port"] = f"net_virtio_user, {self.RING} descriptors"
+
+    def start_on_ring(self):
+        import appliance as lib
+        lib.SLUICED = BUILD / self.binary
+        self.appliance.spawn("taskset", "--cpu-list", str(RECEIVER_CPU))
+        if self.appliance.run("wait", "ready", "--timeout", "60").returncode:
+            raise Failed("sluiced does not get ready")
+
+
+class RingNull(RingSluice):
+    name = "sluiced, null journal"
+    binary = "bench/null/sluiced-null"
+
+    def __init__(self, directory, changes=None):
+        super().__init__(directory, {**(changes or {}), "listen": {"trust-devid": ["0.0.0.0/0"],
+                                                                  "cleartext": ["udp-syslog"]}})
+        self.settings.update(durable=False, compressed="no", journal="null")
+
+    def compare(self):
+        return None
+
+
+class Testpmd(OnRing, Receiver):
+    """What the ring and its driver alone can do: frames are taken and let go, none is looked at."""
+
+    name, MAC = "testpmd rxonly", "02:00:00:00:00:01"
+    more_words = ("--target-mac", MAC)  # it announces no address
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.socket = f"{self.directory}/vhost"
+        self.process, self.said = None, {}
+        self.settings = {"port": f"net_virtio_user, {self.RING} descriptors", "durable": False, "compressed": "no",
+                         "version": measure.output("dpkg-query", "-W", "-f", "${Version}", "dpdk-dev")}
+
+    def start_on_ring(self):
+        self.log = open(f"{self.directory}/testpmd.log", "wb")
+        self.process = subprocess.Popen(
+            ["dpdk-testpmd", f"--lcores=0@{RECEIVER_CPU},1@{RECEIVER_CPU}", "--no-pci", "--no-huge", "-m", "512",
+             "--no-telemetry", "--file-prefix", os.path.basename(self.directory), "--single-file-segments",
+             "--iova-mode=va", f"--vdev=net_virtio_user0,path={self.socket},queues=1,queue_size={self.RING},mac={self.MAC}",
+             "--", "--forward-mode=rxonly", "--auto-start", "--record-core-cycles", "--no-flush-rx",
+             f"--rxd={self.RING}", f"--txd={self.RING}", "--burst=64", "--total-num-mbufs=16384"],
+            stdin=subprocess.PIPE, stdout=self.log, stderr=self.log)
+
+    def pid(self):
+        return self.process.pid
+
+    def busy(self):
+        """Of cycles it tells only at its end: see compare()."""
+        return None
+
+    def wait(self, report):
+        return None, time.monotonic()
+
+    def compare(self):
+        """Its own count, and its cycles a frame, of rounds that found any."""
+        report = json.loads((pathlib.Path(self.directory) / "report.json").read_text())
+        self.process.communicate(b"\n", 30)
+        text = pathlib.Path(f"{self.directory}/testpmd.log").read_text(errors="replace")
+        taken = re.search(r"RX-total: (\d+)", text)
+        cycles = re.search(r"CPU cycles/packet=([\d.]+) .* at (\d+) MHz", text)
+        if not taken or not cycles:
+            raise Failed("testpmd: " + text[-500:])
+        self.busy_us = float(cycles[1]) / float(cycles[2])
+        # Behind the logs came a ring's worth of frames that are for nobody.
+        stored = min(int(taken[1]), report["sent"])
+        return {"stored": stored, "missing": report["sent"] - stored, "duplicate": 0, "altered": 0, "unsent": 0}
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait(10)
