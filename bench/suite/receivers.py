@@ -104,9 +104,12 @@ class Receiver:
         self.far.ip("link", "set", "veth0", "up")
         # Not BBR, whose timer would pace the sender packet by packet.
         run("ip", "netns", "exec", self.ns.name, "sysctl", "-q", "-w", "net.ipv4.tcp_congestion_control=reno")
-        # ip netns exec mounts the namespace's own /sys
-        run("ip", "netns", "exec", self.far.name, "sh", "-c",
-            f"echo {1 << RECEIVER_CPU:x} >/sys/class/net/veth0/queues/rx-0/rps_cpus")
+        # Frames of a real line's size for everybody, which the kernel may join again as it does behind a NIC.
+        self.ns.ip("link", "set", "veth1", "gso_max_segs", "1")
+        # Each end's receive work on its own CPU; ip netns exec mounts the namespace's own /sys.
+        for ns, link, cpu in ((self.far, "veth0", RECEIVER_CPU), (self.ns, "veth1", SENDER_CPU)):
+            run("ip", "netns", "exec", ns.name, "sh", "-c",
+                f"echo {1 << cpu:x} >/sys/class/net/{link}/queues/rx-0/rps_cpus")
 
     def __enter__(self):
         try:
@@ -136,8 +139,6 @@ class Sluice(Receiver):
         self.certs = certs
         os.chmod(self.directory, 0o755)
         self.veth()
-        # The kernel would hand over segments larger than any frame of a real line, and the driver cut them.
-        self.ns.ip("link", "set", "veth1", "gso_max_segs", "1")
         home = pathlib.Path(self.directory) / "sluiced"
         home.mkdir()
         base = {

@@ -61,22 +61,25 @@ def handshake(bench):
                                            "32", "--duration", str(bench.seconds), what="handshakes")
                     receiver.wait({**report, "sent": report["done"]})
                     threads, softirq = receiver.spent()
-                    cpu = sum(threads.values())
+                    cpu, idle = sum(threads.values()), receiver.idle(threads)
                     missing = receiver.compare()["missing"]
-                    if report["done"] == 0 or missing:
+                    # Peers may lose the log of a connection that is closed behind it; that is told.
+                    if report["done"] == 0 or (missing and name == "sluiced"):
                         raise Failed(f"handshake {name}: {missing} of {report['done']} are missing")
-                    found[name].append({"per_s": report["handshakes_per_s"], "report": report,
-                                        "cpu_us": (cpu + softirq) * 1e6 / report["done"], "receiver": receiver})
+                    found[name].append({"per_s": report["handshakes_per_s"], "report": report, "lost": missing,
+                                        "cpu_us": (cpu + softirq) * 1e6 / report["done"], "receiver": receiver,
+                                        "work_us": (cpu + softirq - idle) * 1e6 / report["done"]})
         bench.row("handshake", "OpenSSL, server's half, in memory", "memory",
                   [(1e6 / one["server_cpu_us"], 0, one["server_cpu_us"]) for one in loops], loops[0])
         loop = measure.spread([one["server_cpu_us"] for one in loops])[0]
         for name, runs in found.items():
             bench.row("handshake", name, "same", [(r["per_s"], 0, r["cpu_us"]) for r in runs],
                       {**runs[0]["receiver"].settings, "failed": sum(r["report"]["failed"] for r in runs),
-                       "capacity_per_s_computed": round(1e6 / measure.spread([r["cpu_us"] for r in runs])[0]),
-                       "of_openssl_alone": round(loop / measure.spread([r["cpu_us"] for r in runs])[0], 3),
+                       "work_us": round(measure.spread([r["work_us"] for r in runs])[0], 2),
+                       "capacity_per_s_computed": round(1e6 / measure.spread([r["work_us"] for r in runs])[0]),
+                       "of_openssl_alone": round(loop / measure.spread([r["work_us"] for r in runs])[0], 3),
                        "key": "p-256", "group": "X25519", "at_once": 32, "resumption": "none"},
-                      latency=middle([r["report"]["handshake_us"] for r in runs]))
+                      lost=sum(r["lost"] for r in runs), latency=middle([r["report"]["handshake_us"] for r in runs]))
 
 
 def sessions(bench):
