@@ -201,11 +201,9 @@ static enum tls_status step(struct session *s, struct worker *w)
 {
 	enum tls_status status = tls_conn_handshake(s->tls);
 
-	if (status != TLS_WAIT) {
-		w->step_debt = tls_conn_weight(s->tls);
-		w->step_weight += w->step_debt;
-		w->steps++;
-	}
+	w->step_debt = tls_conn_weight(s->tls);
+	w->step_weight += w->step_debt;
+	w->steps += w->step_debt > 0;
 	return status;
 }
 
@@ -217,7 +215,7 @@ bool session_tls_step(struct session *s, struct worker *w)
 	switch (step(s, w)) {
 	case TLS_WAIT:
 		worker_unqueue(w, s);
-		return false;
+		return w->step_debt > 0;
 	case TLS_AGAIN:
 		s->progress_us = w->l->now_us;
 		s->answered = true;

@@ -51,6 +51,8 @@ struct tls_conn *tls_conn_new(struct tls_set *s, const struct tls_transport *t, 
 		X509_VERIFY_PARAM_set_time(SSL_get0_param(c->ssl), (time_t)s->now_s());
 	SSL_set_bio(c->ssl, bio, bio);
 	SSL_set_accept_state(c->ssl);
+	SSL_set_msg_callback(c->ssl, weigh_message);
+	SSL_set_msg_callback_arg(c->ssl, c);
 	return c;
 }
 
@@ -103,6 +105,7 @@ static enum tls_status handshake(struct tls_conn *c)
 		if (c->trace)
 			trace_success(c);
 		c->established = true;
+		SSL_set_msg_callback(c->ssl, NULL);
 		c->hello_fault = NULL; /* nothing was made of it */
 		c->trace = NULL;
 		return TLS_OK;
@@ -121,9 +124,10 @@ enum tls_status tls_conn_handshake(struct tls_conn *c)
 	if (c->failed)
 		return TLS_FAILED;
 	begin_call(c);
+	c->worked = false;
+	c->work = 0;
 	status = handshake(c);
-	if (status != TLS_WAIT)
-		weigh(c);
+	weigh(c, status);
 	return status;
 }
 

@@ -60,6 +60,7 @@ struct tls_set {
 	unsigned contexts_count;
 	struct tls_context contexts[TLS_MAX_CONTEXTS];
 	struct cert_ids revoked;
+	bool has_crls;
 	int min_version; /* TLS1_2_VERSION ... */
 	uint64_t generation;
 	uint8_t ticket_secret[32];
@@ -76,8 +77,8 @@ struct tls_conn {
 	uint32_t budget; /* bytes that this call may still read */
 	uint8_t context;
 	bool hello_seen, established, failed, cut_short, wrote;
-	bool signed_for;    /* our signature is in a step's weight */
-	unsigned weight;    /* of the last step */
+	bool worked, exchanged; /* in this step with keys; a key, in TLS 1.3 */
+	unsigned work, weight;	/* of the step that is made, of the last one */
 	unsigned fruitless; /* reads in a row that took their budget and gave nothing */
 	/* Of a failure. */
 	int verify_error, verify_depth;
@@ -119,8 +120,13 @@ int64_t asn1_time_s(const ASN1_TIME *t);
 void trace_line(const struct tls_conn *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* weight.c: sets the weight of the step that was just made. */
-void weigh(struct tls_conn *c);
+/* weight.c. OpenSSL's callback for messages; `arg` is the connection. */
+void weigh_message(
+	int written, int version, int type, const void *data, size_t len, SSL *ssl, void *arg);
+/* A certificate of the peer's chain was verified, or was not. */
+void weigh_certificate(struct tls_conn *c, X509_STORE_CTX *store_ctx);
+/* Sets the weight of the step that was just made. */
+void weigh(struct tls_conn *c, enum tls_status status);
 
 /* failure.c: notes why; takes OpenSSL's error queue. */
 void failure_note(struct tls_conn *c, int ssl_error);

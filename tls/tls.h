@@ -131,8 +131,8 @@ enum tls_status {
 enum tls_status tls_conn_handshake(struct tls_conn *c);
 /*
  * What the last step of the handshake cost, by the keys that it used, in units of a flight with
- * P-256 (about 0.2 ms): 1 and more. What one connection may cost in all is bounded by it, though a
- * signature may be counted a step early.
+ * P-256 (about 0.2 ms): 1 and more, whatever it ended in; 0 where it ended in TLS_WAIT and no key
+ * was used.
  */
 unsigned tls_conn_weight(const struct tls_conn *c);
 /* Plaintext of one record into `to`; *got > 0 with TLS_OK. With 16 KiB nothing of a record stays in

@@ -82,6 +82,7 @@ int verify_callback(int ok, X509_STORE_CTX *store_ctx)
 		X509_STORE_CTX_set_error(store_ctx, X509_V_OK);
 		return 1;
 	}
+	weigh_certificate(c, store_ctx);
 	if (ok && !c->trace)
 		return 1;
 	if (cert)

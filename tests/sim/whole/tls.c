@@ -15,6 +15,7 @@ struct tls_conn {
 	const struct tls_transport *t;
 	void *ctx;
 	char serial[HELLO - 6 + 1];
+	unsigned weight;
 };
 
 struct tls_conn *tls_conn_new(struct tls_set *s, const struct tls_transport *t, void *transport_ctx,
@@ -58,16 +59,17 @@ enum tls_status tls_conn_handshake(struct tls_conn *c)
 {
 	uint8_t hello[HELLO];
 
+	c->weight = 0;
 	if (take(c, hello, HELLO, true) == 0)
 		return c->t->ended(c->ctx) ? TLS_CLOSED : TLS_WAIT;
 	memcpy(c->serial, hello + 6, HELLO - 6);
+	c->weight = 1;
 	return TLS_OK;
 }
 
 unsigned tls_conn_weight(const struct tls_conn *c)
 {
-	(void)c;
-	return 1;
+	return c->weight;
 }
 
 enum tls_status tls_conn_read(struct tls_conn *c, void *to, size_t size, size_t *got)

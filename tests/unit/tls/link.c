@@ -96,6 +96,18 @@ void link_down(struct link *l)
 	l->down.tail = 0;
 }
 
+void link_cut(struct link *l, unsigned n)
+{
+	uint32_t at = l->up.head;
+
+	for (; n > 0; n--) {
+		assert_true(at + 5 <= l->up.tail);
+		at += 5 + ((uint32_t)l->up.data[at + 3] << 8 | l->up.data[at + 4]);
+	}
+	assert_true(at <= l->up.tail);
+	l->up.tail = at;
+}
+
 bool link_handshake(struct link *l)
 {
 	bool moved;

@@ -33,6 +33,8 @@ void link_close(struct link *l);
 /* Moves what the client has to say to the server's side; the other way round. */
 void link_up(struct link *l);
 void link_down(struct link *l);
+/* What is on its way to the server ends with its record number `n`; the rest is lost. */
+void link_cut(struct link *l, unsigned n);
 /* Goes on until nothing moves any more. true: both ends are through. */
 bool link_handshake(struct link *l);
 /* What one end writes is what the other reads. */

@@ -47,7 +47,7 @@ struct pki_cert pki_issue(const struct pki_cert *issuer, const struct pki_option
 	X509_NAME *name = X509_get_subject_name(c.cert);
 	const EVP_MD *md = o->sha1 ? EVP_sha1() : EVP_sha256();
 
-	c.key = o->rsa_bits ? EVP_RSA_gen(o->rsa_bits) : EVP_EC_gen("P-256");
+	c.key = o->rsa_bits ? EVP_RSA_gen(o->rsa_bits) : EVP_EC_gen(o->curve ? o->curve : "P-256");
 	must(c.key != NULL, "key");
 	X509_set_version(c.cert, X509_VERSION_3);
 	ASN1_INTEGER_set(X509_get_serialNumber(c.cert), ++serial);

@@ -19,6 +19,7 @@ struct pki_options {
 	const char *eku;    /* "clientAuth"; NULL: no such extension */
 	bool ca;
 	unsigned rsa_bits;	   /* 0: P-256 */
+	const char *curve;	   /* another than that */
 	int64_t from_s, lasting_s; /* relative to now; lasting 0: ten days */
 	bool sha1;
 };
