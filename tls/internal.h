@@ -79,7 +79,7 @@ struct tls_conn {
 	bool hello_seen, established, failed, cut_short, wrote;
 	bool worked, exchanged; /* in this step with keys; a key, in TLS 1.3 */
 	unsigned work, weight;	/* of the step that is made, of the last one */
-	unsigned fruitless; /* reads in a row that took their budget and gave nothing */
+	unsigned fruitless;	/* reads in a row that took their budget and gave nothing */
 	/* Of a failure. */
 	int verify_error, verify_depth;
 	const char *hello_fault; /* what we found ourselves, most often in the ClientHello */

@@ -12,8 +12,8 @@
 #include <openssl/pem.h>
 #include <openssl/sha.h>
 
-/* Bytes of a peer's Certificate message: TLS_CHAIN certificates of RSA-4096. OpenSSL makes objects of
- * them all before it looks at one, at 0.1 ms each. */
+/* Bytes of a peer's Certificate message: TLS_CHAIN certificates of RSA-4096. OpenSSL makes objects
+ * of them all before it looks at one, at 0.1 ms each. */
 #define MAX_CERT_LIST 16384
 #define AEAD                                                                                       \
 	"ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!eNULL:!PSK:!SRP:!RC4:!3DES:!MD5:!DES:!ARIA:!CAMELLIA"

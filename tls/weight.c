@@ -23,9 +23,9 @@
 #define CERTIFICATES 2u
 /* And looks through so much of a ClientHello, where it is all tickets. */
 #define HELLO_BYTES 16384u
-#define HEAD	    4u	/* of a handshake message: RFC 8446 section 4 */
-#define RANDOM_AT   6u	/* in a ServerHello: behind the version */
-#define LENGTH	    3u	/* bytes of a vector's length */
+#define HEAD	    4u /* of a handshake message: RFC 8446 section 4 */
+#define RANDOM_AT   6u /* in a ServerHello: behind the version */
+#define LENGTH	    3u /* bytes of a vector's length */
 
 /* RFC 8446 section 4.1.3: the random of a ServerHello that is a HelloRetryRequest. */
 static const uint8_t retry_random[] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d,

@@ -20,13 +20,18 @@
 #define NEW	 200u
 #define AT_ONCE	 8u
 #define REFUSALS 1000000u
+#define BROKEN	 4u  /* who break off behind their ClientHello */
+#define PARKED	 32u /* who show a chain and then nothing */
+#define LARGE	 17u /* weight of a step with a signature by RSA-4096 */
+#define CHAIN	 8u  /* and of one that verifies two certificates of P-384 */
 
 static struct rig rig;
 static struct world world;
 static struct dp_config cfg;
 static struct rig_tcp steady, stalled[STALLED];
 static uint64_t steady_logs;
-static struct pki_cert large;
+static struct pki_cert large, root384, sub384, device384;
+static char *large_pem, *large_key, *root384_pem;
 static unsigned strangers;
 
 /* ---- the probe ---- */
@@ -35,7 +40,8 @@ struct probe {
 	struct lcore_call call;
 	_Atomic bool stop;
 	struct session *s; /* the steady one */
-	uint64_t logs, shaken, weight;
+	uint64_t logs, shaken;
+	_Atomic uint64_t weight;
 	uint64_t rounds, moved, stuck, crowded;
 	uint64_t owed, most_owed; /* weight of steps that rounds have not paid for */
 	uint64_t heaviest;	  /* step */
@@ -141,6 +147,30 @@ static void come_as(uint16_t port, unsigned n, const struct tls_client_options *
 	}
 }
 
+/* A P-384 authority instead, and RSA-4096 of ours: what costs most. */
+static void be_dear(struct tls_spec *was)
+{
+	struct tls_context_spec *c = &world.spec.contexts[0];
+
+	*was = world.spec;
+	world.spec.anchors_pem = root384_pem;
+	c->identities[0] = (struct tls_identity){large_pem, large_key};
+	c->identities_count = 1;
+	publish();
+}
+
+static void be_cheap(const struct tls_spec *was)
+{
+	world.spec = *was;
+	publish();
+	rig_wait_stored(&rig, steady_logs);
+}
+
+static uint64_t weighed(void)
+{
+	return rig_counter(&rig, "tls_step_weight");
+}
+
 static void come_in(uint16_t port, unsigned n)
 {
 	come_as(port, n, &(struct tls_client_options){.cert = &world.device});
@@ -150,6 +180,16 @@ static int start(void **state)
 {
 	(void)state;
 	world_make(&world);
+	large = pki_issue(&world.root,
+		&(struct pki_options){.cn = "large", .eku = "serverAuth", .rsa_bits = 4096});
+	root384 = pki_issue(NULL,
+		&(struct pki_options){.cn = "root", .o = "384", .ca = true, .curve = "P-384"});
+	sub384 = pki_issue(&root384,
+		&(struct pki_options){.cn = "sub", .o = "384", .ca = true, .curve = "P-384"});
+	device384 = pki_issue(&sub384, &(struct pki_options){.cn = WORLD_SERIAL});
+	large_pem = pki_pem((const struct pki_cert *[]){&large}, 1);
+	large_key = pki_key_pem(&large);
+	root384_pem = pki_pem((const struct pki_cert *[]){&root384}, 1);
 	rig_start(&rig,
 		&(struct rig_options){.lcores = RIG_ONE, .sessions = 2 * STALLED, .busy = true});
 	dp_config_defaults(&cfg);
@@ -168,6 +208,13 @@ static int stop(void **state)
 		rig_stop(&rig);
 	rig_clean(&rig);
 	world_free(&world);
+	pki_free(&large);
+	pki_free(&root384);
+	pki_free(&sub384);
+	pki_free(&device384);
+	free(large_pem);
+	free(large_key);
+	free(root384_pem);
 	return 0;
 }
 
@@ -227,33 +274,103 @@ static void refusals_leave_each_round_to_the_stream(void **state)
  */
 static void a_large_key_is_paid_for_by_rounds(void **state)
 {
-	const struct pki_cert *const chain[] = {&large};
-	struct tls_identity *id = &world.spec.contexts[0].identities[0];
-	struct tls_identity was = *id;
+	struct tls_spec was;
 	struct probe probe;
-	char *pem, *key;
 
 	(void)state;
-	large = pki_issue(&world.root,
-		&(struct pki_options){.cn = "large", .eku = "serverAuth", .rsa_bits = 4096});
-	pem = pki_pem(chain, 1);
-	key = pki_key_pem(&large);
-	*id = (struct tls_identity){pem, key};
-	world.spec.contexts[0].identities_count = 1;
+	be_dear(&was);
+	world.spec.anchors_pem = was.anchors_pem;
 	publish();
 	probe_start(&probe);
 	come_in(43000, AT_ONCE);
 	probe_stop(&probe);
 	assert_int_equal(probe.stuck, 0);
-	assert_int_equal(probe.heaviest, 17);
-	assert_int_equal(probe.most_owed, 17);
-	free(pem);
-	free(key);
-	*id = was;
-	world.spec.contexts[0].identities_count = 2;
+	assert_int_equal(probe.heaviest, LARGE);
+	assert_int_equal(probe.most_owed, LARGE);
+	be_cheap(&was);
+}
+
+/* A ClientHello with nonsense behind it, at once: it was signed for, and then failed. */
+static void who_breaks_off_is_paid_for(void **state)
+{
+	static struct rig_tls t[BROKEN];
+	struct tls_spec was;
+	struct probe probe;
+	uint64_t before;
+
+	(void)state;
+	be_dear(&was);
+	before = weighed();
+	for (unsigned i = 0; i < BROKEN; i++)
+		rig_tls_connect(&rig, &t[i], 20, (uint16_t)(45000 + i),
+			&(struct tls_client_options){.cert = &device384});
+	probe_start(&probe);
+	for (unsigned i = 0; i < BROKEN; i++) {
+		uint8_t out[4096];
+		int n = tls_client_take(&t[i].client, out, sizeof(out) - 10);
+
+		memcpy(out + n, "\x17\x03\x03\x00\x05hello", 10);
+		assert_true(rig_tcp_send(&rig, &t[i].tcp, out, (uint32_t)n + 10));
+	}
+	stream_on();
+	for (unsigned i = 0; i < BROKEN; i++)
+		rig_tls_wait_end(&rig, &t[i]);
+	probe_stop(&probe);
+	assert_int_equal(probe.weight - before, BROKEN * LARGE);
+	assert_int_equal(probe.most_owed, LARGE);
+	assert_int_equal(probe.stuck, 0);
+	assert_int_equal(probe.crowded, 0);
+	for (unsigned i = 0; i < BROKEN; i++)
+		rig_tls_free(&rig, &t[i]);
+	be_cheap(&was);
+}
+
+/* A chain that is to be verified, and no proof behind it, by many at one moment: each then waits
+ * for its peer, and still there is one in a round, and none until it is paid for. */
+static void chains_without_a_proof_are_paid_for(void **state)
+{
+	static struct rig_tls t[PARKED];
+	struct tls_spec was;
+	struct probe probe;
+	uint64_t before = weighed();
+
+	(void)state;
+	be_dear(&was);
+	world.spec.contexts[0] = was.contexts[0];
 	publish();
-	rig_wait_stored(&rig, steady_logs);
-	pki_free(&large);
+	for (unsigned i = 0; i < PARKED; i++)
+		rig_tls_begin(&rig, &t[i], 20, (uint16_t)(46000 + i),
+			&(struct tls_client_options){.cert = &device384,
+				.via = &sub384,
+				.min_version = TLS1_2_VERSION,
+				.max_version = TLS1_2_VERSION});
+	while (weighed() < before + PARKED) /* all hellos are answered */
+		rig_pump(&rig);
+	rig_wait_frames(&rig);
+	before = weighed();
+	probe_start(&probe);
+	for (unsigned i = 0; i < PARKED; i++) {
+		uint8_t out[4096];
+
+		tls_client_feed(&t[i].client, t[i].in, (int)t[i].tcp.in_len);
+		t[i].tcp.in_len = 0;
+		assert_int_equal(tls_client_handshake(&t[i].client), 0);
+		assert_true(tls_client_take(&t[i].client, out, sizeof(out)) > 5);
+		/* The first record is Certificate. */
+		assert_true(
+			rig_tcp_send(&rig, &t[i].tcp, out, 5 + ((uint32_t)out[3] << 8 | out[4])));
+	}
+	stream_on();
+	while (atomic_load(&probe.weight) < before + PARKED * CHAIN)
+		rig_pump(&rig);
+	probe_stop(&probe);
+	assert_int_equal(probe.weight - before, PARKED * CHAIN);
+	assert_int_equal(probe.heaviest, CHAIN);
+	assert_int_equal(probe.most_owed, CHAIN);
+	assert_int_equal(probe.stuck, 0);
+	for (unsigned i = 0; i < PARKED; i++)
+		rig_tls_free(&rig, &t[i]);
+	be_cheap(&was);
 }
 
 static void who_stalls_gives_his_place_to_who_waits(void **state)
@@ -364,6 +481,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(stalled_and_new_handshakes_leave_each_round_to_the_stream),
 		cmocka_unit_test(refusals_leave_each_round_to_the_stream),
 		cmocka_unit_test(a_large_key_is_paid_for_by_rounds),
+		cmocka_unit_test(who_breaks_off_is_paid_for),
+		cmocka_unit_test(chains_without_a_proof_are_paid_for),
 		cmocka_unit_test(who_stalls_gives_his_place_to_who_waits),
 		cmocka_unit_test(a_million_refusals_hide_nobody),
 		cmocka_unit_test(a_slow_watcher_loses_lines_that_are_counted),

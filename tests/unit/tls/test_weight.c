@@ -33,8 +33,7 @@ static int setup(void **state)
 		&(struct pki_options){.cn = "root", .o = "384", .ca = true, .curve = "P-384"});
 	sub384 = pki_issue(&root384,
 		&(struct pki_options){.cn = "sub", .o = "384", .ca = true, .curve = "P-384"});
-	device384 =
-		pki_issue(&sub384, &(struct pki_options){.cn = WORLD_SERIAL, .curve = "P-384"});
+	device384 = pki_issue(&sub384, &(struct pki_options){.cn = WORLD_SERIAL, .curve = "P-384"});
 	v[0] = &large;
 	large_pem = pki_pem(v, 1);
 	large_key = pki_key_pem(&large);
@@ -175,8 +174,7 @@ static void each_message_costs_its_own(void **state)
 
 	(void)state;
 	open_by(set, TLS1_2_VERSION,
-		(struct tls_client_options){
-			.cert = &device384, .via = &sub384, .groups = "P-384"});
+		(struct tls_client_options){.cert = &device384, .via = &sub384, .groups = "P-384"});
 	assert_int_equal(step(TLS_AGAIN), LARGE + 3); /* half of the exchange */
 	answer();
 	len = link.up.tail;
