@@ -53,7 +53,8 @@ struct pkt_meta {
 	uint32_t quoted_seq; /* PKT_ICMP_TCP */
 	uint32_t quoted_mtu;
 	uint8_t ecn;
-	uint8_t reserved[11];
+	bool hard; /* PKT_ICMP_TCP without an MTU */
+	uint8_t reserved[10];
 };
 _Static_assert(
 	sizeof(struct pkt_meta) == 64, "mbuf private areas are multiples of 8, lines are 64");

@@ -274,7 +274,8 @@ static void give_icmp(struct lcore *l, struct port *p, const struct net_icmp_tcp
 		.kind = PKT_ICMP_TCP,
 		.port = p->index,
 		.quoted_seq = icmp->seq,
-		.quoted_mtu = icmp->mtu};
+		.quoted_mtu = icmp->mtu,
+		.hard = icmp->hard};
 
 	if (to == l) {
 		worker_icmp(l->worker, &local);

@@ -140,6 +140,7 @@ void worker_event(void *ctx, struct tcp_conn *conn, enum tcp_event ev)
 			worker_ready(w, s); /* its flight may have been cut short */
 		break;
 	case TCP_EV_ACCEPTED:
+	case TCP_EV_CONNECTED: /* a worker opens none */
 		break;
 	}
 }
@@ -314,7 +315,10 @@ void worker_segment(struct worker *w, struct rte_mbuf *m)
 
 void worker_icmp(struct worker *w, const struct pkt_meta *meta)
 {
-	tcp_icmp(w->tcp, &meta->flow, meta->quoted_seq, meta->quoted_mtu, w->l->now_us);
+	if (meta->quoted_mtu)
+		tcp_icmp(w->tcp, &meta->flow, meta->quoted_seq, meta->quoted_mtu, w->l->now_us);
+	else
+		tcp_unreachable(w->tcp, &meta->flow, meta->quoted_seq, meta->hard);
 }
 
 bool worker_round(struct worker *w)

@@ -58,6 +58,8 @@ void icmp4_quoted(
 			return;
 	}
 	fill(about, &src, &dst, q + hdr_len, mtu);
+	about->hard = icmp[0] == ICMP4_UNREACHABLE &&
+		      (icmp[1] == ICMP4_PROTOCOL || icmp[1] == ICMP4_PORT);
 }
 
 void icmp6_quoted(
@@ -81,4 +83,6 @@ void icmp6_quoted(
 			return; /* RFC 8201 section 4 */
 	}
 	fill(about, &src, &dst, q + IP6_LEN, mtu);
+	about->hard = icmp[0] == ICMP6_UNREACHABLE &&
+		      (icmp[1] == ICMP6_PROHIBITED || icmp[1] == ICMP6_PORT);
 }

@@ -131,12 +131,17 @@ struct net_pkt {
 void net_parse(const struct net_port *p, const uint8_t *frame, uint32_t len, enum net_csum ip_csum,
 	enum net_csum l4_csum, struct net_pkt *out);
 
-/* An ICMP error about a TCP segment of ours, for tcp_icmp(). */
+/*
+ * An ICMP error about a TCP segment of ours, for tcp_icmp() or tcp_unreachable(). Hard is what says
+ * that nobody is there (RFC 9293 section 3.9.2.2): protocol or port unreachable, for IPv6 port
+ * unreachable or forbidden.
+ */
 struct net_icmp_tcp {
 	bool valid;
 	struct ip_flow flow; /* of our segment: src is ourselves */
 	uint32_t seq;
-	uint32_t mtu; /* of packet-too-big, 0 for unreachable */
+	uint32_t mtu; /* of packet-too-big, 0 for all others */
+	bool hard;
 };
 
 /* What net_control() made of a frame. */

@@ -75,6 +75,7 @@ enum icmp6_type {
 };
 
 enum icmp6_code {
+	ICMP6_PROHIBITED = 1,	    /* of unreachable */
 	ICMP6_PORT = 4,		    /* of unreachable */
 	ICMP6_REASSEMBLY = 1,	    /* of time exceeded; IPv4's is the same */
 	ICMP6_BAD_FIELD = 0,	    /* of parameter problem */

@@ -54,7 +54,7 @@ static void advance(struct tcp_conn *c, const struct tcp_seg *g, struct tcp_acke
 	c->tx_nxt = seq_max(c->tx_nxt, ack);
 	c->big_timeouts = 0;
 	c->doubted_mtu = 0;
-	c->flags &= ~(uint32_t)(CF_REO | CF_PTO);
+	c->flags &= ~(uint32_t)(CF_REO | CF_PTO | CF_UNREACHABLE);
 	c->flags |= CF_WANT_PTO;
 	c->rto_at = now + tcp_rto(c);
 	if (c->tx_head)

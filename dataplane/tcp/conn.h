@@ -76,8 +76,9 @@ struct tcp_ooo {
 
 /* Numbers are what tcp_info reports and tcp_state_name names. */
 enum tcp_state {
-	TCPS_CLOSED,	   /* CLOSED event raised; memory lives until the outermost call returns */
-	TCPS_SYN_RECEIVED, /* in the SYN table, never a connection */
+	TCPS_CLOSED, /* CLOSED event raised; memory lives until the outermost call returns */
+	TCPS_SYN_SENT,
+	TCPS_SYN_RECEIVED, /* of an active open; of a passive one it is in the SYN table */
 	TCPS_ESTABLISHED,
 	TCPS_FIN_WAIT_1,
 	TCPS_FIN_WAIT_2,
@@ -116,6 +117,9 @@ enum tcp_conn_flag {
 	CF_RTT_NEW = 0x1000000,	    /* a round trip was measured since the last probe */
 	CF_REORDERED = 0x2000000,   /* the network has been seen to reorder */
 	CF_DSACK_ROUND = 0x4000000, /* duplicates were reported in this round, up to dsack_round */
+	CF_UNREACHABLE = 0x8000000, /* ICMP said so since the peer last acknowledged something */
+
+	CF_AGREED = CF_TS | CF_SACK | CF_WSCALE,
 };
 
 enum tcp_timer {

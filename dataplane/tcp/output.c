@@ -288,7 +288,7 @@ void tcp_mss_update(struct tcp_conn *c)
 	c->mss = (uint16_t)(c->flags & CF_TS ? mss - 12 : mss);
 }
 
-void tcp_challenge(struct tcp_conn *c, uint64_t now)
+bool tcp_challenge_allowed(struct tcp_conn *c, uint64_t now)
 {
 	uint32_t ms = (uint32_t)(now / 1000);
 
@@ -298,11 +298,17 @@ void tcp_challenge(struct tcp_conn *c, uint64_t now)
 	}
 	if (c->challenges >= c->stack->cfg.challenge_acks) {
 		c->stack->n.challenge_limited++;
-		return;
+		return false;
 	}
 	c->challenges++;
 	c->stack->n.challenge_acks++;
-	tcp_send_ack(c, now);
+	return true;
+}
+
+void tcp_challenge(struct tcp_conn *c, uint64_t now)
+{
+	if (tcp_challenge_allowed(c, now))
+		tcp_send_ack(c, now);
 }
 
 /*

@@ -3,6 +3,9 @@
  * would not fit what is claimed; below a size that is known to get through, only after the segment
  * has timed out as well (RFC 5927 section 7.2). Where no ICMP comes back, repeated timeouts of
  * large segments are the sign (RFC 1191 section 6.3; RFC 2923 section 2.1).
+ *
+ * And what ICMP says of a way that is not there: as soft as a lost segment to a connection that is
+ * there (RFC 5927 section 5.2), but where one is only being opened a hard error ends that.
  */
 #include "dataplane/tcp/tcp_priv.h"
 
@@ -41,20 +44,41 @@ static struct tcp_txseg *in_flight(const struct tcp_conn *c, uint32_t seq)
 	return t;
 }
 
-void tcp_icmp(struct tcp_stack *s, const struct ip_flow *ours, uint32_t quoted_seq, uint32_t mtu,
-	uint64_t now)
+/* Whom an ICMP error is about, or NULL. */
+static struct tcp_conn *quoted(struct tcp_stack *s, const struct ip_flow *ours)
 {
 	struct ip_flow peer = tcp_flow_back(ours);
 	uint32_t ref = tcp_table_find(s, &peer, tcp_table_hash(s, &peer));
-	struct tcp_conn *c;
+
+	return (ref & REF_KIND) == REF_CONN ? slab_at(&s->conns, ref & ~(uint32_t)REF_KIND) : NULL;
+}
+
+void tcp_unreachable(
+	struct tcp_stack *s, const struct ip_flow *ours, uint32_t quoted_seq, bool hard)
+{
+	struct tcp_conn *c = quoted(s, ours);
+	bool opening = c && (c->state == TCPS_SYN_SENT || c->state == TCPS_SYN_RECEIVED);
+
+	if (c && (opening ? quoted_seq + 1 == c->snd_una : in_flight(c, quoted_seq) != NULL)) {
+		c->flags |= CF_UNREACHABLE;
+		if (opening && hard) {
+			tcp_conn_end(c, TCP_CLOSED_UNREACHABLE);
+			return;
+		}
+	}
+	s->n.icmp_ignored++;
+}
+
+void tcp_icmp(struct tcp_stack *s, const struct ip_flow *ours, uint32_t quoted_seq, uint32_t mtu,
+	uint64_t now)
+{
+	struct tcp_conn *c = quoted(s, ours);
 	const struct tcp_txseg *t;
 
-	/* An error without an MTU is soft: it says no more than that a timeout may follow. */
-	if (mtu == 0 || (ref & REF_KIND) != REF_CONN) {
+	if (!c || mtu == 0) {
 		s->n.icmp_ignored++;
 		return;
 	}
-	c = slab_at(&s->conns, ref & ~(uint32_t)REF_KIND);
 	if (mtu < least_mtu(c))
 		mtu = least_mtu(c);
 	t = in_flight(c, quoted_seq);

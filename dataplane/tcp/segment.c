@@ -18,9 +18,12 @@ static enum tcp_verdict reset(struct tcp_conn *c, const struct tcp_seg *g, uint6
 		c->stack->n.reset_in++;
 		/* Both sides are done already, but for an acknowledgement that will not come now.
 		 */
-		tcp_conn_end(c, c->state == TCPS_LAST_ACK || c->state == TCPS_CLOSING
-					? TCP_CLOSED_NORMALLY
-					: TCP_CLOSED_RESET);
+		if (c->state == TCPS_SYN_RECEIVED)
+			tcp_conn_end(c, TCP_CLOSED_REFUSED);
+		else
+			tcp_conn_end(c, c->state == TCPS_LAST_ACK || c->state == TCPS_CLOSING
+						? TCP_CLOSED_NORMALLY
+						: TCP_CLOSED_RESET);
 		return TCP_OK;
 	}
 	if (seq_gt(g->seq, c->rcv_nxt) && seq_lt(g->seq, c->rcv_adv)) {
@@ -112,12 +115,17 @@ void tcp_ack_policy(struct tcp_conn *c, uint64_t now)
 enum tcp_verdict tcp_segment(struct tcp_conn *c, struct tcp_seg *g, uint64_t now)
 {
 	enum acceptable where;
+	enum tcp_verdict v;
 
+	if (c->state == TCPS_SYN_SENT)
+		return tcp_syn_sent(c, g, now);
 	if (!paws(c, g, now))
 		return TCP_REJECT_WINDOW;
 	if (g->flags & TCP_RST)
 		return reset(c, g, now);
 	if (g->flags & TCP_SYN) {
+		if (c->state == TCPS_SYN_RECEIVED && g->seq + 1 == c->rcv_nxt)
+			return tcp_crossed(c, g, now);
 		/* RFC 5961 section 4.2: whatever its number, the true peer answers a challenge. */
 		tcp_challenge(c, now);
 		return out_of_window(c);
@@ -134,6 +142,8 @@ enum tcp_verdict tcp_segment(struct tcp_conn *c, struct tcp_seg *g, uint64_t now
 	}
 	if (!(g->flags & TCP_ACK))
 		return TCP_OK;
+	if (c->state == TCPS_SYN_RECEIVED && !tcp_open_ack(c, g, &v, now))
+		return v;
 	if (g->o.has_ts && (c->flags & CF_TS) && seq_leq(g->seq, c->rcv_acked))
 		c->ts_recent = g->o.tsval; /* RFC 7323 section 4.3; PAWS has found it not older */
 	if (!tcp_ack_input(c, g, now))

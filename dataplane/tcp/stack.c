@@ -19,6 +19,7 @@ void tcp_config_defaults(struct tcp_config *cfg)
 		.rto_min_us = 300000,
 		.rto_max_us = 60000000,
 		.syn_retries = 5,
+		.connect_retries = 7,
 		.data_retries = 10,
 		.time_wait_us = 60000000,
 		.keepalive_idle_us = 7200000000,
@@ -193,6 +194,7 @@ void tcp_info(const struct tcp_conn *c, struct tcp_info *info)
 		.sack = c->flags & CF_SACK,
 		.timestamps = c->flags & CF_TS,
 		.wscale = c->flags & CF_WSCALE,
+		.unreachable = c->flags & CF_UNREACHABLE,
 		.why = (enum tcp_close_reason)c->why,
 	};
 }
@@ -201,6 +203,7 @@ const char *tcp_state_name(uint8_t state)
 {
 	static const char *const names[] = {
 		[TCPS_CLOSED] = "closed",
+		[TCPS_SYN_SENT] = "syn-sent",
 		[TCPS_SYN_RECEIVED] = "syn-received",
 		[TCPS_ESTABLISHED] = "established",
 		[TCPS_FIN_WAIT_1] = "fin-wait-1",

@@ -51,6 +51,26 @@ static void entry_remove(struct tcp_stack *s, struct tcp_syn *e)
 	s->n.half_open--;
 }
 
+void tcp_syn_read(const struct tcp_stack *s, struct tcp_syn *e, const struct tcp_seg *g)
+{
+	e->peer_mss = g->o.mss;
+	if (e->peer_mss == 0)
+		e->peer_mss = ip_addr_is_v4(&e->flow.src) ? TCP_DEFAULT_MSS : TCP_DEFAULT_MSS_V6;
+	if (e->peer_mss < TCP_MIN_MSS)
+		e->peer_mss = TCP_MIN_MSS;
+	if (g->o.has_ts) {
+		e->flags |= CF_TS;
+		e->ts_recent = g->o.tsval;
+	}
+	if (g->o.sack_ok)
+		e->flags |= CF_SACK;
+	if (g->o.has_wscale) {
+		e->flags |= CF_WSCALE;
+		e->snd_wscale = g->o.wscale;
+		e->rcv_wscale = s->rcv_wscale;
+	}
+}
+
 void tcp_syn_input(struct tcp_stack *s, struct tcp_seg *g, const uint32_t *iss_floor, uint64_t now)
 {
 	struct tcp_syn fresh = {.flow = g->rx->flow, .irs = g->seq, .sent_us = now};
@@ -58,23 +78,7 @@ void tcp_syn_input(struct tcp_stack *s, struct tcp_seg *g, const uint32_t *iss_f
 
 	s->n.syn_received++;
 	fresh.rcv_wnd = tcp_rcv_first_window(s);
-	fresh.peer_mss = g->o.mss;
-	if (fresh.peer_mss == 0)
-		fresh.peer_mss =
-			ip_addr_is_v4(&fresh.flow.src) ? TCP_DEFAULT_MSS : TCP_DEFAULT_MSS_V6;
-	if (fresh.peer_mss < TCP_MIN_MSS)
-		fresh.peer_mss = TCP_MIN_MSS;
-	if (g->o.has_ts) {
-		fresh.flags |= CF_TS;
-		fresh.ts_recent = g->o.tsval;
-	}
-	if (g->o.sack_ok)
-		fresh.flags |= CF_SACK;
-	if (g->o.has_wscale) {
-		fresh.flags |= CF_WSCALE;
-		fresh.snd_wscale = g->o.wscale;
-		fresh.rcv_wscale = s->rcv_wscale;
-	}
+	tcp_syn_read(s, &fresh, g);
 	if (iss_floor || (!s->cfg.cookies_always && s->syns.used < s->cfg.max_half_open))
 		e = slab_get(&s->syns);
 	/* A cookie cannot begin past the old numbers; that SYN has to come again. */

@@ -1,5 +1,5 @@
 /*
- * TCP, server side (RFC 9293), as a pure state machine: segments, calls and `now` go in, segments
+ * TCP (RFC 9293), both sides, as a pure state machine: segments, calls and `now` go in, segments
  * and events come out. No clock, no I/O, no thread, no global state; one stack belongs to one
  * worker. Received payload stays in the buffers it came in (opaque handles) until the owner of the
  * connection consumes it.
@@ -58,8 +58,8 @@ struct tcp_tx {
 
 /*
  * Inside of a callback every call on any connection is allowed, tcp_abort() too; tcp_input(),
- * tcp_expire() and tcp_flush() are not. For every ACCEPTED there is exactly one CLOSED, and it is
- * the last event.
+ * tcp_expire() and tcp_flush() are not. For every ACCEPTED, and for every tcp_connect() that
+ * returned a connection, there is exactly one CLOSED, and it is the last event.
  */
 enum tcp_event {
 	TCP_EV_ACCEPTED, /* handshake complete; set the user pointer now */
@@ -73,13 +73,16 @@ enum tcp_event {
 	 * for fin_wait2_us at the longest.
 	 */
 	TCP_EV_CLOSED,
+	TCP_EV_CONNECTED, /* of tcp_connect(): the handshake is complete */
 };
 
 enum tcp_close_reason {
 	TCP_CLOSED_NORMALLY,
-	TCP_CLOSED_RESET,   /* by the peer */
-	TCP_CLOSED_TIMEOUT, /* no answer to data, probes or keepalives */
-	TCP_CLOSED_ABORTED, /* tcp_abort() */
+	TCP_CLOSED_RESET,	/* by the peer */
+	TCP_CLOSED_TIMEOUT,	/* no answer to data, probes or keepalives */
+	TCP_CLOSED_ABORTED,	/* tcp_abort(); tcp_close() before the peer answered */
+	TCP_CLOSED_REFUSED,	/* tcp_connect(): reset by the peer instead of a handshake */
+	TCP_CLOSED_UNREACHABLE, /* tcp_connect(): no handshake, and ICMP said why not */
 };
 
 struct tcp_ops {
@@ -107,8 +110,9 @@ struct tcp_config {
 	uint64_t snd_buf_total;	 /* all connections; past it each still has one block of 2 KiB */
 	uint32_t delayed_ack_us; /* every second full-sized segment is acknowledged at once */
 	uint32_t rto_min_us, rto_max_us;
-	uint32_t syn_retries;  /* at most 7 */
-	uint32_t data_retries; /* timeouts in a row until it is given up; at most 255 */
+	uint32_t syn_retries;	  /* of a SYN-ACK; at most 7 */
+	uint32_t connect_retries; /* of our SYN; 7 are three minutes */
+	uint32_t data_retries;	  /* timeouts in a row until it is given up; at most 255 */
 	uint32_t time_wait_us;
 	uint64_t keepalive_idle_us; /* 0: no keepalives */
 	uint32_t keepalive_interval_us;
@@ -128,6 +132,7 @@ struct tcp_counters {
 	uint64_t ooo_queued, ooo_dropped, dup_segments, out_of_window, bad_header, bad_ack;
 	uint64_t syn_received, syn_cookies_sent, syn_cookies_ok, syn_cookies_bad, syn_dropped;
 	uint64_t syn_cookies_spent, syn_cookies_forgotten;
+	uint64_t connects, connected; /* active opens, and how many of them came about */
 	uint64_t accepted, closed, reset_in, reset_out, challenge_acks, challenge_limited;
 	uint64_t no_listener, conn_limit, pressure_drops, coalesced, zero_windows;
 	uint64_t probes, keepalives;
@@ -159,11 +164,17 @@ enum tcp_verdict {
 enum tcp_verdict tcp_input(struct tcp_stack *s, const struct tcp_rx *seg, uint64_t now);
 
 /*
- * ICMP unreachable or packet-too-big for a segment of ours, quoted header given (RFC 5927: the
- * quoted sequence number must be in flight). `mtu` 0: unreachable, which is only a soft error.
+ * ICMP packet-too-big for a segment of ours, quoted header given (RFC 5927: the quoted sequence
+ * number must be in flight). Nothing happens where `mtu` is 0.
  */
 void tcp_icmp(struct tcp_stack *s, const struct ip_flow *ours, uint32_t quoted_seq, uint32_t mtu,
 	uint64_t now);
+/*
+ * Any other ICMP error, likewise (RFC 9293 section 3.9.2.2): noted (tcp_info.unreachable), and no
+ * more, but that a `hard` one ends a tcp_connect() that is under way (TCP_EV_CLOSED from inside).
+ */
+void tcp_unreachable(
+	struct tcp_stack *s, const struct ip_flow *ours, uint32_t quoted_seq, bool hard);
 
 /*
  * The next instant at which tcp_expire() has something to do (it may turn out to be nothing);
@@ -181,6 +192,22 @@ unsigned tcp_expire(struct tcp_stack *s, uint64_t now, unsigned budget);
  * Call it after each round, last.
  */
 void tcp_flush(struct tcp_stack *s, uint64_t now);
+
+enum tcp_connect_error {
+	TCP_CONNECT_ADDRESS = -1, /* no addresses or ports of two hosts */
+	TCP_CONNECT_IN_USE = -2,  /* this flow has a connection, is half-open or in TIME-WAIT */
+	TCP_CONNECT_LIMIT = -3,	  /* cfg.max_conns */
+};
+
+/*
+ * Opens actively (RFC 9293 section 3.10.1): sends a SYN, again at growing intervals
+ * (cfg.connect_retries); TCP_EV_CONNECTED or TCP_EV_CLOSED follows, not from inside this call. What
+ * is written before waits for the handshake. `flow` is that of the peer's segments (src is the
+ * peer); choosing a local port is the caller's (RFC 6056). `user` is the user pointer. 0 and the
+ * connection, or an error.
+ */
+int tcp_connect(struct tcp_stack *s, const struct ip_flow *flow, void *user, uint64_t now,
+	struct tcp_conn **conn);
 
 struct tcp_span {
 	const uint8_t *data;
@@ -206,7 +233,10 @@ void tcp_consume(struct tcp_conn *c, uint32_t n, uint64_t now);
 uint32_t tcp_write(struct tcp_conn *c, const void *data, uint32_t n, uint64_t now);
 uint32_t tcp_write_room(const struct tcp_conn *c);
 
-/* Half-closes our side after what was written; reading goes on until the peer's FIN. */
+/*
+ * Half-closes our side after what was written; reading goes on until the peer's FIN. Before the
+ * peer has answered a tcp_connect(): TCP_EV_CLOSED from inside this call.
+ */
 void tcp_close(struct tcp_conn *c, uint64_t now);
 /* RST and TCP_EV_CLOSED from inside this call. */
 void tcp_abort(struct tcp_conn *c, uint64_t now);
@@ -220,6 +250,7 @@ struct tcp_info {
 	uint32_t srtt_us, rto_us, cwnd, mss, rcv_wnd, rcv_held, unread;
 	uint8_t state;
 	bool sack, timestamps, wscale;
+	bool unreachable; /* ICMP said so since the peer last acknowledged something */
 	enum tcp_close_reason why;
 };
 void tcp_info(const struct tcp_conn *c, struct tcp_info *info);

@@ -4,7 +4,7 @@
  * The way of a segment: input.c finds whom it concerns; segment.c decides in which order what is
  * checked (RFC 9293 section 3.10.7.4); ack.c takes what the peer acknowledges, recovery.c what it
  * lacks; reassembly.c takes its bytes; output.c sends. syn.c and time_wait.c keep what comes before
- * and after a connection, in tables of their own.
+ * and after a connection, in tables of their own; open.c makes those that begin with our SYN.
  */
 #ifndef SLUICE_TCP_PRIV_H
 #define SLUICE_TCP_PRIV_H
@@ -98,6 +98,8 @@ void tcp_spend(struct tcp_stack *s, const struct tcp_syn *e, uint32_t period);
 
 /* syn.c */
 
+/* The options of a SYN, into those of `e` that come from there; `flow` must be set. */
+void tcp_syn_read(const struct tcp_stack *s, struct tcp_syn *e, const struct tcp_seg *g);
 /* What we announce to `peer`. */
 uint16_t tcp_our_mss(struct tcp_stack *s, const struct ip_addr *peer);
 
@@ -121,6 +123,17 @@ enum tcp_verdict tcp_tw_segment(
 unsigned tcp_tw_expire(struct tcp_stack *s, uint64_t now, unsigned budget);
 
 /* conn.c */
+
+/* In the table, its numbers as if a SYN of number `iss` were acknowledged; NULL at the bound. */
+struct tcp_conn *tcp_conn_make(
+	struct tcp_stack *s, const struct ip_flow *flow, uint32_t hash, uint32_t iss, uint64_t now);
+/* What the peer's SYN said, and what was agreed on (the entry's flags, windows, sizes). */
+void tcp_conn_agree(struct tcp_conn *c, const struct tcp_syn *e);
+/*
+ * The handshake is over: timeout, congestion window and keepalive begin. `again`: our SYN had to be
+ * sent more than once; else it was sent at `sent_us`, or nobody knows (TCP_NEVER).
+ */
+void tcp_conn_begin(struct tcp_conn *c, bool again, uint64_t sent_us, uint64_t now);
 struct tcp_conn *tcp_conn_new(struct tcp_stack *s, const struct tcp_syn *e, uint64_t now);
 /* Raises the event, unless CLOSED was raised; false where the connection is closed by now. */
 bool tcp_event(struct tcp_conn *c, enum tcp_event ev);
@@ -148,6 +161,18 @@ void tcp_put_off(struct tcp_conn *c, uint32_t flag, uint64_t now);
 
 /* segment.c */
 enum tcp_verdict tcp_segment(struct tcp_conn *c, struct tcp_seg *g, uint64_t now);
+
+/* open.c */
+
+/* Any segment in SYN-SENT. */
+enum tcp_verdict tcp_syn_sent(struct tcp_conn *c, struct tcp_seg *g, uint64_t now);
+/* In SYN-RECEIVED of an active open: the peer's SYN again. */
+enum tcp_verdict tcp_crossed(struct tcp_conn *c, struct tcp_seg *g, uint64_t now);
+/* And an ACK in the window: false where nothing is left to be done with it (`*v`). */
+bool tcp_open_ack(struct tcp_conn *c, const struct tcp_seg *g, enum tcp_verdict *v, uint64_t now);
+/* No answer to our SYN or SYN-ACK in time. */
+void tcp_open_timeout(struct tcp_conn *c, uint64_t now);
+
 /* Payload of `len` came: the size of a full segment of the peer is learnt from that. */
 static inline void tcp_note_size(struct tcp_conn *c, uint32_t len)
 {
@@ -245,7 +270,8 @@ void tcp_send_probe(struct tcp_conn *c, uint64_t now);
 void tcp_send_probe_again(struct tcp_conn *c, uint64_t now);
 void tcp_resend(struct tcp_conn *c, struct tcp_txseg *t, uint64_t now);
 void tcp_mss_update(struct tcp_conn *c);
-/* Both answer at most so often; what is past the limit is counted. */
+/* All answer at most so often; what is past the limit is counted. */
+bool tcp_challenge_allowed(struct tcp_conn *c, uint64_t now);
 void tcp_challenge(struct tcp_conn *c, uint64_t now);
 void tcp_ack_stale(struct tcp_conn *c, uint64_t now);
 

@@ -70,6 +70,11 @@ static void on_rtx(struct tcp_conn *c, uint64_t now)
 	bool by_time = c->flags & CF_REO;
 	bool probe = c->flags & CF_PTO;
 
+	if (c->state == TCPS_SYN_SENT || c->state == TCPS_SYN_RECEIVED) {
+		tcp_open_timeout(c, now);
+		return;
+	}
+
 	c->flags &= ~(uint32_t)(CF_REO | CF_PTO);
 	if (by_time && c->snd_wnd > 0) {
 		tcp_recovery_by_time(c, now);

@@ -34,7 +34,7 @@ struct flow {
 	uint32_t our_ts;
 	struct tcp_conn *conn;
 	uint64_t read;
-	bool hold;
+	bool hold, opening;
 	uint8_t on_event; /* what to do from inside of the next callback */
 };
 
@@ -145,6 +145,7 @@ static void op_event(void *ctx, struct tcp_conn *c, enum tcp_event ev)
 	}
 	MUST(tcp_user(c) == w && w->conn == c);
 	MUST(info.bytes_in == w->read + tcp_unread(c));
+	w->opening = false;
 	if (ev == TCP_EV_CLOSED) {
 		read_some(f, w, c, w->hold ? 10 : UINT32_MAX);
 		f->closed++;
@@ -305,8 +306,23 @@ static void step_time(struct fuzz *f, struct byte_reader *in)
 static void step_icmp(struct fuzz *f, const struct flow *w, struct byte_reader *in)
 {
 	struct ip_flow ours = {w->flow.dst, w->flow.src, w->flow.dst_port, w->flow.src_port};
+	uint32_t seq = near(in, w->our_next - (w->opening ? 1 : 100));
+	uint32_t mtu = byte_reader_be16(in);
 
-	tcp_icmp(f->s, &ours, near(in, w->our_next - 100), byte_reader_be16(in), f->now);
+	if (mtu < 2)
+		tcp_unreachable(f->s, &ours, seq, mtu == 0);
+	else
+		tcp_icmp(f->s, &ours, seq, mtu, f->now);
+}
+
+static void step_connect(struct fuzz *f, struct flow *w)
+{
+	w->on_event = 7;
+	if (tcp_connect(f->s, &w->flow, w, f->now, &w->conn) != 0)
+		return;
+	f->accepted++;
+	w->read = 0;
+	w->opening = true;
 }
 
 static void step_world(struct fuzz *f, struct flow *w, struct byte_reader *in)
@@ -328,7 +344,7 @@ static void check(struct fuzz *f)
 
 	MUST(n->rcv_bytes_held <= f->cfg.rcv_buf_total);
 	MUST(n->conns == f->accepted - f->closed && n->conns <= f->cfg.max_conns);
-	MUST(n->accepted == f->accepted && n->closed == f->closed);
+	MUST(n->accepted + n->connects == f->accepted && n->closed == f->closed);
 	MUST(n->time_wait <= f->cfg.max_time_wait);
 }
 
@@ -349,6 +365,8 @@ static void run(struct fuzz *f, struct byte_reader *in)
 
 			if (w->conn)
 				app(f, w, w->conn, what, n);
+			else if (what & 1)
+				step_connect(f, w);
 			break;
 		}
 		case 3:

@@ -272,8 +272,10 @@ static void frame(struct host *h, const uint8_t *bytes, uint32_t len)
 		net_control(h->net, bytes, len, NET_CSUM_UNKNOWN, &out, h->now, &res);
 		if (res.datagram && res.pkt.verdict == NET_TCP)
 			segment(h, &res.pkt);
-		if (res.icmp.valid)
+		if (res.icmp.valid && res.icmp.mtu)
 			tcp_icmp(h->tcp, &res.icmp.flow, res.icmp.seq, res.icmp.mtu, h->now);
+		else if (res.icmp.valid)
+			tcp_unreachable(h->tcp, &res.icmp.flow, res.icmp.seq, res.icmp.hard);
 	}
 }
 

@@ -52,7 +52,7 @@ void client_run(struct client *c)
 	uint64_t now = c->w->now;
 
 	if (c->state == WAITING && c->begin <= now)
-		client_connect(c);
+		client_begin(c);
 	if (c->rtx_at <= now)
 		client_timeout(c);
 	if (c->write_at <= now)
@@ -132,6 +132,20 @@ static void begin(struct client *c, uint64_t at)
 	c->rtx_at = c->write_at = c->read_at = c->ack_at = c->hello_at = NEVER;
 }
 
+/* Dice of its own, as in world_init(). */
+static void draw_opener(struct client *c)
+{
+	struct rng other = {.s = c->w->seed * 0x9e3779b97f4a7c15ULL + 7};
+
+	if (!rng_chance(&other, 200) || c->w->restart_at != NEVER)
+		return;
+	other.s += c->plan.id * 0xda942042e4dd58b5ULL;
+	c->plan.opener = (enum opener)rng_below(&other, 3);
+	c->strict = rng_chance(&other, 500);
+	if (c->plan.opener != OPEN_CLIENT)
+		c->lives = 1; /* its flow would be found in TIME-WAIT */
+}
+
 struct client *client_new(struct world *w, uint32_t id)
 {
 	struct client *c = calloc(1, sizeof(*c));
@@ -150,6 +164,7 @@ struct client *client_new(struct world *w, uint32_t id)
 			     ? 0U - (uint32_t)(w->now / 1000) - rng_below(&c->rng, 3000)
 			     : (uint32_t)rng_next(&c->rng);
 	begin(c, w->now + rng_below(&w->rng, 200000));
+	draw_opener(c);
 	return c;
 }
 

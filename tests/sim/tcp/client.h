@@ -26,7 +26,8 @@ struct client {
 	uint16_t my_mss, mss;
 	uint32_t ts_recent, ts_base;
 
-	enum { WAITING, SYN_SENT, OPEN, OVER } state;
+	enum { WAITING, LISTENING, SYN_SENT, SYN_RCVD, OPEN, OVER } state;
+	bool strict; /* a SYN-ACK that crossed ours is an old segment to it */
 	uint64_t begin;
 	bool aborted, accepted, server_closed;
 	bool forgotten; /* the server was started anew since */
@@ -80,7 +81,26 @@ static inline uint64_t fin_offset(const struct client *c)
 	return 1 + (uint64_t)c->plan.up;
 }
 
+struct options {
+	uint16_t mss;
+	int ws;
+	bool sack_ok, ts;
+	uint32_t tsval, tsecr;
+	const uint8_t *sack;
+	unsigned blocks;
+};
+
+/* client_open.c */
+
+/* It is time to begin, whoever does. */
+void client_begin(struct client *c);
+/* A segment before there is a connection; true where it made one, and has more to say. */
+bool client_open_input(struct client *c, const uint8_t *seg, const struct options *o);
+
 /* client_send.c */
+
+/* Answers the server's SYN, and again until that is acknowledged. */
+void client_syn_ack(struct client *c);
 void client_segment(struct client *c, uint64_t at, uint8_t flags, uint32_t len);
 void client_ack(struct client *c);
 void client_reset(struct client *c, uint32_t number);

@@ -2,15 +2,6 @@
  */
 #include "client.h"
 
-struct options {
-	uint16_t mss;
-	int ws;
-	bool sack_ok, ts;
-	uint32_t tsval, tsecr;
-	const uint8_t *sack;
-	unsigned blocks;
-};
-
 static void read_options(struct client *c, struct options *o, const uint8_t *p, const uint8_t *end)
 {
 	*o = (struct options){.ws = -1};
@@ -55,31 +46,6 @@ static void take_sack(struct client *c, const struct options *o, int64_t ack)
 		for (int64_t k = from; k < to; k++)
 			c->sacked[k] = 1;
 	}
-}
-
-static void opened(struct client *c, const struct options *o, uint32_t number)
-{
-	c->state = OPEN;
-	c->irs = number;
-	c->rcv_nxt = 1;
-	c->una = c->nxt = c->max = 1;
-	c->mss = o->mss < c->my_mss ? o->mss : c->my_mss;
-	CHECK(c->w, o->mss >= 536);
-	c->ts = c->opt_ts && o->ts;
-	c->sack = c->opt_sack && o->sack_ok;
-	c->ws = c->opt_ws && o->ws >= 0;
-	CHECK(c->w, c->opt_ts || !o->ts);
-	CHECK(c->w, c->opt_sack || !o->sack_ok);
-	CHECK(c->w, c->opt_ws || o->ws < 0);
-	if (c->ts)
-		c->ts_recent = o->tsval;
-	c->peer_ws = c->ws ? (uint8_t)o->ws : 0;
-	c->rto = 300000;
-	c->write_at = c->w->now + rng_below(&c->rng, 20000);
-	c->read_at = c->slow_reader ? c->w->now + rng_below(&c->rng, 400000) : NEVER;
-	c->rtx_at = NEVER;
-	c->hello_at = c->w->now + 5000000;
-	client_ack(c);
 }
 
 static void take_ack(
@@ -170,26 +136,6 @@ static void finish_if_done(struct client *c)
 		client_over(c);
 }
 
-static void input_syn_sent(struct client *c, const uint8_t *seg, const struct options *o)
-{
-	uint8_t flags = seg[13];
-
-	if ((flags & TCP_ACK) && get32(seg + 8) != c->isn + 1) {
-		if (!(flags & TCP_RST))
-			client_reset(
-				c, get32(seg + 8)); /* TIME-WAIT answers a SYN it takes for old */
-		return;
-	}
-	if (flags & TCP_RST)
-		return; /* from the last incarnation; our timer tries again */
-	if ((flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK)) {
-		opened(c, o, get32(seg + 4));
-		c->edge = 1 + (uint64_t)(seg[14] << 8 | seg[15]);
-		c->best_edge = c->edge;
-		client_pump(c);
-	}
-}
-
 void client_input(struct client *c, const uint8_t *seg, uint32_t len)
 {
 	uint32_t hdr = (uint32_t)(seg[12] >> 4) << 2;
@@ -200,10 +146,8 @@ void client_input(struct client *c, const uint8_t *seg, uint32_t len)
 	read_options(c, &o, seg + 20, seg + hdr);
 	if (c->state == WAITING)
 		return;
-	if (c->state == SYN_SENT) {
-		input_syn_sent(c, seg, &o);
+	if (c->state < OPEN && !client_open_input(c, seg, &o))
 		return;
-	}
 	/* TIME-WAIT answers until the server is done; after that nobody is there. */
 	if (c->aborted || (c->state == OVER && c->server_closed)) {
 		if (!(flags & TCP_RST))

@@ -203,13 +203,30 @@ void client_connect(struct client *c)
 	c->rtx_at = c->w->now + c->rto;
 }
 
+void client_syn_ack(struct client *c)
+{
+	if (c->state != SYN_RCVD)
+		c->rto = 500000;
+	c->state = SYN_RCVD;
+	client_segment(c, 0, TCP_SYN | TCP_ACK, 0);
+	c->rtx_at = c->w->now + c->rto;
+}
+
 void client_timeout(struct client *c)
 {
 	c->rtx_at = NEVER;
+	if (c->state == LISTENING) {
+		client_connect(c);
+		return;
+	}
 	c->rto = c->rto * 2 > 4000000 ? 4000000 : c->rto * 2;
 	if (c->state == SYN_SENT) {
 		client_segment(c, 0, TCP_SYN, 0);
 		c->rtx_at = c->w->now + c->rto;
+		return;
+	}
+	if (c->state == SYN_RCVD) {
+		client_syn_ack(c);
 		return;
 	}
 	/*

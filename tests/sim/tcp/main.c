@@ -224,6 +224,7 @@ static const struct {
 	MUST(syn_cookies_bad),
 	MUST(syn_cookies_spent),
 	MUST(syn_dropped),
+	MUST(connected),
 	MUST(reset_in),
 	MUST(reset_out),
 	MUST(challenge_acks),

@@ -20,6 +20,7 @@ struct session {
 	bool ghost; /* made of a late duplicate: its client knows nothing of it */
 	bool lazy;
 	bool peer_fin, closing;
+	bool opened; /* the handshake is over */
 	uint64_t read, written;
 	uint64_t read_at;
 	uint32_t abort_at;
@@ -33,7 +34,7 @@ struct server {
 	uint32_t buf_size;
 	uint32_t fail_buf, fail_output; /* per mille */
 	uint64_t bufs;
-	uint64_t accepted, closed;
+	uint64_t accepted, connects, closed;
 	bool lazy;
 	uint32_t number;     /* of the segment on its way in */
 	struct session *end; /* one past the last ever used */
@@ -130,7 +131,7 @@ static void app_write(struct server *s, struct session *n)
 		if (took < len)
 			return; /* WRITABLE will call us back */
 	}
-	if (!n->closing &&
+	if (n->opened && !n->closing &&
 		(n->plan.close == CLOSE_SERVER || n->plan.close == CLOSE_BOTH || n->peer_fin)) {
 		n->closing = true;
 		tcp_close(n->conn, s->w->now);
@@ -156,9 +157,8 @@ static void app_read(struct server *s, struct session *n, uint32_t most)
 	}
 }
 
-static struct session *session_new(struct server *s, struct tcp_conn *conn)
+static struct session *session_place(struct server *s)
 {
-	struct tcp_info info;
 	struct session *n = s->sessions;
 
 	while (n->conn) {
@@ -166,20 +166,46 @@ static struct session *session_new(struct server *s, struct tcp_conn *conn)
 		CHECK(s->w, n < s->sessions + MAX_SESSIONS);
 	}
 	s->end = n >= s->end ? n + 1 : s->end;
-	tcp_info(conn, &info);
 	memset(n, 0, sizeof(*n));
-	n->conn = conn;
-	n->client = client_of(s, info.flow.src_port);
-	CHECK(s->w, n->client);
-	n->plan = *client_plan(n->client);
-	n->ghost = client_accepted(n->client, s->number);
+	return n;
+}
+
+static void session_begin(struct server *s, struct session *n, struct client *client)
+{
+	CHECK(s->w, client);
+	n->client = client;
+	n->plan = *client_plan(client);
 	n->lazy = s->lazy && rng_chance(&s->rng, 500);
 	n->read_at = n->lazy ? s->w->now + rng_below(&s->rng, 300000) : NEVER;
 	n->abort_at =
 		n->plan.close == ABORT_SERVER ? rng_below(&s->rng, n->plan.up + 1) : UINT32_MAX;
+}
+
+static struct session *session_new(struct server *s, struct tcp_conn *conn)
+{
+	struct session *n = session_place(s);
+	struct tcp_info info;
+
+	tcp_info(conn, &info);
+	n->conn = conn;
+	n->opened = true;
+	session_begin(s, n, client_of(s, info.flow.src_port));
+	n->ghost = client_accepted(n->client, s->number);
 	tcp_set_user(conn, n);
 	s->accepted++;
 	return n;
+}
+
+void server_connect(struct server *s, uint16_t port)
+{
+	struct session *n = session_place(s);
+	struct ip_flow f = client_flow(port, server_is_v6(s, port));
+
+	session_begin(s, n, client_of(s, port));
+	CHECK(s->w, tcp_connect(s->tcp, &f, n, s->w->now, &n->conn) == 0);
+	s->connects++;
+	if (n->lazy)
+		app_write(s, n); /* it waits for the handshake */
 }
 
 static void session_closed(struct server *s, struct session *n)
@@ -211,7 +237,12 @@ static void op_event(void *ctx, struct tcp_conn *conn, enum tcp_event ev)
 		return;
 	}
 	CHECK(s->w, n && n->conn == conn); /* nothing comes before ACCEPTED or after CLOSED */
+	CHECK(s->w, n->opened != (ev == TCP_EV_CONNECTED));
 	switch (ev) {
+	case TCP_EV_CONNECTED:
+		n->opened = true;
+		app_write(s, n);
+		break;
 	case TCP_EV_READABLE:
 		if (!n->lazy)
 			app_read(s, n, UINT32_MAX);
@@ -250,6 +281,7 @@ static void draw_config(struct server *s)
 	s->cfg.rto_min_us = rng_range(r, 50, 400) * 1000;
 	s->cfg.rto_max_us = 4000000;
 	s->cfg.data_retries = 200;
+	s->cfg.connect_retries = 200;
 	s->cfg.time_wait_us = 20000000;
 	s->cfg.keepalive_idle_us = 20000000;
 	s->cfg.keepalive_interval_us = 2000000;
@@ -295,7 +327,7 @@ void server_restart(struct server *s)
 	CHECK(s->w, s->bufs == 0);
 	memset(s->sessions, 0, sizeof(s->sessions));
 	s->end = s->sessions;
-	s->accepted = s->closed = 0;
+	s->accepted = s->connects = s->closed = 0;
 	s->cfg.key = (struct siphash_key){rng_next(&s->rng), rng_next(&s->rng)};
 	stack_new(s);
 }
@@ -345,7 +377,7 @@ uint64_t server_next(const struct server *s)
 	uint64_t next = tcp_next_deadline(s->tcp);
 
 	for (const struct session *n = s->sessions; n < s->end; n++)
-		if (n->conn && n->read_at < next)
+		if (n->conn && n->opened && n->read_at < next)
 			next = n->read_at;
 	return next;
 }
@@ -363,7 +395,7 @@ static void run_timers(struct server *s)
 void server_run(struct server *s)
 {
 	for (struct session *n = s->sessions; n < s->end; n++) {
-		if (!n->conn || n->read_at > s->w->now)
+		if (!n->conn || !n->opened || n->read_at > s->w->now)
 			continue;
 		n->read_at = s->w->now + rng_below(&s->rng, 300000);
 		app_read(s, n, rng_range(&s->rng, 1, 60000));
@@ -385,8 +417,9 @@ void server_check_end(struct server *s)
 	CHECK(s->w, n->conns == 0 && n->half_open == 0 && n->time_wait == 0);
 	CHECK(s->w, n->rcv_bytes_held == 0);
 	CHECK(s->w, s->bufs == 0);
-	CHECK(s->w, s->accepted == s->closed);
-	CHECK(s->w, n->accepted == n->closed && n->accepted == s->accepted);
+	CHECK(s->w, s->accepted + s->connects == s->closed);
+	CHECK(s->w, n->closed == s->closed && n->accepted == s->accepted);
+	CHECK(s->w, n->connects == s->connects && n->connected == s->connects);
 }
 
 const struct tcp_counters *server_counters(const struct server *s)

@@ -125,8 +125,10 @@ bool client_done(const struct client *c);
 uint16_t client_port(const struct client *c);
 struct ip_flow client_flow(uint16_t port, bool v6);
 /* What both ends agreed on for this connection before it began; server.c asks. */
+enum opener { OPEN_CLIENT, OPEN_SERVER, OPEN_BOTH };
 struct plan {
 	uint32_t id;
+	enum opener opener;
 	uint32_t up, down; /* bytes each way */
 	enum { CLOSE_CLIENT, CLOSE_SERVER, CLOSE_BOTH, ABORT_CLIENT, ABORT_SERVER } close;
 	uint32_t abort_at;
@@ -155,6 +157,8 @@ void client_describe(const struct client *c);
 struct server *server_new(struct world *w);
 void server_free(struct server *s);
 void server_input(struct server *s, const struct packet *p);
+/* Opens a connection to the client of this port. */
+void server_connect(struct server *s, uint16_t port);
 void server_flush(struct server *s);
 uint64_t server_next(const struct server *s);
 void server_run(struct server *s);

@@ -235,19 +235,23 @@ SPEC(a_packet_too_big_is_passed_on_with_its_mtu)
 
 SPEC(unreachables_and_other_errors_are_passed_on_without_mtu)
 {
-	static const uint8_t types4[][2] = {{3, 0}, {3, 1}, {3, 3}, {3, 13}, {11, 0}, {12, 0}};
-	static const uint8_t types6[][2] = {{1, 0}, {1, 3}, {1, 4}, {3, 0}, {4, 1}};
+	static const uint8_t types4[][2] = {
+		{3, 2}, {3, 3}, {3, 0}, {3, 1}, {3, 5}, {3, 13}, {11, 0}, {11, 2}, {12, 3}};
+	static const uint8_t types6[][2] = {{1, 1}, {1, 4}, {1, 0}, {1, 3}, {3, 1}, {4, 1}};
 	struct lab *lab = lab_open(NULL);
 
-	for (unsigned i = 0; i < 6; i++) {
+	/* The first two of each are hard: nobody is there. */
+	for (unsigned i = 0; i < 9; i++) {
 		error4(types4[i][0], types4[i][1], 1000, our_segment(false), 28);
 		assert_true(lab_feed(lab, c.b, c.len));
 		is_about_our_segment(lab, false, 0);
+		assert_int_equal(lab->res.icmp.hard, i < 2);
 	}
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < 6; i++) {
 		error6(types6[i][0], types6[i][1], 1000, our_segment(true), 60);
 		assert_true(lab_feed(lab, c.b, c.len));
 		is_about_our_segment(lab, true, 0);
+		assert_int_equal(lab->res.icmp.hard, i < 2);
 	}
 	lab_close(lab);
 }

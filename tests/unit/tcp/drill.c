@@ -68,7 +68,7 @@ static void op_event(void *ctx, struct tcp_conn *c, enum tcp_event ev)
 	assert_true(n + 1 < sizeof(d->events));
 	/* Readable is readable, however often it is said. */
 	if (ev != TCP_EV_READABLE || n == 0 || d->events[n - 1] != 'R')
-		d->events[n] = "ARWFC"[ev];
+		d->events[n] = "ARWFCO"[ev];
 	if (ev == TCP_EV_ACCEPTED) {
 		d->conn = c;
 		tcp_set_user(c, d);
@@ -361,7 +361,7 @@ void drill_in(struct drill *d, bool end_round, const char *file, int line, const
 	store_be16(h + 14, (uint16_t)win);
 	store_be32(h + 16, 0);
 	for (uint32_t i = 0; i < len; i++)
-		*o++ = d->fill ? d->fill : drill_pattern(seq + i - 1);
+		*o++ = d->fill ? d->fill : drill_pattern(seq + i - !(flags & TCP_SYN));
 	rx = (struct tcp_rx){d->flow, h, (uint32_t)(o - h), b, d->buf_size, false};
 	d->bufs_out++;
 	d->verdict = tcp_input(d->s, &rx, d->now);
@@ -455,7 +455,7 @@ void drill_out(struct drill *d, uint64_t at, const char *file, int line, const c
 		fail();
 	}
 	g = &d->seg[d->seg_next++];
-	if ((g->tx.hdr[13] & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK)) {
+	if (g->tx.hdr[13] & TCP_SYN) {
 		const uint8_t *o = g->tx.hdr + 20;
 
 		d->our_isn = load_be32(g->tx.hdr + 4);
@@ -578,6 +578,26 @@ void drill_accept(struct drill *d, const char *opts)
 	none(d);
 	events(d, "A");
 	assert_non_null(d->conn);
+}
+
+void drill_connect(struct drill *d)
+{
+	unsigned wscale = 0;
+
+	while (d->cfg.rcv_buf / 2 >> wscale > 65535)
+		wscale++;
+	aim_isn(d);
+	assert_int_equal(tcp_connect(d->s, &d->flow, d, d->now, &d->conn), 0);
+	out(d, "S 0:0(0) win 65535 <mss 1460,sackOK,TS val 0 ecr 0,wscale %u>", wscale);
+	assert_int_equal(d->our_isn, drill_our_isn);
+}
+
+struct drill *connecting(void (*tweak)(struct tcp_config *))
+{
+	struct drill *d = drill_new(tweak);
+
+	drill_connect(d);
+	return d;
 }
 
 struct drill *accepted(void (*tweak)(struct tcp_config *), const char *opts)

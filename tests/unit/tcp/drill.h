@@ -10,7 +10,7 @@
  *     out_at(d, MS(40), ". 1:1(0) ack 1001");
  *
  * Flags: S F R P U and . for ACK. Numbers are relative to the two initial sequence numbers, in SACK
- * blocks too; our timestamps are relative to the one in our SYN-ACK. What `out` does not name it
+ * blocks too; our timestamps are relative to the one in our last SYN. What `out` does not name it
  * does not compare: without `win` the window, without `TS` the timestamps. All other options must
  * be named. Payload follows a pattern by sequence number, which is checked in both directions.
  */
@@ -44,7 +44,7 @@ struct drill {
 	uint64_t start, now;
 	uint32_t peer_isn, our_isn, our_ts;
 	struct ip_flow flow;   /* the peer's; a test may change it */
-	struct tcp_conn *conn; /* the last one accepted; NULL after CLOSED */
+	struct tcp_conn *conn; /* the last one accepted or opened; NULL after CLOSED */
 	struct drill_seg *seg;
 	unsigned seg_count, seg_next;
 	char events[256];
@@ -90,7 +90,7 @@ void drill_events(struct drill *d, const char *file, int line, const char *want)
 #define out_at(d, at, ...) drill_out(d, at, __FILE__, __LINE__, __VA_ARGS__)
 /* We sent nothing that was not expected. */
 #define none(d) drill_none(d, __FILE__, __LINE__)
-/* Events since the last time: A R W F C; R once for any number in a row. */
+/* Events since the last time: A(ccepted) R W F C, O(pened); R once for any number in a row. */
 #define events(d, want) drill_events(d, __FILE__, __LINE__, want)
 
 /* Time passes; timers run when they are due. */
@@ -109,6 +109,9 @@ void drill_accept(struct drill *d, const char *opts);
 struct drill *accepted(void (*tweak)(struct tcp_config *cfg), const char *opts);
 /* A round trip of that length in the handshake; `start` is after it. */
 struct drill *accepted_after(uint64_t rtt, const char *opts);
+/* Opens actively: our SYN has gone out, with all options; `start` is then. */
+void drill_connect(struct drill *d);
+struct drill *connecting(void (*tweak)(struct tcp_config *cfg));
 struct tcp_info info_of(const struct drill *d);
 
 const struct tcp_counters *counters(const struct drill *d);

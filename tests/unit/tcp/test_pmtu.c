@@ -9,6 +9,14 @@ static void too_big(struct drill *d, uint32_t seq, uint32_t mtu)
 	flush(d);
 }
 
+static void unreachable(struct drill *d, uint32_t seq)
+{
+	struct ip_flow ours = {d->flow.dst, d->flow.src, d->flow.dst_port, d->flow.src_port};
+
+	tcp_unreachable(d->s, &ours, d->our_isn + seq, true);
+	flush(d);
+}
+
 static void a_packet_too_big_makes_segments_smaller(void **state)
 {
 	struct drill *d = accepted(NULL, OPTS_NONE);
@@ -136,10 +144,17 @@ static void an_unreachable_is_a_soft_error(void **state)
 	forget(d);
 	too_big(d, 1, 0); /* no MTU: unreachable, or a source quench */
 	none(d);
+	/* A hard one, too, to a connection that stands; and only about what is in flight. */
+	unreachable(d, 5000);
+	assert_false(info_of(d).unreachable);
+	unreachable(d, 1);
+	assert_true(info_of(d).unreachable);
+	none(d);
 	events(d, "");
-	assert_int_equal(counters(d)->icmp_ignored, 1);
+	assert_int_equal(counters(d)->icmp_ignored, 3);
 	in(d, ". 1:1(0) ack 1461");
 	none(d);
+	assert_false(info_of(d).unreachable);
 	drill_free(d);
 }
 
