@@ -4,7 +4,7 @@
  *
  *   run.c         the loop: which flow, how many, when; progress
  *   udp.c tcp.c relp.c oftp.c  transports over the kernel's sockets
- *   vhost.c       UDP frames into a vhost port (DPDK)
+ *   vhost.c native.c    UDP, and our own TCP, over a virtio ring past both kernels (ring.c, DPDK)
  *   link.c tls.c  a flow's connection, plain or TLS; certificates of devices
  *   handshakes.c  connections rather than logs: made again and again, or held
  *   certs.c       makes certificates for a fleet and its receiver
@@ -50,7 +50,7 @@ struct load_options {
 	const char *durable;  /* control socket of sluiced: time to durable */
 	const char *json;     /* file; NULL: none */
 	bool quiet;	      /* no progress */
-	const char *vhost;    /* socket of net_vhost: UDP by DPDK instead of the kernel */
+	const char *vhost;    /* socket of net_vhost: DPDK and our own TCP, not the kernel's */
 
 	const char *target_mac; /* vhost: of who announces no address; NULL: wait for that */
 
@@ -78,6 +78,11 @@ struct load_flow {
 	uint8_t *out;
 	uint32_t out_len, out_at;
 
+	/* Over a ring: the connection, NULL when it is gone; whether it stood, and ended in peace.
+	 */
+	struct tcp_conn *conn;
+	bool opened, ended;
+
 	struct relp_flow *relp;
 	struct oftp_flow *oftp;
 };
@@ -93,6 +98,7 @@ struct load {
 	struct histogram acks; /* us to its acknowledgement, from when it was due (open loop) or
 				* handed over */
 	uint64_t acked;
+	uint64_t idle_ns; /* that a transport which never sleeps has turned for nothing */
 
 	/* Read by watchers. */
 	_Atomic uint64_t sent, bytes, blocked, errors;
@@ -114,11 +120,13 @@ struct load_transport {
 	bool (*finish)(struct load *l, struct load_flow *f, double timeout_s);
 	/* Waits until some flow can take more, at most `timeout_us`; may be NULL. */
 	void (*wait)(struct load *l, uint64_t timeout_us);
+	/* What there is to tell of the connections, once they are finished; may be NULL. */
+	json_t *(*report)(const struct load *l);
 	/* Memory and sockets; may be NULL. */
 	void (*close)(struct load *l, struct load_flow *f);
 };
 extern const struct load_transport load_udp, load_tcp, load_counted, load_relp, load_oftp,
-	load_vhost;
+	load_vhost, load_native_tcp, load_native_counted;
 
 uint64_t load_now_ns(void); /* monotonic */
 
@@ -149,6 +157,12 @@ int load_source(const char *net, uint32_t index, struct sockaddr_storage *a, soc
 /* A connected socket of the flow, non-blocking; with SOCK_NONBLOCK in `type` it may still be
  * connecting. -1 with a message. */
 int load_socket(const struct load_options *o, uint32_t flow, int type);
+
+#define STREAM_FRAME_MAX (LINES_MAX + 8u) /* a count of up to 4 digits and a space, or a newline   \
+					   */
+
+/* The flow's next log, framed; returns bytes written, at most STREAM_FRAME_MAX. In tcp.c. */
+uint32_t stream_frame(struct load *l, struct load_flow *f, uint8_t *to, bool counted);
 
 /* ---- connections ---- */
 

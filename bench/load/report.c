@@ -37,6 +37,7 @@ json_t *load_report(const struct load *l, double elapsed_s, double cpu_s)
 			(json_int_t)atomic_load(&l->blocked), "errors",
 			(json_int_t)atomic_load(&l->errors), "sent_by_flow", flows));
 	json_object_set_new(report, "start_monotonic_s", json_real((double)l->start_ns / 1e9));
+	json_object_set_new(report, "sender_idle_s", json_real((double)l->idle_ns / 1e9));
 	json_object_set_new(report, "tls", json_boolean(o->tls));
 	if (strcmp(o->protocol, "oftp") == 0) {
 		json_object_set_new(report, "item_logs", json_integer((json_int_t)o->item_logs));

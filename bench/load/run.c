@@ -20,6 +20,9 @@
 static const struct load_transport *const transports[] = {
 	&load_udp, &load_tcp, &load_counted, &load_relp, &load_oftp};
 
+static const struct load_transport *const on_ring[] = {
+	&load_vhost, &load_native_tcp, &load_native_counted};
+
 uint64_t load_now_ns(void)
 {
 	struct timespec ts;
@@ -158,12 +161,15 @@ static void pin(int cpu)
 
 static const struct load_transport *transport_of(const struct load_options *o)
 {
-	if (o->vhost)
-		return &load_vhost;
-	for (unsigned i = 0; i < sizeof(transports) / sizeof(transports[0]); i++)
-		if (strcmp(transports[i]->name, o->protocol) == 0)
-			return transports[i];
-	fprintf(stderr, "sluice-load: no protocol %s\n", o->protocol);
+	const struct load_transport *const *all = o->vhost ? on_ring : transports;
+	size_t n = o->vhost ? sizeof(on_ring) / sizeof(on_ring[0])
+			    : sizeof(transports) / sizeof(transports[0]);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(all[i]->name, o->protocol) == 0)
+			return all[i];
+	fprintf(stderr, "sluice-load: no protocol %s%s\n", o->protocol,
+		o->vhost ? " with --vhost" : "");
 	return NULL;
 }
 
@@ -234,6 +240,8 @@ int load_run(const struct load_options *o, json_t **result)
 	if (watched)
 		pthread_join(watcher, NULL);
 	*result = load_report(l, elapsed, cpu);
+	if (t->report)
+		json_object_set_new(*result, "tcp", t->report(l));
 	if (durable) {
 		uint64_t n = durable_stop(durable, FINISH_S, latency);
 

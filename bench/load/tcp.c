@@ -7,16 +7,14 @@
 
 #include "bench/load/load.h"
 
-#define FRAME_MAX (LINES_MAX + 8u) /* a count of up to 4 digits and a space, or a newline */
-
 static int stream_open(struct load *l, struct load_flow *f)
 {
-	f->out = malloc((size_t)l->o->write_bytes + FRAME_MAX);
+	f->out = malloc((size_t)l->o->write_bytes + STREAM_FRAME_MAX);
 	f->events = POLLOUT;
 	return f->out ? link_open(l, f) : -1;
 }
 
-static uint32_t frame(struct load *l, struct load_flow *f, uint8_t *to, bool counted)
+uint32_t stream_frame(struct load *l, struct load_flow *f, uint8_t *to, bool counted)
 {
 	uint32_t head = 0, len;
 
@@ -46,8 +44,9 @@ static int stream_send(struct load *l, struct load_flow *f, uint32_t n, bool cou
 		return 0;
 	/* A write, and so a TLS record, holds whole logs, and at least one. */
 	for (uint32_t i = 0;
-		i < n && (f->out_len == 0 || f->out_len + FRAME_MAX <= l->o->write_bytes); i++) {
-		f->out_len += frame(l, f, f->out + f->out_len, counted);
+		i < n && (f->out_len == 0 || f->out_len + STREAM_FRAME_MAX <= l->o->write_bytes);
+		i++) {
+		f->out_len += stream_frame(l, f, f->out + f->out_len, counted);
 		f->next++;
 		sent++;
 	}

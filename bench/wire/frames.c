@@ -3,10 +3,13 @@
 #include <string.h>
 
 #include "dataplane/base/bytes.h"
+#include "dataplane/net/checksum.h"
 #include "dataplane/net/net.h"
 
 #define ETHER_IP4 0x0800
 #define ETHER_ARP 0x0806
+#define PROTO_TCP 6
+#define TCP_LEAST 20u /* bytes of its header */
 
 /* Places in an ARP frame. */
 enum { ARP_OP = 20, ARP_SHA = 22, ARP_SPA = 28, ARP_THA = 32, ARP_TPA = 38 };
@@ -47,6 +50,29 @@ uint32_t frame_udp(uint8_t *at, const uint8_t to_mac[6], const struct ip_addr *s
 	store_be16(udp + 6, 0);
 	frame_sum(src, dst, 17, udp, 8 + len, 6);
 	return FRAME_UDP + len;
+}
+
+bool frame_tcp(const uint8_t *frame, size_t len, struct ip_flow *flow, const uint8_t **tcp,
+	uint32_t *tcp_len)
+{
+	const uint8_t *ip = frame + 14;
+	uint32_t total;
+
+	if (len < FRAME_L4 || load_be16(frame + 12) != ETHER_IP4 || ip[0] != 0x45 ||
+		ip[9] != PROTO_TCP || (load_be16(ip + 6) & 0x3fff) != 0 ||
+		net_sum_fold(net_sum_ip4(ip)) != 0xffff)
+		return false;
+	total = load_be16(ip + 2);
+	if (total < FRAME_L4 - 14 + TCP_LEAST || total > len - 14)
+		return false;
+	flow->src = ip_addr_v4(ip + 12);
+	flow->dst = ip_addr_v4(ip + 16);
+	*tcp = frame + FRAME_L4;
+	*tcp_len = total - (FRAME_L4 - 14);
+	flow->src_port = load_be16(*tcp);
+	flow->dst_port = load_be16(*tcp + 2);
+	/* Over what holds its own sum it is zero. */
+	return net_l4_checksum(&flow->src, &flow->dst, PROTO_TCP, *tcp, *tcp_len) == 0;
 }
 
 static bool is_arp(const uint8_t *frame, size_t len)

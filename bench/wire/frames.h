@@ -31,6 +31,13 @@ void frame_sum(const struct ip_addr *src, const struct ip_addr *dst, uint8_t pro
 uint32_t frame_udp(uint8_t *at, const uint8_t to_mac[6], const struct ip_addr *src,
 	const struct ip_addr *dst, uint16_t sport, uint16_t dport, uint32_t len);
 
+/*
+ * Is it a TCP segment over IPv4, whole, its lengths and checksums right? Then its flow, and where
+ * it lies: header and payload, `tcp_len` bytes.
+ */
+bool frame_tcp(const uint8_t *frame, size_t len, struct ip_flow *flow, const uint8_t **tcp,
+	uint32_t *tcp_len);
+
 /* Is it an ARP packet whose sender is `host`? Its MAC then. */
 bool frame_arp_from(const uint8_t *frame, size_t len, const struct ip_addr *host, uint8_t mac[6]);
 

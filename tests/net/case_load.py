@@ -145,7 +145,7 @@ def load_tiny_segments(appliance):
 
 
 @contextlib.contextmanager
-def on_vhost():
+def on_vhost(words):
     """sluice-load and sluiced with the two ends of a virtio ring; the sender has begun, and waits."""
     with tempfile.TemporaryDirectory(prefix="sluice-test-") as directory, contextlib.ExitStack() as stack:
         ns = Namespace()
@@ -158,8 +158,8 @@ def on_vhost():
         stack.callback(appliance.close)
         report = appliance.dir / "vhost.json"
         appliance.sender = start(appliance, "send", "--target", HOST4, "--vhost", path, "--source-net",
-                                 "192.0.2.16/28", "--flows", "4", "--devices", "8", "--rate", "5000", "--count",
-                                 "5000", "--templates", "4800", "--quiet", "--cpu", "0", "--json", str(report))
+                                 "192.0.2.16/28", "--flows", "4", "--devices", "8", "--templates", "4800",
+                                 "--quiet", "--cpu", "0", "--json", str(report), *words)
         stack.callback(appliance.sender.wait)
         stack.callback(appliance.sender.kill)
         deadline = time.monotonic() + 30
@@ -176,7 +176,7 @@ def on_vhost():
 vhost_case = collector(CASES, on_vhost)
 
 
-@vhost_case()
+@vhost_case(words=["--rate", "5000", "--count", "5000"])
 def load_vhost(appliance):
     """sluice-load through net_vhost, past both kernels: four hosts, whose frames are their own"""
     end(appliance.sender)
@@ -185,6 +185,30 @@ def load_vhost(appliance):
           [f"192.0.2.{n}" for n in range(17, 21)])
     expect(wire_balanced(appliance.wire()), f"the wire does not add up: {appliance.wire()}")
     equal("bad checksums", appliance.wire()["rejected"]["bad_checksum"], 0)
+
+
+def native(appliance, count):
+    """Our own TCP at both ends: all is stored, in order; nothing is refused, and both sides are done."""
+    end(appliance.sender)
+    report = appliance.dir / "vhost.json"
+    stored_exactly(appliance, report, count)
+    wire = appliance.wire()
+    expect(wire_balanced(wire), f"the wire does not add up: {wire}")
+    equal("bad checksums", wire["rejected"]["bad_checksum"], 0)
+    tcp = json.loads(report.read_text())["tcp"]
+    expect(tcp["segments"] > 4 * 4 and tcp["acknowledgements"] > 4 * 2, f"too few segments: {tcp}")
+
+
+@vhost_case(words=["--protocol", "tcp", "--count", "40000"])
+def load_tcp_native(appliance):
+    """sluice-load's own TCP through net_vhost: four hosts, newline framing, closed loop"""
+    native(appliance, 40000)
+
+
+@vhost_case(words=["--protocol", "counted", "--count", "5000", "--rate", "20000", "--write-bytes", "700"])
+def load_counted_native(appliance):
+    """The same with octet counting, at a rate, in writes of a log"""
+    native(appliance, 5000)
 
 
 def fleet(appliance, devices):

@@ -57,6 +57,36 @@ static void a_datagram_is_taken(void **state)
 	net_port_free(p);
 }
 
+static void a_segment_is_read_if_nothing_is_wrong_with_it(void **state)
+{
+	uint8_t good[FRAME_L4 + 25] = {0}, f[sizeof(good) + 6];
+	uint8_t *l4 = frame_ip(good, port_mac, &port, &host, 6, 25);
+	struct ip_flow flow;
+	const uint8_t *tcp;
+	uint32_t len;
+
+	(void)state;
+	store_be16(l4, 514);
+	store_be16(l4 + 2, 20000);
+	l4[12] = 5 << 4;
+	memcpy(l4 + 20, hello, 5);
+	frame_sum(&port, &host, 6, l4, 25, 16);
+	memcpy(f, good, sizeof(good));
+	assert_true(frame_tcp(f, sizeof(f), &flow, &tcp, &len)); /* padded */
+	assert_int_equal(len, 25);
+	assert_ptr_equal(tcp, f + FRAME_L4);
+	assert_true(ip_addr_equal(&flow.src, &port) && ip_addr_equal(&flow.dst, &host));
+	assert_int_equal(flow.src_port, 514);
+	assert_int_equal(flow.dst_port, 20000);
+	assert_false(frame_tcp(f, sizeof(good) - 1, &flow, &tcp, &len));
+	/* Both MACs are anybody's. */
+	for (unsigned bit = 12 * 8; bit < sizeof(good) * 8; bit++) {
+		f[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_false(frame_tcp(f, sizeof(good), &flow, &tcp, &len));
+		f[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+}
+
 static void question(uint8_t f[FRAME_ARP], const char *spa, const char *tpa)
 {
 	static const uint8_t fixed[8] = {0, 1, 8, 0, 6, 4, 0, 1};
@@ -114,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_datagram_is_taken),
+		cmocka_unit_test(a_segment_is_read_if_nothing_is_wrong_with_it),
 		cmocka_unit_test(who_has_is_answered),
 		cmocka_unit_test(probes_and_announcements_are_not_answered),
 	};

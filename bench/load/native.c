@@ -1,0 +1,362 @@
+/*
+ * Streams past both kernels: our own TCP as the client, over ring.h. One stack for all flows, each
+ * a host with a port of its own; segments are frames of at most 1,514 bytes. Payloads are copied
+ * into frames, and the checksum of TCP is left to the port where it has one to offer, as a NIC
+ * does.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/rand.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_mbuf.h>
+
+#include "bench/load/load.h"
+#include "bench/load/ring.h"
+#include "bench/wire/frames.h"
+#include "dataplane/base/bytes.h"
+#include "dataplane/tcp/tcp.h"
+
+#define PORT_BASE   20000u
+#define MTU	    1500u
+#define OPEN_S	    20u
+#define SEND_BUFFER (256u << 10) /* of a flow: more than any window of sluiced's */
+#define SEND_TOTAL  (256ull << 20)
+#define OUT	    2048u /* frames that wait for the ring; a power of two */
+#define TCP_SUM	    16u	  /* where the checksum lies in TCP's header */
+#define PROTO_TCP   6u
+
+static struct {
+	const struct ring *ring;
+	struct tcp_stack *tcp;
+	struct rte_mbuf *out[OUT];
+	unsigned head, tail;
+	uint64_t now;	  /* us */
+	uint64_t taken;	  /* frames in this round */
+	uint64_t idle;	  /* ns in rounds that found nothing to do */
+	uint64_t dropped; /* frames for which there was no room; TCP sends them again */
+} native;
+
+/* What waits for the ring; how many have left. */
+static unsigned drain(void)
+{
+	unsigned done = 0;
+
+	while (native.head != native.tail) {
+		unsigned at = native.tail % OUT;
+		unsigned n = native.head - native.tail;
+		unsigned sent;
+
+		n = n < OUT - at ? n : OUT - at;
+		n = n < RING_BURST ? n : RING_BURST;
+		sent = ring_send(native.out + at, n);
+		native.tail += sent;
+		done += sent;
+		if (sent < n)
+			break;
+	}
+	return done;
+}
+
+static void sum(struct rte_mbuf *m, const struct ip_flow *f, uint8_t *l4, uint32_t len)
+{
+	const struct rte_ipv4_hdr *ip;
+	uint16_t pseudo;
+
+	if (!native.ring->tcp_csum) {
+		frame_sum(&f->src, &f->dst, PROTO_TCP, l4, len, TCP_SUM);
+		return;
+	}
+	m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM;
+	m->l2_len = RTE_ETHER_HDR_LEN;
+	m->l3_len = sizeof(struct rte_ipv4_hdr);
+	ip = rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, RTE_ETHER_HDR_LEN);
+	pseudo = rte_ipv4_phdr_cksum(ip, m->ol_flags);
+	memcpy(l4 + TCP_SUM, &pseudo, sizeof(pseudo));
+}
+
+static int op_output(void *ctx, const struct tcp_tx *tx)
+{
+	uint32_t len = tx->hdr_len + tx->payload_len;
+	struct rte_mbuf *m;
+	uint8_t *l4;
+
+	(void)ctx;
+	if (native.head - native.tail == OUT)
+		drain();
+	if (native.head - native.tail == OUT || !ring_alloc(&m, 1)) {
+		native.dropped++;
+		return -1;
+	}
+	m->data_len = (uint16_t)(FRAME_L4 + len);
+	m->pkt_len = m->data_len;
+	l4 = frame_ip(rte_pktmbuf_mtod(m, uint8_t *), native.ring->mac, &tx->flow.src,
+		&tx->flow.dst, PROTO_TCP, len);
+	memcpy(l4, tx->hdr, tx->hdr_len);
+	if (tx->payload_len)
+		memcpy(l4 + tx->hdr_len, tx->payload, tx->payload_len);
+	sum(m, &tx->flow, l4, len);
+	native.out[native.head++ % OUT] = m;
+	return 0;
+}
+
+static void op_event(void *ctx, struct tcp_conn *c, enum tcp_event ev)
+{
+	struct load_flow *f = tcp_user(c);
+	struct tcp_info info;
+
+	(void)ctx;
+	switch (ev) {
+	case TCP_EV_CONNECTED:
+		f->opened = true;
+		break;
+	case TCP_EV_READABLE:
+		tcp_consume(c, tcp_unread(c), native.now); /* no answer means anything here */
+		break;
+	case TCP_EV_CLOSED:
+		tcp_info(c, &info);
+		f->ended = info.why == TCP_CLOSED_NORMALLY;
+		f->conn = NULL;
+		break;
+	default:
+		break;
+	}
+}
+
+static void op_buf_free(void *ctx, void *buf)
+{
+	(void)ctx;
+	rte_pktmbuf_free(buf);
+}
+
+/* Nothing small is ever gathered: whatever comes is consumed at once. */
+static void *op_buf_alloc(void *ctx, uint8_t **data, uint32_t *capacity, uint32_t *buf_size)
+{
+	(void)ctx;
+	(void)data;
+	(void)capacity;
+	(void)buf_size;
+	return NULL;
+}
+
+static uint32_t op_mtu(void *ctx, const struct ip_addr *dst)
+{
+	(void)ctx;
+	(void)dst;
+	return MTU;
+}
+
+static bool op_listening(void *ctx, const struct ip_flow *flow, bool *drop)
+{
+	(void)ctx;
+	(void)flow;
+	*drop = false;
+	return false;
+}
+
+static int start_stack(const struct load *l)
+{
+	static const struct tcp_ops ops = {
+		op_output, op_event, op_buf_free, op_buf_alloc, op_mtu, op_listening};
+	uint32_t flows = l->o->plan.flows;
+	struct tcp_config cfg;
+
+	tcp_config_defaults(&cfg);
+	cfg.max_conns = flows;
+	cfg.max_half_open = 1;
+	cfg.max_spent_cookies = 1;
+	cfg.max_time_wait = flows;
+	cfg.rcv_buf = 16384;
+	cfg.rcv_buf_total = 16384ull * (flows < 1024 ? flows : 1024) + 65536;
+	cfg.snd_buf = SEND_BUFFER;
+	cfg.snd_buf_total = (uint64_t)SEND_BUFFER * flows;
+	if (cfg.snd_buf_total > SEND_TOTAL)
+		cfg.snd_buf_total = SEND_TOTAL;
+	if (RAND_bytes((uint8_t *)&cfg.key, sizeof(cfg.key)) != 1)
+		return -1;
+	native.tcp = tcp_stack_new(&cfg, &ops, NULL);
+	return native.tcp ? 0 : -1;
+}
+
+/* A frame for one of our hosts: TCP over IPv4 without fragments, or nothing to us. */
+static void take(void *ctx, struct rte_mbuf *m)
+{
+	const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
+	struct tcp_rx rx = {.buf = m, .buf_size = 2304};
+	uint32_t len;
+
+	(void)ctx;
+	native.taken++;
+	if (!frame_tcp(frame, m->data_len, &rx.flow, &rx.hdr, &len)) {
+		rte_pktmbuf_free(m);
+		return;
+	}
+	rx.len = len;
+	tcp_input(native.tcp, &rx, native.now);
+}
+
+/* One round; true where there was something to do. */
+static bool round_of(void)
+{
+	bool timers;
+
+	native.now = load_now_ns() / 1000;
+	native.taken = 0;
+	while (ring_take(take, NULL) == RING_BURST)
+		;
+	timers = tcp_next_deadline(native.tcp) <= native.now;
+	if (timers)
+		tcp_expire(native.tcp, native.now, 256);
+	else
+		tcp_flush(native.tcp, native.now);
+	return drain() > 0 || native.taken > 0 || timers;
+}
+
+/* Rounds until it is so; false: not by then. */
+static bool until(const bool *so, const struct load_flow *f, uint64_t end_ns)
+{
+	while (!*so) {
+		if (!f->conn || load_now_ns() > end_ns)
+			return *so;
+		round_of();
+	}
+	return true;
+}
+
+static int native_open(struct load *l, struct load_flow *f)
+{
+	struct ip_flow flow = {.src_port = l->o->port};
+
+	native.ring = ring_up(l, true);
+	if (!native.ring || (!native.tcp && start_stack(l) != 0))
+		return -1;
+	f->out = malloc((size_t)l->o->write_bytes + STREAM_FRAME_MAX);
+	if (!f->out)
+		return -1;
+	flow.src = native.ring->target;
+	flow.dst = ring_host(f->index);
+	flow.dst_port = (uint16_t)(PORT_BASE + f->index % 40000);
+	native.now = load_now_ns() / 1000;
+	if (tcp_connect(native.tcp, &flow, f, native.now, &f->conn) == 0 &&
+		until(&f->opened, f, load_now_ns() + OPEN_S * UINT64_C(1000000000)))
+		return 0;
+	fprintf(stderr, "sluice-load: flow %u cannot connect to %s\n", f->index, l->o->target);
+	return -1;
+}
+
+static bool write_out(struct load_flow *f)
+{
+	if (f->out_len == 0)
+		return true;
+	f->out_at += tcp_write(f->conn, f->out + f->out_at, f->out_len - f->out_at, native.now);
+	if (f->out_at < f->out_len)
+		return false;
+	f->out_at = f->out_len = 0;
+	return true;
+}
+
+static int native_send(struct load *l, struct load_flow *f, uint32_t n, bool counted)
+{
+	int sent = 0;
+
+	round_of();
+	if (!f->conn)
+		return -1;
+	if (!write_out(f))
+		return 0;
+	for (uint32_t i = 0;
+		i < n && (f->out_len == 0 || f->out_len + STREAM_FRAME_MAX <= l->o->write_bytes);
+		i++) {
+		f->out_len += stream_frame(l, f, f->out + f->out_len, counted);
+		f->next++;
+		sent++;
+	}
+	write_out(f);
+	/* As fast as it goes, the next round has more to fill a segment with. */
+	if (l->o->rate > 0)
+		tcp_flush(native.tcp, native.now);
+	drain();
+	return sent;
+}
+
+static int native_lines(struct load *l, struct load_flow *f, uint32_t n)
+{
+	return native_send(l, f, n, false);
+}
+
+static int native_counted(struct load *l, struct load_flow *f, uint32_t n)
+{
+	return native_send(l, f, n, true);
+}
+
+/* The peer has read all when it has acknowledged our end and said its own. */
+static bool native_finish(struct load *l, struct load_flow *f, double timeout_s)
+{
+	uint64_t end = load_now_ns() + (uint64_t)(timeout_s * 1e9);
+
+	(void)l;
+	while (f->conn && !write_out(f)) {
+		if (load_now_ns() > end)
+			return false;
+		round_of();
+	}
+	if (f->conn)
+		tcp_close(f->conn, native.now);
+	return until(&f->ended, f, end);
+}
+
+static void native_wait(struct load *l, uint64_t timeout_us)
+{
+	uint64_t begun = load_now_ns();
+
+	(void)timeout_us;
+	if (!round_of())
+		l->idle_ns += load_now_ns() - begun;
+}
+
+static void native_close(struct load *l, struct load_flow *f)
+{
+	free(f->out);
+	f->out = NULL;
+	if (f->index + 1 < l->o->plan.flows)
+		return;
+	tcp_stack_free(native.tcp);
+	native.tcp = NULL;
+	for (; native.head != native.tail; native.tail++)
+		rte_pktmbuf_free(native.out[native.tail % OUT]);
+	ring_down();
+}
+
+static json_t *native_report(const struct load *l)
+{
+	const struct tcp_counters *n = tcp_counters(native.tcp);
+
+	(void)l;
+	return json_pack("{s:I,s:I,s:I,s:I,s:b}", "segments", (json_int_t)n->segs_out,
+		"acknowledgements", (json_int_t)n->segs_in, "retransmits",
+		(json_int_t)n->retransmits, "dropped", (json_int_t)native.dropped, "csum_offload",
+		native.ring->tcp_csum);
+}
+
+const struct load_transport load_native_tcp = {
+	.name = "tcp",
+	.open = native_open,
+	.send = native_lines,
+	.finish = native_finish,
+	.wait = native_wait,
+	.close = native_close,
+	.report = native_report,
+};
+
+const struct load_transport load_native_counted = {
+	.name = "counted",
+	.open = native_open,
+	.send = native_counted,
+	.finish = native_finish,
+	.wait = native_wait,
+	.close = native_close,
+	.report = native_report,
+};
