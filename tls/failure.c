@@ -79,15 +79,19 @@ void failure_note(struct tls_conn *c, int ssl_error)
 
 void tls_conn_failure(const struct tls_conn *c, struct tls_failure *f)
 {
-	char name[TLS_NAME] = "";
+	char name[TLS_NAME] = "", issuer[TLS_NAME] = "";
 
 	memset(f, 0, sizeof(*f));
 	if (c->verify_error) {
 		f->reason = failure_of_chain(c->verify_error, c->intermediate_missing);
-		if (c->culprit)
+		if (c->culprit) {
 			name_line(X509_get_subject_name(c->culprit), name, sizeof(name));
-		snprintf(f->detail, sizeof(f->detail), "%s at depth %d: %s",
-			X509_verify_cert_error_string(c->verify_error), c->verify_depth, name);
+			name_line(X509_get_issuer_name(c->culprit), issuer, sizeof(issuer));
+		}
+		/* A long subject, which the peer makes up, leaves room for the issuer. */
+		snprintf(f->detail, sizeof(f->detail), "%s at depth %d: %.80s%s%.80s",
+			X509_verify_cert_error_string(c->verify_error), c->verify_depth, name,
+			c->culprit ? ", issued by " : "", issuer);
 		return;
 	}
 	if (!c->error && !c->hello_fault) {

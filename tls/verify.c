@@ -6,24 +6,67 @@
 #include <openssl/x509v3.h>
 
 /*
+ * What a name says but for its CN, to be freed; NULL where that names nobody (a place is no name),
+ * or when out of memory.
+ */
+static X509_NAME *but_for_cn(const X509_NAME *name)
+{
+	X509_NAME *rest = X509_NAME_dup(name);
+	bool names_somebody = false;
+
+	for (int i = X509_NAME_entry_count(rest) - 1; i >= 0; i--) {
+		switch (OBJ_obj2nid(X509_NAME_ENTRY_get_object(X509_NAME_get_entry(rest, i)))) {
+		case NID_commonName:
+			X509_NAME_ENTRY_free(X509_NAME_delete_entry(rest, i));
+			break;
+		case NID_countryName:
+		case NID_stateOrProvinceName:
+		case NID_localityName:
+			break;
+		default:
+			names_somebody = true;
+		}
+	}
+	if (names_somebody)
+		return rest;
+	X509_NAME_free(rest);
+	return NULL;
+}
+
+/* Whether two CAs belong together: one organization or, where `b` names none, one name but for CN. */
+static bool kindred(const X509_NAME *a, const X509_NAME *b)
+{
+	char ours[TLS_NAME], theirs[TLS_NAME];
+	X509_NAME *rest_a, *rest_b;
+	bool same;
+
+	name_entry(b, NID_organizationName, theirs, sizeof(theirs));
+	if (theirs[0]) {
+		name_entry(a, NID_organizationName, ours, sizeof(ours));
+		return strcmp(ours, theirs) == 0;
+	}
+	/* Microsoft's authorities: DC=local, DC=corp, CN=... */
+	rest_a = but_for_cn(a);
+	rest_b = but_for_cn(b);
+	same = rest_a && rest_b && X509_NAME_cmp(rest_a, rest_b) == 0;
+	X509_NAME_free(rest_a);
+	X509_NAME_free(rest_b);
+	return same;
+}
+
+/*
  * The chain breaks off at `last`, whose issuer is not there. It is a missing intermediate where the
- * issuer belongs to the organization of one of our anchors (or, where it names none, has the same
- * name but for its CN); else another CA's.
+ * issuer is kindred to one of our anchors; else another CA's.
  */
 static bool issuer_is_of_ours(const struct tls_context *ctx, const X509 *last)
 {
 	const X509_NAME *issuer = X509_get_issuer_name(last);
-	char ours[TLS_NAME], theirs[TLS_NAME];
 
-	name_entry(issuer, NID_organizationName, theirs, sizeof(theirs));
-	if (!theirs[0])
-		return false;
 	for (int i = 0; i < sk_X509_NAME_num(ctx->names); i++) {
 		const X509_NAME *anchor = sk_X509_NAME_value(ctx->names, i);
 
-		name_entry(anchor, NID_organizationName, ours, sizeof(ours));
 		/* The same name with another key is another CA. */
-		if (strcmp(ours, theirs) == 0 && X509_NAME_cmp(anchor, issuer) != 0)
+		if (kindred(anchor, issuer) && X509_NAME_cmp(anchor, issuer) != 0)
 			return true;
 	}
 	return false;

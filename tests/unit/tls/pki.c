@@ -54,7 +54,12 @@ struct pki_cert pki_issue(const struct pki_cert *issuer, const struct pki_option
 	X509_gmtime_adj(X509_getm_notBefore(c.cert), (long)(o->from_s ? o->from_s : -60));
 	X509_gmtime_adj(X509_getm_notAfter(c.cert),
 		(long)(o->from_s + (o->lasting_s ? o->lasting_s : 864000)));
-	add_name(name, "C", "US");
+	if (o->dc) {
+		add_name(name, "DC", "local");
+		add_name(name, "DC", o->dc);
+	} else if (!o->only_cn) {
+		add_name(name, "C", "US");
+	}
 	add_name(name, "O", o->o);
 	add_name(name, "CN", o->cn);
 	X509_set_issuer_name(c.cert, X509_get_subject_name(by));

@@ -15,6 +15,8 @@ struct pki_cert {
 
 struct pki_options {
 	const char *cn, *o; /* NULL: none */
+	const char *dc;	    /* in C's place, as Microsoft's authorities have: DC=local, DC=this */
+	bool only_cn;	    /* nothing but the CN */
 	const char *san;    /* as OpenSSL's configuration: "DNS:a,DNS:b" */
 	const char *eku;    /* "clientAuth"; NULL: no such extension */
 	bool ca;

@@ -27,6 +27,9 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* What the detail must name, where it is about a chain. */
+static const char *issued_by;
+
 /* A handshake that must fail so; by both versions if the options name none. */
 static void refused(const struct world *w, const struct tls_client_options *o,
 	enum refusal_reason reason, int alert12, int alert13)
@@ -46,6 +49,8 @@ static void refused(const struct world *w, const struct tls_client_options *o,
 		tls_conn_failure(link.server, &f);
 		assert_string_equal(refusal_reason_slug(f.reason), refusal_reason_slug(reason));
 		assert_true(f.detail[0] != '\0');
+		if (issued_by)
+			assert_non_null(strstr(f.detail, issued_by));
 		assert_int_equal(link.client.alert, i ? alert13 : alert12);
 		link_close(&link);
 		tls_set_unref(set);
@@ -91,8 +96,59 @@ static void a_ca_that_only_has_the_name_of_ours(void **state)
 static void missing_intermediate(void **state)
 {
 	(void)state;
+	issued_by = ", issued by /C=US/O=Works/CN=sub";
 	refused(&world, &(struct tls_client_options){.cert = &world.device_of_sub},
 		REFUSAL_missing_intermediate, SSL_AD_UNKNOWN_CA, SSL_AD_UNKNOWN_CA);
+	issued_by = NULL;
+}
+
+/* A device of an authority below our root, or of a stranger's, shown without that authority. */
+static void alone(const struct pki_options *root, const struct pki_options *sub,
+	enum refusal_reason reason, const char *issuer)
+{
+	struct pki_cert ours = pki_issue(NULL, root), below = pki_issue(&ours, sub);
+	const struct pki_cert *anchors[] = {&ours};
+	char *pem = pki_pem(anchors, 1);
+	struct pki_cert device = pki_issue(&below, &(struct pki_options){.cn = WORLD_SERIAL});
+	struct world w = world;
+
+	w.spec.anchors_pem = pem;
+	issued_by = issuer;
+	refused(&w, &(struct tls_client_options){.cert = &device}, reason, SSL_AD_UNKNOWN_CA,
+		SSL_AD_UNKNOWN_CA);
+	issued_by = NULL;
+	free(pem);
+	pki_free(&device);
+	pki_free(&below);
+	pki_free(&ours);
+}
+
+/* As Microsoft's authorities are called. */
+static void missing_intermediate_of_domain_components(void **state)
+{
+	(void)state;
+	alone(&(struct pki_options){.dc = "corp", .cn = "corp-ROOT-CA", .ca = true},
+		&(struct pki_options){.dc = "corp", .cn = "corp-SUB-CA", .ca = true},
+		REFUSAL_missing_intermediate,
+		", issued by /DC=local/DC=corp/CN=corp-SUB-CA");
+	alone(&(struct pki_options){.dc = "corp", .cn = "corp-ROOT-CA", .ca = true},
+		&(struct pki_options){.dc = "others", .cn = "corp-SUB-CA", .ca = true},
+		REFUSAL_wrong_ca, ", issued by /DC=local/DC=others/CN=corp-SUB-CA");
+	alone(&(struct pki_options){.dc = "corp", .cn = "corp-ROOT-CA", .ca = true},
+		&(struct pki_options){.dc = "corp", .o = "Others", .cn = "corp-SUB-CA", .ca = true},
+		REFUSAL_wrong_ca, NULL);
+}
+
+/* A CN alone, or with a country, does not say to whom an authority belongs. */
+static void names_that_name_nobody_are_another_ca(void **state)
+{
+	(void)state;
+	alone(&(struct pki_options){.only_cn = true, .cn = "root", .ca = true},
+		&(struct pki_options){.only_cn = true, .cn = "sub", .ca = true}, REFUSAL_wrong_ca,
+		", issued by /CN=sub");
+	alone(&(struct pki_options){.cn = "root", .ca = true},
+		&(struct pki_options){.cn = "sub", .ca = true}, REFUSAL_wrong_ca,
+		", issued by /C=US/CN=sub");
 }
 
 static void expired(void **state)
@@ -355,6 +411,8 @@ int main(void)
 		cmocka_unit_test(wrong_ca),
 		cmocka_unit_test(a_ca_that_only_has_the_name_of_ours),
 		cmocka_unit_test(missing_intermediate),
+		cmocka_unit_test(missing_intermediate_of_domain_components),
+		cmocka_unit_test(names_that_name_nobody_are_another_ca),
 		cmocka_unit_test(expired),
 		cmocka_unit_test(not_yet_valid),
 		cmocka_unit_test(revoked),
