@@ -146,6 +146,18 @@ static int assign(struct dp *d, struct port *p, struct dp_error *err)
 	return 0;
 }
 
+/*
+ * net_tap gives the kernel's end of a TAP its own MAC. With one MAC at both ends the kernel takes
+ * what we send for its own, and both claim one link-local address: so ours differs by a bit, except
+ * where `mac=` says which one it is to be.
+ */
+static void find_mac(struct port *p, const struct rte_ether_addr *mac)
+{
+	memcpy(p->mac, mac->addr_bytes, sizeof(p->mac));
+	if (strcmp(p->driver, "net_tap") == 0 && !strstr(p->cfg.devargs, "mac="))
+		p->mac[5] ^= 0x80;
+}
+
 static int make_net(struct dp *d, struct port *p, struct dp_error *err)
 {
 	struct net_config nc;
@@ -220,7 +232,7 @@ int port_start(struct dp *d, struct port *p, const struct dp_port_config *cfg, s
 		return -1;
 	}
 	snprintf(p->driver, sizeof(p->driver), "%s", info.driver_name);
-	memcpy(p->mac, mac.addr_bytes, sizeof(p->mac));
+	find_mac(p, &mac);
 	p->rx_queues = least(cfg->queues ? cfg->queues : d->rx_count, info.max_rx_queues,
 		d->rx_count * MAX_QUEUES_RX);
 	if (cfg->queues && p->rx_queues != cfg->queues) {

@@ -60,10 +60,11 @@ static void sweep(struct worker *w)
 			s->active_us = l->now_us;
 			continue;
 		}
-		if ((pol->idle_timeout_us && l->now_us - s->active_us >= pol->idle_timeout_us) ||
-			(s->partial_us && pol->unfinished_timeout_us &&
-				l->now_us - s->partial_us >= pol->unfinished_timeout_us))
-			refuse(w, s, REFUSAL_idle_timeout, NULL);
+		if (s->partial_us && pol->unfinished_timeout_us &&
+			l->now_us - s->partial_us >= pol->unfinished_timeout_us)
+			refuse(w, s, REFUSAL_idle_timeout, "a log that began did not end");
+		else if (pol->idle_timeout_us && l->now_us - s->active_us >= pol->idle_timeout_us)
+			refuse(w, s, REFUSAL_idle_timeout, "nothing came for too long");
 	}
 }
 

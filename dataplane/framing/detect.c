@@ -26,9 +26,14 @@ static enum match match_bytes(const uint8_t *p, size_t len, const void *want, si
 	return len < n ? MATCH_SO_FAR : MATCH_YES;
 }
 
-/* 1 to 7 digits without a leading zero, a space, '<'. */
+/*
+ * 1 to 7 digits without a leading zero, a space, and how a log begins: '<' or, from senders of
+ * FortiOS's format that give no priority, "date=". Anything else may be a line that begins with a
+ * number.
+ */
 static enum match match_counted(const uint8_t *p, size_t len)
 {
+	static const char date[] = "date=";
 	size_t digits = 0;
 
 	if (p[0] == '0')
@@ -43,7 +48,9 @@ static enum match match_counted(const uint8_t *p, size_t len)
 		return MATCH_NO;
 	if (digits + 1 == len)
 		return MATCH_SO_FAR;
-	return p[digits + 1] == '<' ? MATCH_YES : MATCH_NO;
+	if (p[digits + 1] == '<')
+		return MATCH_YES;
+	return match_bytes(p + digits + 1, len - digits - 1, date, sizeof(date) - 1);
 }
 
 static enum stream_kind detect(const uint8_t *data, size_t len, bool eof)

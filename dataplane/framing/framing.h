@@ -2,9 +2,9 @@
  * Where one log ends and the next begins in a byte stream (RFC 6587), found without copying and
  * without reading a byte twice. Pure; one `struct framer` a connection.
  *
- * The stream is told apart by its first bytes (DESIGN section 4): 1 to 7 digits without a leading
- * zero, a space, then '<' is octet counting, sticky for the connection; everything else is
- * newline framing. (TLS and RELP are told apart before this, by stream_detect().)
+ * The stream is told apart by its first bytes: 1 to 7 digits without a leading zero, a space, then
+ * '<' or "date=" is octet counting, sticky for the connection; everything else is newline framing.
+ * (TLS and RELP are told apart before this, by stream_detect().)
  */
 #ifndef SLUICE_FRAMING_H
 #define SLUICE_FRAMING_H
@@ -97,8 +97,9 @@ void framer_init(struct framer *f, enum stream_kind kind, uint32_t max_len);
  *
  * Octet counting (RFC 6587 section 3.4.1): one CRLF, LF or NUL at the end of the counted octets is
  * framing, and so are LF, CRLF and NUL between two frames (senders that leave the trailer out of
- * the count). After the first frame no '<' is asked for. A count or its space that is not there is
- * FRAME_BROKEN, and then for ever; one that the eof has cut short is skipped.
+ * the count). After the first frame nothing is asked of what a log begins with. A count or its
+ * space that is not there is FRAME_BROKEN, and then for ever; one that the eof has cut short is
+ * skipped.
  */
 enum frame_result framer_next(
 	struct framer *f, const struct framing_span *v, unsigned n, bool eof, struct frame *out);

@@ -1,10 +1,12 @@
 """The same logs through ports of other drivers than net_tap, each with the kernel's stack as the peer.
 
+    tap:                  kernel's sockets -- (tap) -- sluiced; no MAC is given, and none set by hand
     af_packet, af_xdp:    kernel's sockets -- veth1 -- veth0 in another namespace, where sluiced runs
     virtio_user, memif:   kernel's sockets -- (tap) -- testpmd, forwarding -- shared memory -- sluiced
 """
 
 import contextlib
+import json
 import os
 import subprocess
 import tempfile
@@ -36,6 +38,19 @@ class Stage:
         stack.callback(self.appliance.close)
 
     # ---- drivers: what names the device, and further arguments for EAL
+
+    def tap(self):
+        self.link = "sluice0"
+        self.far.make_tap()
+
+        def move():
+            self.until(lambda: "LOWER_UP" in self.far.ip("link", "show", "sluice0"))
+            self.far.ip("link", "set", "sluice0", "netns", self.ns.name)
+            # As by default: the kernel's end makes a link-local address of its MAC.
+            self.ns.ip("link", "set", "sluice0", "addrgenmode", "eui64")
+
+        self.when_started = move
+        return "net_tap0,iface=sluice0", []
 
     def _veth(self):
         self.link = "veth1"
@@ -152,6 +167,16 @@ def logs_through(stage):
     expect(wire_balanced(wire), f"the wire does not add up: {wire}")
     equal("bad checksums", wire["rejected"]["bad_checksum"], 0)
     equal("exit status", a.stop(), 0)
+
+
+@case(driver="tap")
+def tap_as_proposed(stage):
+    """net_tap as --print-config proposes it: the two ends have two MACs, and nobody's address is twice there"""
+    link = json.loads(stage.ns.ip("-json", "link", "show", "sluice0"))[0]
+    mine = stage.appliance.ctl("port", "list")["ports"][0]["mac"]
+    expect(link["address"] != mine, f"both ends have {mine}")
+    equal("alarms", stage.appliance.ctl("status")["alarms"], [])
+    logs_through(stage)
 
 
 @case(driver="af_packet")

@@ -55,6 +55,17 @@ def octet_counted(appliance):
 
 
 @case()
+def counted_without_a_priority(appliance):
+    """octet counting of FortiOS logs that have no priority: told by their date=, not run together"""
+    logs = [b'date=2025-03-01 time=12:00:0%d devname="fw" msg="%s"' % (n, b"x" * n * 40) for n in range(5)]
+    s = appliance.ns.connect((HOST4, 514))
+    s.sendall(b"".join(b"%d %s" % (len(log), log) for log in logs))
+    appliance.wait_total("stored", len(logs))
+    finish(s)
+    check(appliance, logs)
+
+
+@case()
 def broken_count(appliance):
     """a count that is none closes the connection; what was before it is stored"""
     s = appliance.ns.connect((HOST4, 514))

@@ -199,12 +199,23 @@ static void a_session_that_a_new_policy_forbids_ends(void **state)
 		after[REFUSAL_address_not_allowed], before[REFUSAL_address_not_allowed] + 1);
 }
 
+static void take_idle_detail(void *ctx, const struct auth_event *ev)
+{
+	char *detail = ctx;
+
+	if (ev->kind == AUTH_EV_REFUSED && ev->reason == REFUSAL_idle_timeout)
+		memcpy(detail, ev->detail, sizeof(ev->detail));
+}
+
 static void a_log_that_does_not_end_ends_its_session_and_is_kept_as_a_part(void **state)
 {
+	char detail[AUTH_TEXT] = "";
 	struct dp_config cfg;
 	struct rig_tcp c;
 
 	(void)state;
+	while (dp_auth_events(rig.dp, 16, take_idle_detail, detail) > 0)
+		; /* those of before */
 	rig_tcp_open(&rig, &c, 28, 4008, 514);
 	assert_true(rig_tcp_send(&rig, &c, "<13>half a l", 12));
 	dp_config_defaults(&cfg);
@@ -217,6 +228,10 @@ static void a_log_that_does_not_end_ends_its_session_and_is_kept_as_a_part(void 
 	dp_policy_publish(rig.dp, &cfg.policy);
 	sent += 1;
 	rig_wait_stored(&rig, sent);
+	detail[0] = '\0';
+	while (!detail[0])
+		dp_auth_events(rig.dp, 16, take_idle_detail, detail);
+	assert_string_equal(detail, "a log that began did not end");
 }
 
 struct found {

@@ -47,6 +47,21 @@ static void a_count_a_space_and_an_angle_bracket_is_octet_counting(void **state)
 	assert_int_equal(detect("1 <"), STREAM_COUNTED);
 }
 
+/* FortiOS's format without a priority. */
+static void a_count_a_space_and_a_date_is_octet_counting(void **state)
+{
+	(void)state;
+	assert_int_equal(detect("101 date=2024-01-02 time=03:04:05"), STREAM_COUNTED);
+	assert_int_equal(detect("9999999 date="), STREAM_COUNTED);
+	assert_int_equal(detect("101 dat"), STREAM_UNDECIDED);
+	assert_int_equal(detect("101 data=1"), STREAM_LINES);
+	assert_int_equal(detect("101 date 2024"), STREAM_LINES);
+	assert_int_equal(detect("101  date="), STREAM_LINES);
+	assert_int_equal(detect("0101 date="), STREAM_LINES);
+	assert_int_equal(detect("10000000 date="), STREAM_LINES);
+	assert_int_equal(detect("101 time=03:04:05"), STREAM_LINES);
+}
+
 static void a_number_that_is_no_count_is_a_line(void **state)
 {
 	(void)state;
@@ -54,7 +69,6 @@ static void a_number_that_is_no_count_is_a_line(void **state)
 	assert_int_equal(detect("05 <13>x"), STREAM_LINES);
 	assert_int_equal(detect("0 <"), STREAM_LINES);
 	assert_int_equal(detect("5  <13>x"), STREAM_LINES);
-	assert_int_equal(detect("5 date="), STREAM_LINES);
 	assert_int_equal(detect("12:30:00 <13>"), STREAM_LINES);
 }
 
@@ -70,10 +84,10 @@ static void everything_else_is_lines(void **state)
 static void each_proper_beginning_is_undecided(void **state)
 {
 	static const char *const whole[] = {
-		"\x16\x03\x01\x02\x7f\x01", "1 open ", "\xf5\x14", "1234567 <"};
+		"\x16\x03\x01\x02\x7f\x01", "1 open ", "\xf5\x14", "1234567 <", "1234567 date="};
 
 	(void)state;
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
 		const uint8_t *p = (const uint8_t *)whole[i];
 		size_t len = strlen(whole[i]);
 
@@ -118,6 +132,7 @@ int main(void)
 		cmocka_unit_test(relp_opens_with_its_first_transaction),
 		cmocka_unit_test(the_oftp_magic_is_known_in_the_clear),
 		cmocka_unit_test(a_count_a_space_and_an_angle_bracket_is_octet_counting),
+		cmocka_unit_test(a_count_a_space_and_a_date_is_octet_counting),
 		cmocka_unit_test(a_number_that_is_no_count_is_a_line),
 		cmocka_unit_test(everything_else_is_lines),
 		cmocka_unit_test(each_proper_beginning_is_undecided),
