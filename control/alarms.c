@@ -21,7 +21,12 @@ static void tell(struct alarms *a, const struct alarm *al, bool on)
 	event_add(a->events, "alarm", "%s", al->name);
 	if (al->subject[0])
 		event_add(a->events, "subject", "%s", al->subject);
-	event_add(a->events, "msg", "%s", al->text);
+	if (on)
+		event_add(a->events, "msg", "%s", al->text);
+	else
+		/* Its text was true while it stood. */
+		event_add(a->events, "msg", "%s is over, after %llu s", al->name,
+			(unsigned long long)((clock_wall_ns() - al->since_ns) / 1000000000u));
 	event_end(a->events);
 }
 

@@ -98,7 +98,8 @@ static int set_up(struct control *c, char *err, size_t err_size)
 	if (open_registry(c, err, err_size) != 0)
 		return -1;
 	if (c->options.socket) {
-		c->server = server_bind(c->config.control.socket, err, err_size);
+		c->server = server_bind(c->config.control.socket, c->options.owner,
+			c->options.group, err, err_size);
 		if (!c->server)
 			return -1;
 	}
@@ -263,8 +264,9 @@ static void tell_start(struct control *c, const char *notes)
 	event_add(&c->events, "msg", "%s",
 		r->corrupt_blocks ? "the journal has corrupt blocks: see `sluicectl journal verify`"
 		: r->torn_files	  ? "a torn tail was moved to torn/"
-		: r->clean	  ? "the journal was closed cleanly"
-				  : "the journal was not closed, and is whole");
+		: r->segments == 0 ? "the journal is new"
+		: r->clean	   ? "the journal was closed cleanly"
+				   : "the journal was not closed, and is whole");
 	event_end(&c->events);
 }
 

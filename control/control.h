@@ -37,7 +37,8 @@ struct control_options {
 	const char *config_file;     /* that a reload reads; NULL: none */
 	const char *registry_file;   /* NULL: in memory */
 	const char *tls_dir;	     /* of private keys; NULL: none can be kept */
-	uid_t owner;		     /* of the registry's file, when root makes it; -1: leave it */
+	uid_t owner; /* of the registry's file and the socket's directory, when root makes them; -1:
+			leave them */
 	gid_t group;
 	bool socket, metrics, signals, notify; /* which of the outside there shall be */
 	bool quiet;			       /* own events not to stderr too */

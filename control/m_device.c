@@ -187,6 +187,16 @@ static void show_registered(void *ctx, const struct device_row *row)
 	add_registered(&s->call->text, s->call->c, row, s->e);
 }
 
+/* Neither certificate, login, datagram nor address can give this name, as things are configured. */
+static bool can_be_nobody(struct control *c, const char *device)
+{
+	struct ip_addr addr;
+
+	return !trust_serial_legal(c, device) && ip_addr_parse(&addr, device) != 0 &&
+	       !(c->config.listen.tls_names & CONFIG_TLS_NAME_DNS) &&
+	       c->config.listen.trust_devid.count == 0 && strcmp(device, c->config.node.name) != 0;
+}
+
 /* As device.show answers; false: neither registered nor seen. */
 static bool show(struct call *call, const char *device)
 {
@@ -204,6 +214,10 @@ static bool show(struct call *call, const char *device)
 		return false;
 	if (!found)
 		add_seen(&call->text, device, "accepted", &e);
+	if (!seen && can_be_nobody(call->c, device))
+		add_string(&call->text, "note",
+			"no device can be called so: it is no serial number by "
+			"auth.serial-pattern, and no address");
 	text_char(&call->text, '}');
 	return true;
 }

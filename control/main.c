@@ -47,10 +47,25 @@ static int load(const char *file, struct config *cfg)
 	return -1;
 }
 
+/* The file may be meant for another machine: no error. */
+static void warn_of_cpus(const char *file, const char *key, const struct config_cpus *cpus)
+{
+	char path[64];
+
+	for (unsigned i = 0; i < cpus->count; i++) {
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u", (unsigned)cpus->v[i]);
+		if (access(path, F_OK) != 0)
+			fprintf(stderr, "%s: warning: %s: this machine has no CPU %u\n", file, key,
+				(unsigned)cpus->v[i]);
+	}
+}
+
 static int check_config(const char *file, struct config *cfg)
 {
 	if (load(file, cfg) != 0)
 		return EXIT_CONFIG;
+	warn_of_cpus(file, "cores.rx", &cfg->cores.rx);
+	warn_of_cpus(file, "cores.workers", &cfg->cores.workers);
 	printf("%s: fine\n", file);
 	return EXIT_OK;
 }
@@ -225,8 +240,15 @@ static int start(const char *file, struct config *cfg)
 	block_signals();
 	/* Before the registry, which lies beside it and would be made. */
 	if (stat(cfg->journal.dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
+		const int why = errno;
+
 		snprintf(err, sizeof(err), "journal.dir: %s: %s", cfg->journal.dir,
-			st.st_mode ? "not a directory" : strerror(errno));
+			st.st_mode ? "not a directory" : strerror(why));
+		if (!st.st_mode && why == ENOENT)
+			snprintf(err + strlen(err), sizeof(err) - strlen(err),
+				"; make it: install -d -o " PRIVILEGES_USER " -g " PRIVILEGES_USER
+				" -m 0750 %s",
+				cfg->journal.dir);
 		say(err);
 		return EXIT_FAILED;
 	}

@@ -1,6 +1,7 @@
 #include "control/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,10 +62,11 @@ static int probe(const struct sockaddr_un *sa, char *err, size_t err_size)
 	return 0;
 }
 
-static void make_directory(const char *path)
+static void make_directory(const char *path, uid_t owner, gid_t group)
 {
 	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	char *slash;
+	int fd;
 
 	snprintf(dir, sizeof(dir), "%s", path);
 	slash = strrchr(dir, '/');
@@ -72,11 +74,18 @@ static void make_directory(const char *path)
 		return;
 	*slash = '\0';
 	/* If it cannot be made, bind() says so, with the name that the user knows. */
-	if (mkdir(dir, 0755) == 0)
-		(void)!chmod(dir, 0755); /* whatever the umask is */
+	if (mkdir(dir, 0755) != 0)
+		return;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)!fchmod(fd, 0755); /* whatever the umask is */
+	if (geteuid() == 0)
+		(void)!fchown(fd, owner, group);
+	close(fd);
 }
 
-struct server *server_bind(const char *path, char *err, size_t err_size)
+struct server *server_bind(const char *path, uid_t owner, gid_t group, char *err, size_t err_size)
 {
 	struct server *s = calloc(1, sizeof(*s));
 	struct stat st;
@@ -94,7 +103,7 @@ struct server *server_bind(const char *path, char *err, size_t err_size)
 		return NULL;
 	}
 	memcpy(s->addr.sun_path, path, strlen(path) + 1);
-	make_directory(path);
+	make_directory(path, owner, group);
 	if (probe(&s->addr, err, err_size) != 0) {
 		free(s);
 		return NULL;

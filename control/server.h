@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <jansson.h>
 
@@ -58,10 +59,11 @@ struct server_counters {
 /*
  * Binds `path` (mode 0666: rights are a matter of the peer's credentials, see peer.h) and listens.
  * A socket left behind by a dead process is replaced; a live one is refused, as is anything that is
- * no socket. The directory is made where only it is missing. NULL with a line in `err`. Nobody is
- * served before server_start().
+ * no socket. The directory is made where only it is missing, and belongs then to `owner` and
+ * `group` (where root made it; -1: stays root's), who must be able to remove the socket at the end.
+ * NULL with a line in `err`. Nobody is served before server_start().
  */
-struct server *server_bind(const char *path, char *err, size_t err_size);
+struct server *server_bind(const char *path, uid_t owner, gid_t group, char *err, size_t err_size);
 /* 0, or -1 with errno. `rules` must live as long as the server. */
 int server_start(struct server *s, struct loop *loop, const struct peer_rules *rules,
 	const struct server_handler *handler);

@@ -49,7 +49,11 @@ static void finished(struct job *job)
 				s->scan.v[i].device, (long long)skew_s);
 	}
 	snprintf(text, sizeof(text),
-		"the clocks of %u devices differ from this node's: %s%s: check NTP and time zone",
+		wrong == 1
+			? "the clock of %u device differs from this node's: %s%s: check NTP and "
+			  "time zone"
+			: "the clocks of %u devices differ from this node's: %s%s: check NTP and "
+			  "time zone",
 		wrong, names, wrong > 3 ? ", ..." : "");
 	/* Where nobody logged, nobody has set a clock right. */
 	if (s->scan.count)

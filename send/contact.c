@@ -174,7 +174,13 @@ enum send_exit send_test(const struct settings *s)
 		status = SEND_DONE;
 	} else if (client_server(c.client)->refused || certificate_refused(&c)) {
 		printf("Failed to get FAZ's status. Authentication Failed. (-19)\n");
-		printf("The server says: %s\n", st.reason[0] ? st.reason : c.link.why);
+		if (st.reason[0])
+			printf("The server says: %s\n", st.reason);
+		else if (strstr(c.link.why, "alert"))
+			printf("The server ended TLS: %s\n", c.link.why);
+		else
+			printf("The server closed without a reason: ask `sluicectl refusal list` "
+			       "there\n");
 	} else {
 		printf("Failed to get FAZ's status. %s\n", c.link.why[0] ? c.link.why : st.reason);
 	}

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "send/control.h"
 #include "send/sender.h"
@@ -144,6 +145,15 @@ static enum send_exit diagnose(const struct line *l, const struct settings *s)
 	return SEND_NOBODY;
 }
 
+static void warn_if_all_can_read(const char *path)
+{
+	struct stat st;
+
+	if (path[0] && stat(path, &st) == 0 && (st.st_mode & S_IROTH))
+		fprintf(stderr, "sluice-send: warning: everybody can read %s: chmod 0600 %s\n",
+			path, path);
+}
+
 static enum send_exit act(struct line *l, const struct settings *s)
 {
 	static char stdin_name[] = "-";
@@ -157,6 +167,7 @@ static enum send_exit act(struct line *l, const struct settings *s)
 		usage(err, "");
 		return SEND_USAGE;
 	}
+	warn_if_all_can_read(s->certificate_password);
 	if (strcmp(l->command, "send") != 0 && l->n > 0) {
 		usage("too much: ", l->operands[0]);
 		return SEND_USAGE;

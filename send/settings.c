@@ -301,6 +301,11 @@ int settings_check(const struct settings *s, char *err, size_t size)
 	else if (s->server_fingerprint[0] && strspn(s->server_fingerprint, "0123456789abcdef:") !=
 						     strlen(s->server_fingerprint))
 		what = "server-fingerprint is no SHA-256 in hexadecimal digits";
+	else if (s->certificate_verification && !s->server_cert_ca[0] && !s->server_fingerprint[0])
+		what = "nothing says how to know the server (server-cert-ca or "
+		       "server-fingerprint): see sluice-send trust";
+	else if (s->certificate_verification && !s->server_serial[0])
+		what = "server-serial is not set: see sluice-send trust";
 	if (!what)
 		return 0;
 	snprintf(err, size, "%s", what);

@@ -61,7 +61,7 @@ int settings_set(struct settings *s, const char *key, const char *value, char *e
  */
 int settings_parse(struct settings *s, const char *text, size_t len, char *err, size_t size);
 
-/* Do they fit together? 0, or -1 with what does not. */
+/* Do they fit together, and say who the server is? 0, or -1 with what does not. */
 int settings_check(const struct settings *s, char *err, size_t size);
 
 /* One line for each key: name, values, default, what it means. */

@@ -1,5 +1,6 @@
 #include "send/tls_client.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,22 +207,13 @@ int server_judge(const struct settings *s, const struct server_identity *id, cha
 		snprintf(err, size, "the server's certificate does not hold: %s", id->chain_error);
 		return -1;
 	}
-	if (!s->server_cert_ca[0] && !s->server_fingerprint[0]) {
-		snprintf(err, size,
-			"nothing says how to know the server (server-cert-ca or "
-			"server-fingerprint): see sluice-send trust");
-		return -1;
-	}
+	/* settings_check() asks for both. */
+	assert(s->server_serial[0] && (s->server_cert_ca[0] || s->server_fingerprint[0]));
 	snprintf(names, sizeof(names), "%s", s->server_serial);
 	for (char *n = strtok_r(names, " ,", &save); n; n = strtok_r(NULL, " ,", &save))
 		if (server_has_name(id, n))
 			return 0;
-	if (s->server_serial[0])
-		snprintf(err, size, "the server's serial number is %s, not %s", id->facts.cn,
-			s->server_serial);
-	else
-		snprintf(err, size,
-			"server-serial is not set (the server says %s): see sluice-send trust",
-			id->facts.cn);
+	snprintf(err, size, "the server's serial number is %s, not %s", id->facts.cn,
+		s->server_serial);
 	return -1;
 }

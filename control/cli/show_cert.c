@@ -1,5 +1,6 @@
 /* cert and tls: who we are, and whom we believe. */
 #include <string.h>
+#include <unistd.h>
 
 #include "control/cli/show.h"
 
@@ -69,10 +70,14 @@ void show_cert(struct cli *cli, const json_t *r)
 		{"not before", "not_before"}, {"not after", "not_after"}, {"changed", "changed"},
 		{"changed by", "changed_by"}};
 
+	/* Into a file or a pipe goes the PEM alone: what people read beside it goes to stderr. */
+	const bool pem = json_is_string(get(r, "pem"));
+	FILE *words = pem && !isatty(fileno(cli->out)) ? cli->err : cli->out;
+
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		put_member(r, lines[i][0], lines[i][1], cli->out);
-	put_findings(get(r, "findings"), cli->out);
-	if (json_is_string(get(r, "pem")))
+		put_member(r, lines[i][0], lines[i][1], words);
+	put_findings(get(r, "findings"), words);
+	if (pem)
 		put_pem(get_text(r, "pem"), cli->out);
 }
 

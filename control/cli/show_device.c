@@ -70,6 +70,7 @@ void show_device(struct cli *cli, const json_t *r)
 	put_member(r, "decided by", "decided_by", cli->out);
 	put_member(r, "first seen", "first_seen", cli->out);
 	put_member(r, "last seen", "last_seen", cli->out);
+	put_member(r, "note", "note", cli->out);
 }
 
 void show_forgotten(struct cli *cli, const json_t *r)

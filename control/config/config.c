@@ -8,7 +8,21 @@
 
 #define MAX_DEPTH 8 /* the deepest key: ports, its entry, addresses, one of them */
 
-static void syntax_error(struct config_errors *errors, const yaml_parser_t *parser)
+/* What libyaml calls "a character that cannot start any token". What stands before it on its line
+ * is indentation, so that its column counts bytes. */
+static bool is_tab(const yaml_mark_t *mark, const char *text, size_t len)
+{
+	const char *end = text + len;
+
+	for (size_t line = 0; text && line < mark->line; line++) {
+		text = memchr(text, '\n', (size_t)(end - text));
+		text += text != NULL;
+	}
+	return text && mark->column < (size_t)(end - text) && text[mark->column] == '\t';
+}
+
+static void syntax_error(
+	struct config_errors *errors, const yaml_parser_t *parser, const char *text, size_t len)
 {
 	switch (parser->error) {
 	case YAML_MEMORY_ERROR:
@@ -19,6 +33,12 @@ static void syntax_error(struct config_errors *errors, const yaml_parser_t *pars
 			parser->problem_offset);
 		break;
 	default:
+		if (parser->problem && strstr(parser->problem, "cannot start any token") &&
+			is_tab(&parser->problem_mark, text, len)) {
+			config_file_error(errors, &parser->problem_mark,
+				"no YAML: a tab cannot indent: use spaces");
+			break;
+		}
 		config_file_error(errors, &parser->problem_mark, "no YAML: %s%s%s",
 			parser->context ? parser->context : "", parser->context ? ", " : "",
 			parser->problem ? parser->problem : "cannot be read");
@@ -92,7 +112,7 @@ static bool scan(const char *text, size_t len, struct config_errors *errors)
 		yaml_event_t event;
 
 		if (!yaml_parser_parse(&parser, &event)) {
-			syntax_error(errors, &parser);
+			syntax_error(errors, &parser, text, len);
 			ok = false;
 			break;
 		}
@@ -170,7 +190,7 @@ int config_parse(const char *text, size_t len, const char *name, struct config *
 		walk(&doc, defaults, cfg, errors);
 		yaml_document_delete(&doc);
 	} else {
-		syntax_error(errors, &parser);
+		syntax_error(errors, &parser, text, len);
 	}
 	yaml_parser_delete(&parser);
 	free(defaults);

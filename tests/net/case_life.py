@@ -135,6 +135,21 @@ def print_config(appliance):
 
 
 @cold()
+def socket_directory_is_made(appliance):
+    """a missing directory of the socket is made and belongs to sluice, who removes the socket at the end"""
+    appliance.socket = appliance.dir / "made" / "control.sock"
+    appliance.config["control"]["socket"] = str(appliance.socket)
+    appliance.write_config()
+    for says in ("the journal is new", "the journal was closed cleanly"):
+        appliance.start()
+        equal("owner", appliance.socket.parent.owner(), "sluice")
+        equal("exit status", appliance.stop(), 0)
+        equal("the socket is left behind", appliance.socket.exists(), False)
+        expect(says in appliance.log.read_text(), f"not said: {says}")
+        appliance.log.write_bytes(b"")
+
+
+@cold()
 def no_such_port(appliance):
     """a port that does not exist"""
     appliance.config["ports"][0]["devargs"] = "0000:99:00.0"
@@ -145,6 +160,11 @@ def no_such_port(appliance):
 def no_such_cpu(appliance):
     """a CPU that is not there"""
     appliance.config["cores"] = {"rx": [1000], "workers": [0]}
+    appliance.write_config()
+    done = subprocess.run([str(lib.SLUICED), "--check-config", str(appliance.file)],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    equal("status of a file that may be for another machine", done.returncode, 0)
+    expect("warning: cores.rx: this machine has no CPU 1000" in done.stderr, done.stderr)
     refused(appliance, "cores.rx[0]: no CPU 1000 here")
 
 
@@ -159,7 +179,8 @@ def no_such_driver(appliance):
 def journal_missing(appliance):
     """a journal directory that is missing"""
     appliance.config["journal"]["dir"] = str(appliance.dir / "nowhere")
-    refused(appliance, "journal.dir", "nowhere: No such file")
+    refused(appliance, "journal.dir", "nowhere: No such file",
+            f"install -d -o sluice -g sluice -m 0750 {appliance.config['journal']['dir']}")
     appliance.config["journal"]["dir"] = str(appliance.dir / "nowhere/at/all")
     refused(appliance, "journal.dir", "nowhere/at/all: No such file")
     appliance.config["journal"]["dir"] = str(appliance.file)

@@ -164,6 +164,10 @@ def certificates(appliance):
                   password_file(appliance))
     expect(any(r["what"] == "cert.export" for r in appliance.ctl("audit", "list")["audit"]),
            "an export that is not in the audit")
+    done = appliance.run("cert", "show", "node")
+    expect(done.stdout.startswith(b"-----BEGIN CERTIFICATE-----\n") and
+           done.stdout.endswith(b"-----END CERTIFICATE-----\n"), f"no clean PEM: {done.stdout}")
+    expect(b"fingerprint" in done.stderr, f"beside it: {done.stderr}")
     node = appliance.ctl("cert", "show", "node")["fingerprint"]
     appliance.kill()
     appliance.start()

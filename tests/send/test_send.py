@@ -110,8 +110,8 @@ def first_contact_is_shown_and_confirmed(p):
                       f"    set server \"127.0.0.1\"\n    set port {p.server.port}\n"
                       f"    set certificate \"{p.dir / DEVICE}.pem\"\nend\n", encoding="ascii")
     file = p.write("a", [b"one"])
-    said = Send(p, f"--config={config}", "--give-up=1", file).end(1)
-    expect("nothing says how to know the server" in said, said)
+    said = Send(p, f"--config={config}", file).end(2)
+    expect("nothing says how to know the server" in said and "sluice-send trust" in said, said)
     equal("logins", p.server.logins, [])
     words = ["--config", str(config)]
     said = p.run("trust", *words, status=1, stdin="n\n")
@@ -132,6 +132,8 @@ def another_server_is_refused(p):
         equal("logins", len(p.server.logins), 0)
 
     fails("serial number is SL-TEST-1, not SL-OTHER", server_serial="SL-OTHER")
+    said = p.send(p.write("a", [b"one"]), server_serial="").end(2)
+    expect("server-serial is not set: see sluice-send trust" in said, said)
     fails("shows another certificate", server_fingerprint="00" * 32)
     (p.dir / "other").mkdir()
     subprocess.run([MAKE_PKI, str(p.dir / "other"), SERIAL, DEVICE], check=True)

@@ -256,6 +256,24 @@ static void a_registry_of_schema_1_is_brought_up(void **state)
 	json_decref(r);
 }
 
+static void a_name_that_no_device_can_have_is_noted(void **state)
+{
+	static const char *const fine[] = {"FGT60F0000000001", "192.0.2.1", "2001:db8::1"};
+	struct harness *h = *state;
+	char params[64];
+	json_t *r = harness_result(h, "device.authorize", "{\"device\":\"foo\"}");
+
+	assert_text(r, "state", "authorized");
+	assert_contains(json_string_value(at(r, "note")), "auth.serial-pattern");
+	json_decref(r);
+	for (unsigned i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+		snprintf(params, sizeof(params), "{\"device\":\"%s\"}", fine[i]);
+		r = harness_result(h, "device.authorize", params);
+		assert_null(json_object_get(r, "note"));
+		json_decref(r);
+	}
+}
+
 static void a_decision_is_listed_audited_and_outlives_a_restart(void **state)
 {
 	struct harness *h = *state;
@@ -440,6 +458,7 @@ int main(void)
 		D(forgetting_one_with_facts_unwritten_is_clean),
 		D(the_snapshot_has_all_of_them),
 		T(a_registry_of_schema_1_is_brought_up),
+		T(a_name_that_no_device_can_have_is_noted),
 		T(a_decision_is_listed_audited_and_outlives_a_restart),
 		T(forgetting_is_for_what_is_registered),
 		T(a_preshared_key_is_kept_as_a_verifier_and_told_to_nobody),

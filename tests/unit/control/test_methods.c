@@ -386,7 +386,9 @@ static void journal_resume_only_after_a_failure(void **state)
 	assert_text(r, "audit.0.after", "running");
 	json_decref(r);
 	assert_int_equal(fake_events(h->dp, "action=\"alarm\" alarm=\"journal_failed\""), 1);
-	assert_int_equal(fake_events(h->dp, "action=\"alarm-end\" alarm=\"journal_failed\""), 1);
+	assert_int_equal(fake_events(h->dp, "action=\"alarm-end\" alarm=\"journal_failed\" "
+					    "msg=\"journal_failed is over, after 0 s\""),
+		1);
 }
 
 static void a_full_disk_is_a_hold(void **state)

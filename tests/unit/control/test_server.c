@@ -423,7 +423,7 @@ static void a_socket_of_a_dead_process_is_replaced_a_live_one_not(void **state)
 	struct stat st;
 	int fd;
 
-	s = server_bind(h->socket, err, sizeof(err));
+	s = server_bind(h->socket, (uid_t)-1, (gid_t)-1, err, sizeof(err));
 	assert_null(s);
 	snprintf(pid, sizeof(pid), "in use by process %d", (int)getpid());
 	assert_contains(err, h->socket);
@@ -437,7 +437,7 @@ static void a_socket_of_a_dead_process_is_replaced_a_live_one_not(void **state)
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	close(fd);
-	s = server_bind(h->socket, err, sizeof(err));
+	s = server_bind(h->socket, (uid_t)-1, (gid_t)-1, err, sizeof(err));
 	assert_non_null(s);
 	/* Somebody else's by now: it stays. */
 	unlink(h->socket);
@@ -446,7 +446,7 @@ static void a_socket_of_a_dead_process_is_replaced_a_live_one_not(void **state)
 	server_free(s);
 	assert_int_equal(stat(h->socket, &st), 0);
 	/* And what is no socket is not replaced. */
-	assert_null(server_bind(h->socket, err, sizeof(err)));
+	assert_null(server_bind(h->socket, (uid_t)-1, (gid_t)-1, err, sizeof(err)));
 	assert_contains(err, "is no socket");
 }
 
@@ -458,9 +458,10 @@ static void a_socket_that_cannot_be_is_refused_by_name(void **state)
 	memset(path, 'a', sizeof(path));
 	path[0] = '/';
 	path[sizeof(path) - 1] = '\0';
-	assert_null(server_bind(path, err, sizeof(err)));
+	assert_null(server_bind(path, (uid_t)-1, (gid_t)-1, err, sizeof(err)));
 	assert_contains(err, "longer than 107 bytes");
-	assert_null(server_bind("/nonexistent/deep/control.sock", err, sizeof(err)));
+	assert_null(server_bind(
+		"/nonexistent/deep/control.sock", (uid_t)-1, (gid_t)-1, err, sizeof(err)));
 	assert_contains(err, "/nonexistent/deep/control.sock: No such file or directory");
 }
 

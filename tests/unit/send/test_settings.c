@@ -59,6 +59,16 @@ static void the_device_s_own_configuration_is_taken(void **state)
 	assert_string_equal(s.server_serial, "FAZ-VMXXXXXXXX FAZ-VMYYYYYYYY");
 	assert_string_equal(s.source_ip, "192.168.251.100");
 	assert_string_equal(s.certificate, "OFTP_authentication");
+	/* No retry would ever know the server. */
+	assert_int_equal(settings_check(&s, err, sizeof(err)), -1);
+	assert_non_null(strstr(err, "nothing says how to know the server"));
+	assert_int_equal(settings_set(&s, "server-cert-ca", "ca.pem", err, sizeof(err)), 0);
+	assert_int_equal(settings_check(&s, err, sizeof(err)), 0);
+	assert_int_equal(settings_set(&s, "server-serial", "", err, sizeof(err)), 0);
+	assert_int_equal(settings_check(&s, err, sizeof(err)), -1);
+	assert_string_equal(err, "server-serial is not set: see sluice-send trust");
+	assert_int_equal(
+		settings_set(&s, "certificate-verification", "disable", err, sizeof(err)), 0);
 	assert_int_equal(settings_check(&s, err, sizeof(err)), 0);
 }
 
