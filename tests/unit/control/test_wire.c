@@ -220,7 +220,7 @@ static void a_clock_that_is_wrong_is_an_alarm(void **state)
 	tick(h);
 	while (h->c->skew)
 		assert_int_equal(control_round(h->c, 1000), 0);
-	assert_true(alarm_is(h, "clock_skew", "clocks of 1 devices"));
+	assert_true(alarm_is(h, "clock_skew", "clock of 1 device differs"));
 	assert_true(alarm_is(h, "clock_skew", "FGT-LATE by -7200 s"));
 }
 
