@@ -186,7 +186,9 @@ static inline uint32_t oftp_item_length(const struct oftp_msg *m, uint32_t i)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* By which both sides know an item again: two halves of SipHash-2-4 of its logs, keyed by seq_no.
+/*
+ * By which both sides know an item again: XXH3-128 of its logs, seeded with seq_no, in canonical
+ * order. It is made of every item, so it has to be quick; who forges one deceives itself only.
  */
 void oftp_item_digest(uint64_t seq_no, const uint8_t *logs, uint32_t len, uint8_t to[OFTP_DIGEST]);
 

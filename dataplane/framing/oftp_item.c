@@ -2,9 +2,8 @@
 #include <string.h>
 
 #include <lz4.h>
+#include <xxhash.h>
 
-#include "dataplane/base/bytes.h"
-#include "dataplane/base/siphash.h"
 #include "dataplane/framing/oftp.h"
 
 const uint8_t *oftp_item_logs(const struct oftp_msg *m, uint8_t *scratch)
@@ -20,9 +19,9 @@ const uint8_t *oftp_item_logs(const struct oftp_msg *m, uint8_t *scratch)
 
 void oftp_item_digest(uint64_t seq_no, const uint8_t *logs, uint32_t len, uint8_t to[OFTP_DIGEST])
 {
-	for (uint64_t half = 1; half <= 2; half++) {
-		const struct siphash_key key = {seq_no, half};
+	XXH128_canonical_t canonical;
 
-		store_le64(to + (half - 1) * 8, siphash24(&key, logs, len));
-	}
+	_Static_assert(sizeof(canonical.digest) == OFTP_DIGEST, "128 bits");
+	XXH128_canonicalFromHash(&canonical, XXH3_128bits_withSeed(logs, len, seq_no));
+	memcpy(to, canonical.digest, OFTP_DIGEST);
 }

@@ -1,5 +1,6 @@
 """The OFTP profile's messages, written from docs/oftp-profile.md alone. Shares no code with sluiced."""
 
+import ctypes
 import struct
 
 MAGIC, VERSION = 0xF514, 1
@@ -21,7 +22,6 @@ OPTIONS = {
 }
 BY_CODE = {code: (name, kind) for name, (code, kind) in OPTIONS.items()}
 REPEATED = ("server_serial", "stream")
-MASK = (1 << 64) - 1
 
 
 def encode(kind, tag=0, version=VERSION, **options):
@@ -95,40 +95,18 @@ def log_data(conn_id, epoch, seq_no, logs, codec=0, log_type=3, category=0, tag=
                   payload=lz4_block(raw) if codec else raw)
 
 
-def _rotl(x, n):
-    return (x << n | x >> (64 - n)) & MASK
+class _Hash128(ctypes.Structure):
+    _fields_ = [("low", ctypes.c_uint64), ("high", ctypes.c_uint64)]
 
 
-def _rounds(v, n):
-    a, b, c, d = v
-    for _ in range(n):
-        a = (a + b) & MASK
-        b = _rotl(b, 13) ^ a
-        a = _rotl(a, 32)
-        c = (c + d) & MASK
-        d = _rotl(d, 16) ^ c
-        a = (a + d) & MASK
-        d = _rotl(d, 21) ^ a
-        c = (c + b) & MASK
-        b = _rotl(b, 17) ^ c
-        c = _rotl(c, 32)
-    return a, b, c, d
-
-
-def siphash24(k0, k1, data):
-    v = (k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261,
-         k1 ^ 0x7465646279746573)
-    padded = data + b"\0" * (-(len(data) + 1) % 8) + bytes([len(data) & 255])
-    for (word,) in struct.iter_unpack("<Q", padded):
-        v = _rounds((v[0], v[1], v[2], v[3] ^ word), 2)
-        v = (v[0] ^ word, v[1], v[2], v[3])
-    v = _rounds((v[0], v[1], v[2] ^ 255, v[3]), 4)
-    return v[0] ^ v[1] ^ v[2] ^ v[3]
+_xxh3 = ctypes.CDLL("libxxhash.so.0").XXH3_128bits_withSeed
+_xxh3.argtypes, _xxh3.restype = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64], _Hash128
 
 
 def digest(seq_no, logs):
     raw = b"".join(logs)
-    return struct.pack("<QQ", siphash24(seq_no, 1, raw), siphash24(seq_no, 2, raw))
+    said = _xxh3(raw, len(raw), seq_no)
+    return struct.pack(">QQ", said.high, said.low)
 
 
 def eccf(logs, devid="", vdom="", time_s=0):

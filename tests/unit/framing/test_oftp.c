@@ -379,9 +379,14 @@ static void a_payload_that_does_not_inflate_is_found(void **state)
 
 static void a_digest_depends_on_seq_no_and_logs(void **state)
 {
+	/* docs/oftp-profile.md */
+	static const uint8_t documented[] = {0x84, 0x20, 0xe9, 0x97, 0xd9, 0x1b, 0xa3, 0xdb, 0xb3,
+		0xae, 0x53, 0x91, 0xae, 0xfa, 0x1c, 0x5f};
 	uint8_t a[OFTP_DIGEST], b[OFTP_DIGEST];
 
 	(void)state;
+	oftp_item_digest(9, (const uint8_t *)"onetwo", 6, a);
+	assert_memory_equal(a, documented, sizeof(documented));
 	oftp_item_digest(1, (const uint8_t *)"log", 3, a);
 	oftp_item_digest(2, (const uint8_t *)"log", 3, b);
 	assert_memory_not_equal(a, b, sizeof(a));
