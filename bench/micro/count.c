@@ -11,7 +11,7 @@
 #include "bench/micro/micro.h"
 
 static const struct micro_list *const lists[] = {
-	&micro_wire, &micro_text, &micro_ledger, &micro_store};
+	&micro_wire, &micro_text, &micro_secure, &micro_ledger, &micro_store};
 
 void micro_counted(const struct micro *m, struct micro_ctx *ctx, unsigned calls);
 

@@ -39,7 +39,7 @@ struct micro_list {
 	const struct micro *cases;
 	unsigned count;
 };
-extern const struct micro_list micro_wire, micro_text, micro_store, micro_ledger;
+extern const struct micro_list micro_wire, micro_text, micro_secure, micro_store, micro_ledger;
 
 /* A result that the compiler must not see through. */
 static inline void micro_keep(uint64_t v)
