@@ -535,20 +535,19 @@ static void a_change_ends_whom_it_forbids_and_nobody_else(void **state)
 
 static void a_source_begins_so_many_a_second(void **state)
 {
-	struct rig_tls t[8];
-	unsigned refused = 0;
+	struct rig_tls t[32];
+	unsigned n = 0;
 
 	(void)state;
-	cfg.policy.handshakes_per_source = 4;
+	cfg.policy.handshakes_per_source = 1;
 	publish();
-	for (unsigned i = 0; i < 8; i++) {
-		rig_tls_open(&rig, &t[i], 27, next_port++, &good);
-		refused += t[i].tcp.reset;
-	}
-	/* Two seconds may have been touched, not more of them. */
-	assert_true(refused >= 1);
+	/* However slow the machine: two of these begin within the same second. */
+	do {
+		assert_in_range(n, 0, 31);
+		rig_tls_open(&rig, &t[n], 27, next_port++, &good);
+	} while (!t[n++].tcp.reset);
 	assert_int_equal(wait_event(AUTH_EV_REFUSED)->reason, REFUSAL_handshake_rate);
-	for (unsigned i = 0; i < 8; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		if (!t[i].tcp.reset)
 			rig_tls_close(&rig, &t[i]);
 		rig_tls_free(&rig, &t[i]);
