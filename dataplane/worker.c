@@ -294,8 +294,14 @@ void worker_segment(struct worker *w, struct rte_mbuf *m)
 		.buf_size = m->buf_len + (uint32_t)sizeof(*m),
 		.ce = meta->ecn == 3,
 	};
+	const struct tcp_counters *n = tcp_counters(w->tcp);
+	uint64_t dropped = n->syn_dropped;
+	enum tcp_verdict verdict = tcp_input(w->tcp, &seg, l->now_us);
 
-	switch (tcp_input(w->tcp, &seg, l->now_us)) {
+	if (n->syn_dropped != dropped)
+		tell_refused(l, &seg.flow.src, seg.flow.src_port, TRANSPORT_TCP, true,
+			REFUSAL_half_open_limit);
+	switch (verdict) {
 	case TCP_OK:
 		break;
 	case TCP_REJECT_HEADER:

@@ -17,6 +17,7 @@ import case_oftp_streams  # noqa: E402
 import case_oftp_torture  # noqa: E402
 import case_peer  # noqa: E402
 import case_ports  # noqa: E402
+import case_refusals  # noqa: E402
 import case_relp  # noqa: E402
 import case_send  # noqa: E402
 import case_tcp  # noqa: E402
@@ -27,6 +28,7 @@ from cases import Suite  # noqa: E402
 
 suite = Suite("net")
 for module in (case_wire, case_tcp, case_relp, case_send, case_oftp, case_oftp_login, case_oftp_streams,
+               case_refusals,
                case_oftp_torture, case_control, case_life, case_load, case_peer, case_ports,
                case_frames, case_trust, case_tls, case_fleet):
     suite.cases += module.CASES
