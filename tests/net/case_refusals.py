@@ -8,7 +8,8 @@ import subprocess
 
 from appliance import stage
 from case_oftp import SERIAL, connect, device
-from case_oftp_login import Trace, counted, expect_everywhere, expect_refused, until
+from case_oftp_login import OTHER, Trace, counted, expect_everywhere, expect_refused, until
+from case_trust import client, issue
 from cases import collector, equal, expect
 from frames import tcp
 from netns import HOST4
@@ -38,7 +39,7 @@ def gauge(appliance, name):
 def closed_by_us(appliance):
     """A connection that sluiced refuses and closes; its port, whose place is in TIME_WAIT there."""
     with appliance.ns.connect((HOST4, 514)) as s:
-        s.sendall(b"\x16\x03\x01\0\5hello")  # TLS, but no ClientHello
+        s.sendall(b"\x16\x03\x01\0\6\1\0\0\2\3\3")  # a ClientHello that breaks off
         while s.recv(4096):
             pass
         return s.getsockname()[1]
@@ -67,14 +68,17 @@ def a_full_syn_table(appliance):
 
 
 def limit_files(appliance, size):
-    """How large a file it may write to."""
-    subprocess.run(["prlimit", "--pid", str(appliance.process.pid), "--fsize=" + size], check=True)
+    """How large a file it may write to; who it runs as may say so."""
+    subprocess.run(["prlimit", "--pid", str(appliance.process.pid), "--fsize=" + size], check=True,
+                   user="sluice", group="sluice", extra_groups=[])
 
 
 @case(before=("sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"))
 def a_failed_journal(appliance):
-    """journal_failed: a device with a good certificate logs in while nothing can be made durable"""
+    """journal_failed: logins while nothing can be made durable; TLS syslog is not read, and loses nothing"""
     pem = device(appliance)
+    syslog = issue(appliance, OTHER)
+    appliance.ctl("device", "authorize", OTHER)
     trace = Trace(appliance)
     stream = Stream(1)
     c = connect(appliance, [stream], pem)
@@ -87,7 +91,13 @@ def a_failed_journal(appliance):
     c.drop()
     expect_refused(appliance, trace, "journal_failed", connect(appliance, [Stream(1)], pem).login)
     equal("the registry's", appliance.ctl("device", "show", SERIAL)["refusal"]["reason"], "journal_failed")
-    appliance.ctl("journal", "resume")
+    kept = b"<13>kept by its sender"
+    with client(appliance, syslog) as s:
+        s.sendall(kept + b"\n")
+        until(appliance, "it is up", lambda: appliance.ctl("device", "show", OTHER)["up"])
+        appliance.ctl("journal", "resume")
+        until(appliance, "what was not read is stored",
+              lambda: appliance.logs("--device", OTHER) == [kept])
     again = connect(appliance, [stream], pem)
     equal("after", again.login()["result"], ALLOWED)
     trace.close()
