@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "tls/cert_internal.h"
@@ -141,11 +142,27 @@ static void judge_purpose(
 			f->subject);
 }
 
-/* Anchors that a chain may end at; NULL entries never. */
-static bool issued_by_any(X509 *x, const struct cert_bundle *anchors)
+/* All anchors there are, which are more than a file may hold; NULL when out of memory. */
+static STACK_OF(X509) * read_anchors(const char *pem)
 {
-	for (unsigned i = 0; i < anchors->certs_count; i++) {
-		X509 *a = anchors->certs[i];
+	STACK_OF(X509) *v = sk_X509_new_null();
+	BIO *in = pem ? BIO_new_mem_buf(pem, -1) : NULL;
+	X509 *x;
+
+	while (v && in && (x = PEM_read_bio_X509(in, NULL, NULL, NULL)))
+		if (!sk_X509_push(v, x)) {
+			X509_free(x);
+			break;
+		}
+	BIO_free(in);
+	return v;
+}
+
+/* Anchors that a chain may end at. */
+static bool issued_by_any(X509 *x, const STACK_OF(X509) * anchors)
+{
+	for (int i = 0; i < sk_X509_num(anchors); i++) {
+		X509 *a = sk_X509_value(anchors, i);
 
 		if (X509_check_issued(a, x) == X509_V_OK || X509_cmp(a, x) == 0)
 			return true;
@@ -154,7 +171,7 @@ static bool issued_by_any(X509 *x, const struct cert_bundle *anchors)
 }
 
 static void judge_chain(const struct cert_bundle *b, const struct cert_judge *j,
-	const struct cert_bundle *anchors, struct cert_report *r)
+	const STACK_OF(X509) * anchors, struct cert_report *r)
 {
 	X509 *last = b->certs[b->chain_count - 1];
 	const bool rooted = X509_self_signed(last, 0) == 1;
@@ -202,7 +219,7 @@ static void judge_key(const struct cert_bundle *b, struct cert_report *r)
 }
 
 static void judge_host(const struct cert_bundle *b, const struct cert_judge *j,
-	const struct cert_bundle *anchors, struct cert_report *r)
+	const STACK_OF(X509) * anchors, struct cert_report *r)
 {
 	struct cert_facts f;
 
@@ -240,7 +257,7 @@ static void judge_anchors(
 	}
 }
 
-static void judge_crl(X509_CRL *crl, const struct cert_judge *j, const struct cert_bundle *anchors,
+static void judge_crl(X509_CRL *crl, const struct cert_judge *j, const STACK_OF(X509) * anchors,
 	struct cert_report *r)
 {
 	const int64_t next = asn1_time_s(X509_CRL_get0_nextUpdate(crl));
@@ -248,8 +265,8 @@ static void judge_crl(X509_CRL *crl, const struct cert_judge *j, const struct ce
 	char issuer[CERT_TEXT], text[16];
 
 	name_line(X509_CRL_get_issuer(crl), issuer, sizeof(issuer));
-	for (unsigned i = 0; i < anchors->certs_count; i++) {
-		X509 *a = anchors->certs[i];
+	for (int i = 0; i < sk_X509_num(anchors); i++) {
+		X509 *a = sk_X509_value(anchors, i);
 
 		if (X509_NAME_cmp(X509_get_subject_name(a), X509_CRL_get_issuer(crl)) != 0)
 			continue;
@@ -258,8 +275,8 @@ static void judge_crl(X509_CRL *crl, const struct cert_judge *j, const struct ce
 	}
 	if (!known)
 		say(r, CERT_WARNING, "crl_of_unknown_issuer",
-			"the CRL of %s: no such authority is trusted here, so that it revokes "
-			"nothing",
+			"the CRL of %s: no such authority is trusted here; it counts for those "
+			"alone whose chain goes through one of this name",
 			issuer);
 	else if (!signed_right)
 		say(r, CERT_ERROR, "bad_signature",
@@ -275,17 +292,13 @@ static void judge_crl(X509_CRL *crl, const struct cert_judge *j, const struct ce
 void cert_explain(
 	const struct cert_bundle *b, const struct cert_judge *j, struct cert_report *report)
 {
-	struct cert_bundle anchors = {0};
-	char err[64];
+	STACK_OF(X509) *anchors = read_anchors(j->anchors_pem);
 
 	memset(report, 0, sizeof(*report));
-	if (j->anchors_pem)
-		cert_bundle_read(
-			&anchors, j->anchors_pem, strlen(j->anchors_pem), NULL, err, sizeof(err));
 	switch (j->role) {
 	case CERT_ROLE_NODE:
 	case CERT_ROLE_DEVICE:
-		judge_host(b, j, &anchors, report);
+		judge_host(b, j, anchors, report);
 		break;
 	case CERT_ROLE_ANCHOR:
 		judge_anchors(b, j, report);
@@ -295,7 +308,7 @@ void cert_explain(
 		break;
 	}
 	for (unsigned i = 0; i < b->crls_count; i++)
-		judge_crl(b->crls[i], j, &anchors, report);
-	cert_bundle_free(&anchors);
+		judge_crl(b->crls[i], j, anchors, report);
+	sk_X509_pop_free(anchors, X509_free);
 	ERR_clear_error();
 }

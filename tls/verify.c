@@ -79,7 +79,11 @@ static X509 *keep(X509 *cert)
 	return NULL;
 }
 
-/* A CRL that is not there or out of date keeps nobody out. */
+/*
+ * A CRL that is not there, out of date, for others (a part of the authority's certificates), or
+ * that cannot be judged keeps nobody out but those whom it names: else a file that somebody
+ * imported for one authority would keep out all devices of another.
+ */
 static bool tolerable(const struct tls_conn *c, int error)
 {
 	switch (error) {
@@ -87,6 +91,12 @@ static bool tolerable(const struct tls_conn *c, int error)
 		return true;
 	case X509_V_ERR_CRL_HAS_EXPIRED:
 	case X509_V_ERR_CRL_NOT_YET_VALID:
+	case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+	case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+	case X509_V_ERR_CRL_PATH_VALIDATION_ERROR:
+	case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+	case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+	case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
 		trace_line(c, "VERIFY WARNING: %s", X509_verify_cert_error_string(error));
 		return true;
 	default:

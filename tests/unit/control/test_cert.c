@@ -393,6 +393,48 @@ static void what_is_no_certificate_is_told(void **state)
 	free(big);
 }
 
+/* More anchors than a file may hold certificates: all of them are trusted. */
+static void anchors_are_as_many_as_there_are(void **state)
+{
+	struct ca_order o = order("Other Root", false, false);
+	struct cert_bundle b = read_pem(device.cert_pem, device.key_pem);
+	struct ca_pair other;
+	size_t one, used = 0;
+	char *pem;
+
+	(void)state;
+	assert_int_equal(ca_make(&o, &other, err, sizeof(err)), 0);
+	one = strlen(other.cert_pem);
+	pem = malloc((CERT_MAX_CHAIN + 1) * one + strlen(ca.cert_pem) + 1);
+	for (unsigned i = 0; i <= CERT_MAX_CHAIN; i++, used += one)
+		memcpy(pem + used, other.cert_pem, one);
+	strcpy(pem + used, ca.cert_pem);
+	assert_string_equal(said(&b, CERT_ROLE_DEVICE, pem), "");
+	free(pem);
+	ca_pair_free(&other);
+	cert_bundle_free(&b);
+}
+
+/* A key alone; a CA's certificate for a host; an issuer of the right name and another key; MD5. */
+static void what_else_would_stumble_is_named(void **state)
+{
+	struct ca_order o = order("Test CA", false, false);
+	struct ca_pair impostor;
+	struct cert_bundle b = read_pem("", device.key_pem);
+
+	(void)state;
+	assert_string_equal(said(&b, CERT_ROLE_DEVICE, ca.cert_pem), "no_certificate");
+	cert_bundle_free(&b);
+	b = read_pem(ca.cert_pem, ca.key_pem);
+	assert_string_equal(said(&b, CERT_ROLE_NODE, NULL), "is_authority not_our_serial");
+	cert_bundle_free(&b);
+	assert_int_equal(ca_make(&o, &impostor, err, sizeof(err)), 0);
+	b = read_pem(device.cert_pem, impostor.cert_pem);
+	assert_string_equal(said(&b, CERT_ROLE_DEVICE, impostor.cert_pem), "bad_signature");
+	cert_bundle_free(&b);
+	ca_pair_free(&impostor);
+}
+
 static void a_crl_is_judged_by_its_authority(void **state)
 {
 	struct ca_order o = order("Test CA", false, false);
@@ -453,6 +495,8 @@ int main(void)
 		cmocka_unit_test(all_parts_of_a_file_together_must_be_bearable),
 		cmocka_unit_test(an_encrypted_key_in_pem_needs_its_password),
 		cmocka_unit_test(what_is_no_certificate_is_told),
+		cmocka_unit_test(anchors_are_as_many_as_there_are),
+		cmocka_unit_test(what_else_would_stumble_is_named),
 		cmocka_unit_test(a_crl_is_judged_by_its_authority),
 		cmocka_unit_test(what_we_make_can_be_served),
 	};

@@ -114,6 +114,12 @@ char *pki_key_pem(const struct pki_cert *c)
 
 char *pki_crl_pem(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n)
 {
+	return pki_crl_pem_for(issuer, v, n, NULL);
+}
+
+char *pki_crl_pem_for(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n,
+	const char *scope)
+{
 	X509_CRL *crl = X509_CRL_new();
 	ASN1_TIME *now = ASN1_TIME_set(NULL, time(NULL) - 60),
 		  *next = ASN1_TIME_set(NULL, time(NULL) + 86400);
@@ -131,6 +137,13 @@ char *pki_crl_pem(const struct pki_cert *issuer, const struct pki_cert *const *v
 		X509_CRL_add0_revoked(crl, r);
 	}
 	X509_CRL_sort(crl);
+	if (scope) {
+		X509_EXTENSION *e =
+			X509V3_EXT_conf_nid(NULL, NULL, NID_issuing_distribution_point, scope);
+
+		must(e && X509_CRL_add_ext(crl, e, -1) == 1, scope);
+		X509_EXTENSION_free(e);
+	}
 	must(X509_CRL_sign(crl, issuer->key, EVP_sha256()) > 0, "CRL");
 	must(PEM_write_bio_X509_CRL(b, crl) == 1, "PEM");
 	X509_CRL_free(crl);

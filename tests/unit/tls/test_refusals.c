@@ -183,6 +183,46 @@ static void revoked(void **state)
 	free(crl_of_sub);
 }
 
+static void let_in(const struct world *w, const struct tls_client_options *o)
+{
+	struct tls_set *set = world_set(w);
+
+	link_open(&link, set, o, false);
+	assert_true(link_handshake(&link));
+	link_close(&link);
+	tls_set_unref(set);
+}
+
+/* Of a part of the certificates alone, of another's key by the name of an authority that is not
+ * known here, and an intermediate's. */
+static void a_crl_that_cannot_be_judged_keeps_out_nobody_else(void **state)
+{
+	const struct tls_client_options by_sub = {.cert = &world.device_of_sub, .via = &world.sub};
+	const struct pki_cert *named[] = {&world.device_of_sub}, *others[] = {&world.server_ec};
+	struct pki_cert impostor =
+		pki_issue(NULL, &(struct pki_options){.cn = "sub", .o = "Works", .ca = true});
+	char *const good[] = {pki_crl_pem(&world.sub, others, 1), pki_crl_pem(&impostor, others, 1),
+		pki_crl_pem_for(&world.root, others, 1, "critical,onlyuser:TRUE"),
+		pki_crl_pem_for(&world.root, others, 1, "critical,onlyCA:TRUE")};
+	char *const bad[] = {pki_crl_pem(&world.sub, named, 1), pki_crl_pem(&impostor, named, 1),
+		pki_crl_pem_for(&world.sub, named, 1, "critical,onlyCA:TRUE")};
+	struct world w = world;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		w.spec.crls_pem = good[i];
+		let_in(&w, &by_sub);
+		free(good[i]);
+	}
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		w.spec.crls_pem = bad[i];
+		refused(&w, &by_sub, REFUSAL_revoked, SSL3_AD_CERTIFICATE_REVOKED,
+			SSL3_AD_CERTIFICATE_REVOKED);
+		free(bad[i]);
+	}
+	pki_free(&impostor);
+}
+
 static void a_crl_keeps_out_whom_it_names_alone(void **state)
 {
 	const struct pki_cert *v[] = {&world.sub};
@@ -417,6 +457,7 @@ int main(void)
 		cmocka_unit_test(not_yet_valid),
 		cmocka_unit_test(revoked),
 		cmocka_unit_test(a_crl_keeps_out_whom_it_names_alone),
+		cmocka_unit_test(a_crl_that_cannot_be_judged_keeps_out_nobody_else),
 		cmocka_unit_test(no_client_auth_purpose),
 		cmocka_unit_test(weak_certificate),
 		cmocka_unit_test(tls_version),
