@@ -145,6 +145,7 @@ static enum tls_status shake(struct tls_conn *c)
 	do {
 		status = tls_conn_handshake(c);
 		MUST(status != TLS_CLOSED && i++ < STEPS);
+		MUST(status == TLS_WAIT || tls_conn_weight(c) > 0);
 	} while (status == TLS_AGAIN);
 	check(c, status);
 	return status;
@@ -264,7 +265,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	for (unsigned i = 0; i < 5; i++)
 		certs[4 + i] = pki_issue(&world.root, &odd[i]);
 	certs[9] = pki_issue(NULL, &(struct pki_options){.cn = WORLD_SERIAL});
+	crl = pki_crl_pem_for(&world.root, NULL, 0, "critical,onlyCA:TRUE"); /* for others */
+	world.spec.crls_pem = crl;
 	required = world_set(&world);
+	world.spec.crls_pem = NULL;
+	free(crl);
 	world.spec.require_certificate = false;
 	optional = world_set(&world);
 	world.spec.require_certificate = true;
