@@ -293,6 +293,7 @@ static void a_large_key_is_paid_for_by_rounds(void **state)
 /* A ClientHello with nonsense behind it, at once: it was signed for, and then failed. */
 static void who_breaks_off_is_paid_for(void **state)
 {
+	static const uint8_t nonsense[] = {0x17, 3, 3, 0, 5, 'h', 'e', 'l', 'l', 'o'};
 	static struct rig_tls t[BROKEN];
 	struct tls_spec was;
 	struct probe probe;
@@ -307,10 +308,10 @@ static void who_breaks_off_is_paid_for(void **state)
 	probe_start(&probe);
 	for (unsigned i = 0; i < BROKEN; i++) {
 		uint8_t out[4096];
-		int n = tls_client_take(&t[i].client, out, sizeof(out) - 10);
+		int n = tls_client_take(&t[i].client, out, sizeof(out) - sizeof(nonsense));
 
-		memcpy(out + n, "\x17\x03\x03\x00\x05hello", 10);
-		assert_true(rig_tcp_send(&rig, &t[i].tcp, out, (uint32_t)n + 10));
+		memcpy(out + n, nonsense, sizeof(nonsense));
+		assert_true(rig_tcp_send(&rig, &t[i].tcp, out, (uint32_t)n + sizeof(nonsense)));
 	}
 	stream_on();
 	for (unsigned i = 0; i < BROKEN; i++)

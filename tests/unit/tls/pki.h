@@ -35,7 +35,8 @@ char *pki_pem(const struct pki_cert *const *v, unsigned n);
 char *pki_key_pem(const struct pki_cert *c);
 /* The issuer's CRL, of `n` revoked certificates. */
 char *pki_crl_pem(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n);
-/* The same for a part of the certificates: its IssuingDistributionPoint, as OpenSSL's configuration. */
+/* The same for a part of the certificates: its IssuingDistributionPoint, as OpenSSL's
+ * configuration. */
 char *pki_crl_pem_for(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n,
 	const char *scope);
 
