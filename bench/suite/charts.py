@@ -22,7 +22,8 @@ p.note { color: var(--soft); }
 """
 
 TITLES = {
-    "udp": "UDP: highest rate without loss", "tcp": "TCP: as fast as it goes", "tls": "TLS: as fast as it goes",
+    "udp": "UDP: highest rate without loss", "tcp": "TCP: as fast as it goes",
+    "bulk": "TCP in bulk past both kernels", "tls": "TLS: as fast as it goes",
     "relp": "RELP: acknowledged", "oftp": "OFTP and RELP: acknowledged",
     "latency": "Time until durable", "devices": "Cost of a log by number of devices", "search": "Search",
     "micro": "Pieces of a log's way", "yardstick": "Yardsticks of the same sitting",

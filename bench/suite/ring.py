@@ -85,9 +85,8 @@ class RingNull(RingSluice):
     name = "sluiced, null journal"
     binary = "bench/null/sluiced-null"
 
-    def __init__(self, directory, changes=None):
-        super().__init__(directory, {**(changes or {}), "listen": {"trust-devid": ["0.0.0.0/0"],
-                                                                  "cleartext": ["udp-syslog"]}})
+    def __init__(self, directory, speaks="udp-syslog"):
+        super().__init__(directory, {"listen": {"trust-devid": ["0.0.0.0/0"], "cleartext": [speaks]}})
         self.settings.update(durable=False, compressed="no", journal="null")
 
     def compare(self):

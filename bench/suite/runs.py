@@ -68,7 +68,9 @@ def one_run(receiver, *words):
         "work_us": getattr(receiver, "busy_us", (cpu + softirq - idle) * 1e6 / stored),
         "threads_us": {name: seconds * 1e6 / stored for name, seconds in threads.items()}, "softirq_us": softirq * 1e6 / stored,
         "lost": said["missing"], "sent": report["sent"], "backlog_s": seconds - report["elapsed_s"],
-        "sender_busy": report["sender_cpu_us_per_log"] * report["sent"] / 1e6 / report["elapsed_s"],
+        # A sender on a ring never sleeps: it tells how long it turned for nothing.
+        "sender_busy": max(0.0, report["sender_cpu_us_per_log"] * report["sent"] / 1e6
+                           - report.get("sender_idle_s", 0)) / report["elapsed_s"],
         "report": report,
     }
 

@@ -10,6 +10,7 @@ import time
 
 import measure
 import secure
+from bulk import bulk
 from cases import Failed
 from netns import run
 from receivers import BUILD, LOAD, RECEIVER_CPU, Null, Rsyslog, Sluice, SyslogNg
@@ -261,8 +262,8 @@ def yardsticks(bench):
                       {"bytes": 16384, "seconds": 1})
 
 
-SCENARIOS = {"udp": udp, "tcp": tcp, "tls": secure.tls, "relp": relp, "oftp": oftp, "handshake": secure.handshake,
-             "latency": latency, "sessions": secure.sessions, "devices": devices, "search": search, "micro": micro}
+SCENARIOS = {"udp": udp, "tcp": tcp, "bulk": bulk, "tls": secure.tls, "relp": relp, "oftp": oftp,
+             "handshake": secure.handshake, "latency": latency, "sessions": secure.sessions, "devices": devices, "search": search, "micro": micro}
 
 
 class SocketBuffers:

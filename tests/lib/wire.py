@@ -36,7 +36,11 @@ class Program:
 
     def end(self):
         self.process.terminate()
-        said = self.process.communicate(timeout=20)[0]
+        return self.said(20)
+
+    def said(self, seconds):
+        """What it says at its end, which comes by itself or has been asked for."""
+        said = self.process.communicate(timeout=seconds)[0]
         if self.process.returncode:
             raise Failed(f"{self.process.args[0]}: status {self.process.returncode}")
         return json.loads(said)
@@ -122,6 +126,59 @@ def lwip_to_host(size, seed, **options):
         return json.loads(done.stdout), host.end(), impair.end()
 
 
+def calls(size, seed):
+    """Words for peer-host: a call over IPv4, one over IPv6."""
+    return ["call", PEER4, size, seed, "call", PEER6, size, seed + 1]
+
+
+def host_to_lwip(size, seed, **options):
+    """peer-host as lwIP's client: (what lwIP, the host and the wire said)."""
+    with contextlib.ExitStack() as stack:
+        far = Namespace(f"sluice-far-{os.getpid()}")
+        stack.callback(far.close)
+        near = Namespace(f"sluice-near-{os.getpid()}")
+        stack.callback(near.close)
+        for ns, name in (far, "host0"), (near, "lwip0"):
+            ns.ip("tuntap", "add", "dev", name, "mode", "tap")
+            ns.ip("link", "set", name, "addrgenmode", "none")
+            ns.ip("link", "set", name, "up")
+        words = [w for key, value in options.items() for w in ("--" + key, str(value))]
+        impair = Program(PEER / "peer-impair", "--seed", str(seed), *words,
+                         f"packet:lwip0@/run/netns/{near.name}", f"packet:host0@/run/netns/{far.name}")
+        stack.callback(impair.close)
+        lwip = Program(*near.command(PEER / "peer-lwip", "lwip0", PEER4, "serve", PEER6, HOST6))
+        stack.callback(lwip.close)
+        host = Program(*far.command(PEER / "peer-host", "tap:host0", HOST4, HOST6, *map(str, calls(size, seed))))
+        stack.callback(host.close)
+        said = host.said(PATIENCE)
+        return lwip.end(), said, impair.end()
+
+
+def host_to_kernel(size, seed, **options):
+    """peer-host as the kernel's client: (what the host and the wire said)."""
+    with contextlib.ExitStack() as stack:
+        far = Namespace(f"sluice-far-{os.getpid()}")
+        stack.callback(far.close)
+        far.ip("tuntap", "add", "dev", "host0", "mode", "tap")
+        far.ip("link", "set", "host0", "addrgenmode", "none")
+        far.ip("link", "set", "host0", "up")
+        link = Wire(stack, far, "packet:host0", {"seed": seed, **options})
+        stack.callback(listen(link.near).close)
+        host = Program(*far.command(PEER / "peer-host", "tap:host0", HOST4, HOST6, *map(str, calls(size, seed))))
+        stack.callback(host.close)
+        return host.said(PATIENCE), link.impair.end()
+
+
+def listen(ns):
+    """The kernel behind port 514 of both families does as peer-host does; the listener."""
+    listener = ns.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    listener.bind(("::", 514))
+    listener.listen(64)
+    threading.Thread(target=_kernel_host, args=(listener,), daemon=True).start()
+    return listener
+
+
 @contextlib.contextmanager
 def to_kernel(**options):
     """A wire to the kernel, behind whose port 514 the same is done as by peer-host."""
@@ -130,12 +187,7 @@ def to_kernel(**options):
         stack.callback(far.close)
         wire = Wire(stack, far, "tap:far0", options)
         dress(far, "far0", HOST4, [HOST6])
-        listener = far.socket(socket.AF_INET6, socket.SOCK_STREAM)
-        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        listener.bind(("::", 514))
-        listener.listen(64)
-        stack.callback(listener.close)
-        threading.Thread(target=_kernel_host, args=(listener,), daemon=True).start()
+        stack.callback(listen(far).close)
         yield wire, None
 
 
@@ -152,6 +204,9 @@ def _kernel_session(s):
         mode = s.recv(1)
         if mode == b"G":
             s.sendall(bytes(struct.unpack("!I", s.recv(4, socket.MSG_WAITALL))[0]))
+        elif mode == b"E":
+            while part := s.recv(1 << 18):
+                s.sendall(part)
         elif mode == b"P":
             took = 0
             while got := s.recv(1 << 18):

@@ -83,6 +83,30 @@ def peer_lwip(_):
     wire.check_impaired(link, lost=1, repeated=1)
 
 
+def opened(tcp):
+    equal("calls, and those whose bytes all came back", (tcp["calls"], tcp["good_calls"]), (2, 2))
+    equal("connections that our side was asked for and that are left", (tcp["accepted"], tcp["conns"]), (0, 0))
+
+
+@case
+def peer_lwip_serves(_):
+    """We open, lwIP is the server: 1 % lost, 2 % twice, 2 % late, 5 ms; IPv4 and IPv6"""
+    size = 96 << 10
+    said, tcp, link = wire.host_to_lwip(size, seed(), loss=1, dup=2, reorder=2, delay=5000)
+    opened(tcp)
+    equal("bytes that lwIP sent back", said, {"echoed": 2 * size})
+    wire.check_impaired(link, lost=1, repeated=1)
+
+
+@case
+def peer_kernel_serves(_):
+    """We open, the kernel is the server: 2 % lost, 2 % twice, 5 % late, 10 ms; IPv4 and IPv6"""
+    tcp, link = wire.host_to_kernel(512 << 10, seed(), loss=2, dup=2, reorder=5, delay=10000)
+    opened(tcp)
+    expect(tcp["retransmits"] > 0, f"nothing was sent again: {tcp}")
+    wire.check_impaired(link, lost=5, repeated=5, reordered=5)
+
+
 @case
 def peer_logs(_):
     """sluiced behind such a wire: each log is stored, as it was sent, in order"""

@@ -1,5 +1,5 @@
 /*
- * peer-host END ADDRESS...
+ * peer-host END ADDRESS... [call PEER SIZE SEED]...
  *
  * A host that consists of the rooms net and tcp, on an interface of the kernel's: what another
  * stack talks to, in both directions. ADDRESS is an IPv4 or IPv6 address of a network of 24 or 64
@@ -8,6 +8,9 @@
  *     E           sends back all that comes, until the peer closes
  *     G LEN(4)    sends LEN bytes of a pattern, then closes
  *     P           takes what comes; when the peer closes, says how many bytes (4) and closes
+ *
+ * With `call` it opens connections itself, to port 514 of PEER, all at once: SIZE random bytes to
+ * be sent back. Then it ends when these have ended.
  *
  * Says "ready"; after SIGTERM it waits for its connections to end (PARTING at most), then prints
  * what TCP counted, as JSON.
@@ -24,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "call.h"
 #include "dataplane/base/bytes.h"
 #include "dataplane/net/net.h"
 #include "dataplane/tcp/tcp.h"
@@ -32,6 +36,8 @@
 
 #define PROTO_TCP 6
 #define SESSIONS  1024U
+#define CALLS	  8U
+#define CALL_PORT 30000U /* the local port of the first */
 #define BUF	  2048U
 #define PARTING	  15000000U /* us */
 
@@ -41,6 +47,7 @@ struct session {
 	uint32_t left; /* G: to send */
 	uint32_t took; /* P */
 	bool fin, closed;
+	struct call *call; /* we have opened it */
 };
 
 struct host {
@@ -49,6 +56,8 @@ struct host {
 	struct net_port *net;
 	struct tcp_stack *tcp;
 	struct session sessions[SESSIONS];
+	struct call calls[CALLS];
+	unsigned call_count;
 };
 
 static volatile sig_atomic_t ended;
@@ -210,24 +219,67 @@ static void session_go(struct host *h, struct session *s)
 		tcp_abort(s->conn, h->now);
 }
 
+static struct session *session_place(struct host *h)
+{
+	struct session *s = h->sessions;
+
+	while (s->conn)
+		s++;
+	return s;
+}
+
 static void op_event(void *ctx, struct tcp_conn *c, enum tcp_event ev)
 {
 	struct host *h = ctx;
 	struct session *s = tcp_user(c);
 
 	if (ev == TCP_EV_ACCEPTED) {
-		for (s = h->sessions; s->conn; s++)
-			;
+		s = session_place(h);
 		*s = (struct session){.conn = c};
 		tcp_set_user(c, s);
 		return;
 	}
+	if (s->call)
+		call_event(s->call, ev, h->now);
 	if (ev == TCP_EV_CLOSED) {
 		s->conn = NULL;
 		return;
 	}
 	s->fin |= ev == TCP_EV_PEER_FIN;
-	session_go(h, s);
+	if (!s->call)
+		session_go(h, s);
+}
+
+/* Calls */
+
+/* Opens a connection to the peer from our address of its family. */
+static void dial(struct host *h, const struct net_config *cfg, char **words)
+{
+	struct session *s = session_place(h);
+	struct ip_flow flow = {.src_port = 514, .dst_port = (uint16_t)(CALL_PORT + h->call_count)};
+	unsigned own = 0;
+
+	if (h->call_count == CALLS || ip_addr_parse(&flow.src, words[0]) != 0)
+		errx(2, "no call to %s", words[0]);
+	while (own < cfg->addresses_count &&
+		ip_addr_is_v4(&cfg->addresses[own].addr) != ip_addr_is_v4(&flow.src))
+		own++;
+	if (own == cfg->addresses_count)
+		errx(2, "no address for a call to %s", words[0]);
+	flow.dst = cfg->addresses[own].addr;
+	*s = (struct session){.call = &h->calls[h->call_count++]};
+	call_begin(s->call, (uint32_t)strtoul(words[1], NULL, 10), strtoul(words[2], NULL, 10));
+	if (tcp_connect(h->tcp, &flow, s, h->now, &s->conn) != 0)
+		errx(1, "no connection to %s", words[0]);
+	s->call->conn = s->conn;
+}
+
+static bool calls_over(const struct host *h)
+{
+	for (unsigned i = 0; i < h->call_count; i++)
+		if (!h->calls[i].over)
+			return false;
+	return h->call_count > 0;
 }
 
 static void op_buf_free(void *ctx, void *buf)
@@ -308,7 +360,9 @@ static void addresses(struct net_config *cfg, int argc, char **argv)
 	memcpy(cfg->mac, mac, sizeof(mac));
 	if (getrandom(&cfg->key, sizeof(cfg->key), 0) != sizeof(cfg->key))
 		err(1, "random");
-	for (int i = 2; i < argc && cfg->addresses_count < NET_MAX_ADDRESSES; i++) {
+	for (int i = 2; i < argc && strcmp(argv[i], "call") != 0 &&
+			cfg->addresses_count < NET_MAX_ADDRESSES;
+		i++) {
 		struct net_address *a = &cfg->addresses[cfg->addresses_count++];
 		uint8_t v4[4];
 
@@ -323,9 +377,15 @@ static void addresses(struct net_config *cfg, int argc, char **argv)
 	}
 }
 
-static void report(const struct tcp_counters *n)
+static void report(const struct host *h)
 {
-	printf("{\"accepted\": %llu, \"closed\": %llu, \"retransmits\": %llu, "
+	const struct tcp_counters *n = tcp_counters(h->tcp);
+	unsigned good = 0;
+
+	for (unsigned i = 0; i < h->call_count; i++)
+		good += call_good(&h->calls[i]);
+	printf("{\"calls\": %u, \"good_calls\": %u, ", h->call_count, good);
+	printf("\"accepted\": %llu, \"closed\": %llu, \"retransmits\": %llu, "
 	       "\"fast_retransmits\": %llu, \"rack_lost\": %llu, \"tlp_probes\": %llu, "
 	       "\"rto_fired\": %llu, \"ooo_queued\": %llu, \"dup_segments\": %llu, "
 	       "\"reset_in\": %llu, \"reset_out\": %llu, \"conns\": %llu}\n",
@@ -348,7 +408,7 @@ int main(int argc, char **argv)
 	uint64_t until = 0;
 
 	if (argc < 3)
-		errx(2, "usage: peer-host END ADDRESS...");
+		errx(2, "usage: peer-host END ADDRESS... [call PEER SIZE SEED]...");
 	sigaction(SIGTERM, &act, NULL);
 	addresses(&ncfg, argc, argv);
 	tcp_config_defaults(&cfg);
@@ -363,7 +423,11 @@ int main(int argc, char **argv)
 		err(1, "memory");
 	printf("ready\n");
 	fflush(stdout);
-	while (!ended || (tcp_counters(h.tcp)->conns > 0 && h.now < until)) {
+	h.now = now_us();
+	for (int i = 2; i + 3 < argc; i++)
+		if (strcmp(argv[i], "call") == 0)
+			dial(&h, &ncfg, argv + i + 1);
+	while (!calls_over(&h) && (!ended || (tcp_counters(h.tcp)->conns > 0 && h.now < until))) {
 		struct pollfd fd = {h.fd, POLLIN, 0};
 		uint64_t next = tcp_next_deadline(h.tcp);
 		uint64_t net = net_port_next_deadline(h.net);
@@ -379,7 +443,7 @@ int main(int argc, char **argv)
 			err(1, "poll");
 		round_of(&h);
 	}
-	report(tcp_counters(h.tcp));
+	report(&h);
 	tcp_stack_free(h.tcp);
 	net_port_free(h.net);
 	return 0;

@@ -1,13 +1,18 @@
 /*
  * peer-lwip TAP OWN4 HOST4 OWN6 HOST6 LEN SEED
+ * peer-lwip TAP OWN4 serve OWN6 HOST6
  *
  * lwIP, the TCP/IP stack of small devices, as a client of peer-host: another foreign stack, without
  * SACK and timestamps, with coarse timers. It takes OWN4/24 and OWN6/64 on the TAP, and over either
  * family sends LEN random bytes to port 514 of the host for its echo, then closes its half and
  * reads until the host has closed. All must be there, byte for byte. Says in JSON how much came
  * back.
+ *
+ * With `serve` it is the server: an echo on port 514, a connection over IPv4 and then one over
+ * IPv6. Says "ready"; it ends by SIGTERM, and says in JSON how many bytes it has sent back.
  */
 #include <err.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -115,11 +120,99 @@ static size_t echo(const char *host, size_t len, uint64_t seed)
 	return done;
 }
 
+static int listen_on(bool six)
+{
+	struct sockaddr_in6 own6 = {.sin6_family = AF_INET6, .sin6_port = lwip_htons(PORT)};
+	struct sockaddr_in own4 = {.sin_family = AF_INET, .sin_port = lwip_htons(PORT)};
+	int fd = lwip_socket(six ? AF_INET6 : AF_INET, SOCK_STREAM, 0), one = 1;
+
+	/* Of IPv6 alone: the other socket has the same port. */
+	if (fd < 0 ||
+		(six && lwip_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
+		(six ? lwip_bind(fd, (struct sockaddr *)&own6, sizeof(own6))
+		     : lwip_bind(fd, (struct sockaddr *)&own4, sizeof(own4))) != 0 ||
+		lwip_listen(fd, 4) != 0)
+		errx(1, "nothing listens");
+	return fd;
+}
+
+/* Sends back what comes behind the first byte, until the peer has closed; how many bytes. */
+static size_t serve(int listener)
+{
+	int fd = lwip_accept(listener, NULL, NULL);
+	uint8_t bytes[2048];
+	bool first = true;
+	size_t done = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		errx(1, "nobody comes");
+	while ((n = lwip_recv(fd, bytes, sizeof(bytes), 0)) > 0) {
+		for (ssize_t at = first, put; at < n; at += put, done += (size_t)put) {
+			put = lwip_send(fd, bytes + at, (size_t)(n - at), 0);
+			if (put <= 0)
+				errx(1, "%zu bytes were sent back, and no more", done);
+		}
+		first = false;
+	}
+	if (n < 0)
+		errx(1, "the peer ended after %zu bytes", done);
+	lwip_close(fd); /* it still sends what is left */
+	return done;
+}
+
+/*
+ * Debian's library does not answer when it is asked for its IPv6 address, as it joins no group; the
+ * host learns it where lwIP asks for the host's, to send this.
+ */
+static void show_up(const char *host)
+{
+	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = lwip_htons(9)};
+	int fd = lwip_socket(AF_INET6, SOCK_DGRAM, 0);
+
+	if (fd < 0 || !inet_pton(AF_INET6, host, &to.sin6_addr) ||
+		lwip_sendto(fd, "", 1, 0, (struct sockaddr *)&to, sizeof(to)) != 1)
+		errx(1, "nothing can be sent to %s", host);
+}
+
+static int serve_both(char **argv)
+{
+	int four, six, sig;
+	size_t done;
+	sigset_t end;
+
+	/* Before lwIP's threads are there: they inherit it. */
+	sigemptyset(&end);
+	sigaddset(&end, SIGTERM);
+	sigprocmask(SIG_BLOCK, &end, NULL);
+	tcpip_init(dress, argv);
+	sys_sem_wait(&up);
+	four = listen_on(false);
+	six = listen_on(true);
+	printf("ready\n");
+	fflush(stdout);
+	show_up(argv[5]);
+	done = serve(four);
+	done += serve(six);
+	if (sigwait(&end, &sig) != 0)
+		errx(1, "sigwait");
+	printf("{\"echoed\": %zu}\n", done);
+	fflush(stdout);
+	_exit(0);
+}
+
 int main(int argc, char **argv)
 {
+	bool server = argc == 6 && strcmp(argv[3], "serve") == 0;
 	size_t len, four, six;
 	uint64_t seed;
 
+	if (server) {
+		setenv("PRECONFIGURED_TAPIF", argv[1], 1);
+		if (sys_sem_new(&up, 0) != ERR_OK)
+			errx(1, "no semaphore");
+		return serve_both(argv);
+	}
 	if (argc != 8)
 		errx(2, "usage: peer-lwip TAP OWN4 HOST4 OWN6 HOST6 LEN SEED");
 	len = strtoul(argv[6], NULL, 10);
