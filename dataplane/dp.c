@@ -20,7 +20,6 @@
 #include "tls/tls.h"
 
 #define SCRATCH_SIZE  65600u
-#define STOP_WAIT_MS  10000u
 #define MBUF_CACHE    256u
 #define MBUF_ROOM_MIN 2048u
 
@@ -261,60 +260,35 @@ int dp_start(const struct dp_config *cfg, struct dp **out, struct journal_recove
 	return 0;
 }
 
-static void wake_all(struct dp *d)
-{
-	for (unsigned i = 0; i < d->lcores_count; i++)
-		waker_wake(&d->lcores[i]->waker);
-}
-
-static bool all_drained(struct dp *d)
-{
-	for (unsigned i = 0; i < d->lcores_count; i++)
-		if (!atomic_load_explicit(&d->lcores[i]->drained, memory_order_acquire))
-			return false;
-	return true;
-}
-
 static void drain(struct dp *d)
 {
 	const struct timespec nap = {0, 1000000};
 
-	atomic_store_explicit(&d->phase, DP_DRAIN, memory_order_release);
-	d->own.now_us = mono_us();
-	intake_flush(&d->own);
-	for (unsigned ms = 0; ms < STOP_WAIT_MS; ms++) {
-		wake_all(d);
-		intake_round(&d->own);
-		if (all_drained(d) && intake_settled(&d->own))
-			break;
-		/* A failed journal settles nothing: its blocks end with it. */
-		if (ms > 1000 && journal_state(d->journal) != JOURNAL_RUNNING)
-			break;
+	dp_drain_begin(d, mono_us());
+	while (!dp_drain_over(d, mono_us()))
 		nanosleep(&nap, NULL);
-	}
 }
 
-void dp_stop(struct dp *d)
+void dp_halt(struct dp *d)
 {
 	bool ran = atomic_load_explicit(&d->phase, memory_order_relaxed) != DP_STARTING;
 
 	if (ran)
 		drain(d);
 	atomic_store_explicit(&d->phase, DP_EXIT, memory_order_release);
-	wake_all(d);
+	dp_wake_all(d);
 	rte_eal_mp_wait_lcore();
 	for (unsigned i = 0; i < d->lcores_count; i++)
 		while (ran && !atomic_load_explicit(&d->lcores[i]->ended, memory_order_acquire))
 			rte_pause();
-	for (unsigned i = 0; ran && i < d->lcores_count; i++)
-		lcore_settle(d->lcores[i]);
-	intake_flush(&d->own);
-	journal_stop(d->journal);
-	while (intake_round(&d->own))
-		;
-	for (unsigned i = 0; i < d->lcores_count; i++)
-		while (intake_round(&d->lcores[i]->in))
-			;
+	dp_settle(d);
+	d->halted = true;
+}
+
+void dp_stop(struct dp *d)
+{
+	if (!d->halted)
+		dp_halt(d);
 	desk_close(d);
 	for (unsigned i = 0; i < d->lcores_count; i++) {
 		struct lcore *l = d->lcores[i];
@@ -352,7 +326,7 @@ void dp_policy_swap(struct dp *d, struct dp_policy *next)
 	policy_ref(next);
 	atomic_store_explicit(&d->policy, next, memory_order_release);
 	d->policy_owned = next;
-	wake_all(d);
+	dp_wake_all(d);
 	/* Not rte_rcu_qsbr_synchronize(): TSan would not see that the readers are through. */
 	rte_rcu_qsbr_check(d->qsbr, rte_rcu_qsbr_start(d->qsbr), true);
 	policy_free(old);

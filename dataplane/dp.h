@@ -136,8 +136,9 @@ int dp_start(const struct dp_config *cfg, struct dp **out, struct journal_recove
 /* Lets the lcores poll: from here on bytes from outside are parsed. 0, or -1 with `err`. */
 int dp_run(struct dp *d, struct dp_error *err);
 
-/* Stops intake, settles what is in flight, makes it durable, closes the journal. Frees `d`. Works
- * after dp_start() as after dp_run(). */
+/* Stops intake, settles what is in flight, makes it durable, answers it and says goodbye to all
+ * peers (docs/operations.md), closes the journal. Frees `d`. Works after dp_start() as after
+ * dp_run(). */
 void dp_stop(struct dp *d);
 
 /* Takes effect at each lcore's next round; returns after the grace period. */

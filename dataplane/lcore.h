@@ -6,6 +6,7 @@
  *   rx.c      frames in: parse, UDP logs, shard      worker.c  TCP under the sessions
  *   session.c a connection: detect, frame, append    poll.c    the loop, sleeping
  *   eal.c     EAL, placement                         dp.c      start, stop; dp_info.c: what is
+ *   round.c   one round of an lcore                  stop.c    the end, step by step
  */
 #ifndef SLUICE_LCORE_H
 #define SLUICE_LCORE_H
@@ -124,6 +125,7 @@ struct lcore {
 	/* This round. */
 	uint64_t now_us, now_ns;
 	const struct dp_policy *policy;
+	bool draining; /* the end has begun: nobody listens any more */
 
 	struct intake in;
 	struct worker *worker; /* NULL when no worker */
@@ -152,7 +154,7 @@ struct lcore {
 	_Atomic uint64_t events_lost; /* not told to control yet */
 	_Atomic(struct lcore_call *) call;
 	_Atomic bool ended;   /* its loop is over: what it has written may be read */
-	_Atomic bool drained; /* in the DRAIN phase: nothing is left to do */
+	_Atomic bool drained; /* in the DRAIN phase: it could end, but others may need its port */
 };
 
 enum dp_phase { DP_STARTING, DP_RUN, DP_DRAIN, DP_EXIT };
@@ -174,7 +176,10 @@ struct dp {
 	_Atomic int phase;
 	_Atomic uint32_t sessions; /* all workers */
 	struct intake own;	   /* control's: sluiced's own events */
-	struct desk *desk;	   /* control's: desk.c */
+	uint64_t drain_us;	   /* when the end began */
+	uint64_t ran_us;	   /* since then: when the journal was seen running last */
+	bool halted;
+	struct desk *desk; /* control's: desk.c */
 	struct waker own_waker;
 	uint32_t own_device;
 	uint64_t started_ns;
@@ -285,8 +290,6 @@ void worker_icmp(struct worker *w, const struct pkt_meta *meta);
 /* Timers, sessions with unread data, acknowledgements; true: something was done. */
 bool worker_round(struct worker *w);
 uint64_t worker_deadline(const struct worker *w);
-/* Shutdown: reads what is readable; true when nothing more is. */
-bool worker_drain(struct worker *w);
 struct worker_tls {
 	uint64_t handshakes, resumed, failed;
 	uint64_t steps, step_weight; /* of handshakes; see tls_conn_weight() */
@@ -296,8 +299,6 @@ struct worker_tls {
 	uint64_t carry_buffers;		    /* gauge: 2 KiB each, that hold it */
 };
 void worker_tls_get(const struct worker *w, struct worker_tls *t);
-/* Says what there is to say of what became durable, then resets all connections. */
-void worker_farewell(struct worker *w);
 const struct tcp_counters *worker_tcp_counters(const struct worker *w);
 /* Copies up to `n` sessions beginning with slot *at, which moves on; returns how many. */
 unsigned worker_sessions(
@@ -305,11 +306,54 @@ unsigned worker_sessions(
 bool worker_kill(struct worker *w, uint64_t id);
 uint32_t worker_session_count(const struct worker *w);
 
+/* ---- worker_drain.c: the end ---- */
+
+/*
+ * How long a peer has, from our goodbye on, to acknowledge it: for two retransmissions by timeout
+ * (RFC 6298) after a tail loss probe (RFC 8985). Then its connection is reset.
+ */
+#define FAREWELL_US 1000000u
+
+/* A round: takes no more bytes from the network, reads those that are there, answers; true when
+ * there is nothing more to read. */
+bool worker_drain(struct worker *w);
+/* Says goodbye to everybody and closes, as far as there is room to say it, at each call; true when
+ * all have acknowledged it or had FAREWELL_US from the first call on: all connections are gone. */
+bool worker_part(struct worker *w);
+/* Resets all connections. */
+void worker_leave(struct worker *w);
+
+/* ---- round.c ---- */
+
+/* One round; l->now_us and its like are set. true: something was done. */
+bool lcore_round(struct lcore *l);
+/* The same after dp_drain_begin(): nothing new is taken in, what was is settled, peers are told. */
+bool lcore_drain_round(struct lcore *l);
+/* No lcore runs any more: takes what was passed to it last, resets who is still connected, submits
+ * its block, sends what there is to send. To be called twice for each, as frames of one lcore may
+ * go out by another. */
+void lcore_settle(struct lcore *l);
+bool lcore_rings_empty(const struct lcore *l);
+
+/* ---- stop.c ---- */
+
+/* The end begins: rounds are lcore_drain_round() from now on. */
+void dp_drain_begin(struct dp *d, uint64_t now_us);
+/* To be asked every millisecond or so: true when the lcores may end, be it that all is said and
+ * stored, or that it has taken too long. */
+bool dp_drain_over(struct dp *d, uint64_t now_us);
+/* After the lcores have ended: what is left goes to the disk and onto the wire. The journal has
+ * stopped, and has given all blocks back. */
+void dp_settle(struct dp *d);
+void dp_wake_all(struct dp *d);
+
+/* ---- dp.c: the first half of dp_stop(), which does it where it was not: all but freeing. ---- */
+
+void dp_halt(struct dp *d);
+
 /* ---- poll.c ---- */
 
 int lcore_main(void *arg); /* struct lcore */
-/* After lcore_main() has ended: takes what was passed to it last, submits its block. */
-void lcore_settle(struct lcore *l);
 /* Runs fn on the lcore between two rounds; 0, or -1 when it did not answer within 2 s. */
 int lcore_run(struct lcore *l, void (*fn)(struct lcore *l, void *arg), void *arg);
 

@@ -21,7 +21,6 @@
 #define IDLE_ROUNDS   256u
 #define IDLE_SLEEP_US 200u
 #define SLEEP_MAX_US  100000u /* the watchdog sees a heartbeat at least this often */
-#define RING_BURST    64u
 #define CALL_WAIT_US  2000000u
 #define MAX_POLL_FDS  (MAX_QUEUES_RX + 1)
 
@@ -38,44 +37,6 @@ bool lcore_pass(struct lcore *from, struct lcore *to, struct rte_mbuf *m)
 	if (rte_ring_sp_enqueue(to->in_ring[from->index], m) != 0)
 		return false;
 	waker_wake(&to->waker);
-	return true;
-}
-
-static bool drain_rings(struct lcore *l)
-{
-	struct rte_mbuf *m[RING_BURST];
-	bool any = false;
-
-	for (unsigned i = 0; i < l->dp->lcores_count; i++) {
-		unsigned n;
-
-		if (!l->in_ring[i])
-			continue;
-		n = rte_ring_sc_dequeue_burst(l->in_ring[i], (void **)m, RING_BURST, NULL);
-		for (unsigned k = 0; k < n; k++) {
-			switch ((enum pkt_kind)pkt_meta(m[k])->kind) {
-			case PKT_TCP:
-				worker_segment(l->worker, m[k]);
-				break;
-			case PKT_ICMP_TCP:
-				worker_icmp(l->worker, pkt_meta(m[k]));
-				rte_pktmbuf_free(m[k]);
-				break;
-			default:
-				rx_from_ring(l, m[k]);
-				break;
-			}
-		}
-		any |= n > 0;
-	}
-	return any;
-}
-
-static bool rings_empty(const struct lcore *l)
-{
-	for (unsigned i = 0; i < l->dp->lcores_count; i++)
-		if (l->in_ring[i] && !rte_ring_empty(l->in_ring[i]))
-			return false;
 	return true;
 }
 
@@ -171,8 +132,7 @@ static void interrupts_off(struct lcore *l, const struct sleep_fds *s)
 /* A frame between the last burst and the switching on of interrupts raises none: look once more. */
 static bool came_meanwhile(struct lcore *l)
 {
-	return l->is_rx && atomic_load_explicit(&l->dp->phase, memory_order_relaxed) == DP_RUN &&
-	       rx_round(l);
+	return l->is_rx && rx_round(l);
 }
 
 static void idle_sleep(struct lcore *l)
@@ -190,7 +150,7 @@ static void idle_sleep(struct lcore *l)
 		wait = 0;
 	else if (deadline - l->now_us < wait)
 		wait = deadline - l->now_us;
-	if (wait > 0 && rings_empty(l) && desk_idle(l) &&
+	if (wait > 0 && lcore_rings_empty(l) && desk_idle(l) &&
 		!atomic_load_explicit(&l->call, memory_order_relaxed) && !intake_round(&l->in) &&
 		!came_meanwhile(l)) {
 		rte_rcu_qsbr_thread_offline(l->dp->qsbr, l->index);
@@ -223,53 +183,6 @@ static void tell_counts(struct lcore *l)
 	tell(&l->told_crossed, l->crossed);
 }
 
-static bool round_run(struct lcore *l)
-{
-	bool any = false;
-
-	if (l->is_rx)
-		any |= rx_round(l);
-	any |= drain_rings(l);
-	if (l->is_rx)
-		rx_timers(l);
-	if (l->worker)
-		any |= worker_round(l->worker);
-	any |= intake_round(&l->in);
-	tx_flush(l);
-	return any;
-}
-
-/* Nothing more comes in; what is in flight is settled. */
-static bool round_drain(struct lcore *l)
-{
-	bool sessions_done = true;
-	bool settled;
-
-	drain_rings(l);
-	if (l->worker)
-		sessions_done = worker_drain(l->worker);
-	tx_flush(l);
-	intake_round(&l->in);
-	if (sessions_done && rings_empty(l))
-		intake_flush(&l->in);
-	/* Those who wait for their logs are told of them; where that can be never, they go now. */
-	settled = sessions_done && rings_empty(l) && intake_settled(&l->in);
-	if (l->worker && (settled || journal_state(l->in.journal) != JOURNAL_RUNNING)) {
-		worker_farewell(l->worker);
-		tx_flush(l);
-	}
-	if (!settled)
-		return true;
-	atomic_store_explicit(&l->drained, true, memory_order_release);
-	return false;
-}
-
-void lcore_settle(struct lcore *l)
-{
-	drain_rings(l);
-	intake_flush(&l->in);
-}
-
 int lcore_main(void *arg)
 {
 	struct lcore *l = arg;
@@ -299,7 +212,7 @@ int lcore_main(void *arg)
 		atomic_store_explicit(&l->heartbeat,
 			atomic_load_explicit(&l->heartbeat, memory_order_relaxed) + 1,
 			memory_order_relaxed);
-		any = phase == DP_RUN ? round_run(l) : round_drain(l);
+		any = phase == DP_RUN ? lcore_round(l) : lcore_drain_round(l);
 		tell_counts(l);
 		if (any) {
 			uint64_t end = clock_ns(CLOCK_MONOTONIC);

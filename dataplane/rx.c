@@ -50,6 +50,12 @@ static enum net_csum l4_csum(const struct port *p, const struct rte_mbuf *m)
 	}
 }
 
+/* At the end nobody listens any more. */
+static bool takes_udp(const struct lcore *l, uint16_t port)
+{
+	return !l->draining && dp_listens(l->dp, port);
+}
+
 static bool may_speak_for_others(const struct lcore *l, const struct ip_addr *src)
 {
 	const struct dp_policy *pol = l->policy;
@@ -211,8 +217,10 @@ static void no_listener(struct lcore *l, struct port *p, const uint8_t *frame, u
 	struct tx_ctx tc = {l, p};
 	struct net_out out;
 
-	if (p->owner != l)
-		return; /* the answer's rate limit is the owner's; an error message is no duty */
+	/* The answer's rate limit is the owner's, and an error message is no duty; a sender that
+	 * meets a restart is to go on. */
+	if (p->owner != l || l->draining)
+		return;
 	tx_net_out(&tc, &out);
 	net_port_unreachable(p->net, frame, len, pkt, &out, l->now_us);
 }
@@ -234,7 +242,7 @@ static void take_reassembled(struct lcore *l, struct port *p, const struct net_c
 	struct rte_mbuf *m;
 
 	if (pkt->verdict == NET_UDP) {
-		if (dp_listens(l->dp, pkt->flow.dst_port)) {
+		if (takes_udp(l, pkt->flow.dst_port)) {
 			take_udp(l, &pkt->flow, pkt->payload, pkt->payload_len);
 			return;
 		}
@@ -343,7 +351,7 @@ static void take_frame(struct lcore *l, struct port *p, struct rte_mbuf *m)
 	net_parse(p->net, frame, len, ip_csum(m), l4_csum(p, m), &pkt);
 	switch (pkt.verdict) {
 	case NET_UDP:
-		if (!dp_listens(l->dp, pkt.flow.dst_port)) {
+		if (!takes_udp(l, pkt.flow.dst_port)) {
 			wire_reject(l, p->index, WIRE_no_listener);
 			no_listener(l, p, frame, len, &pkt);
 			break;

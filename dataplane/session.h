@@ -59,6 +59,7 @@ struct session {
 	bool closed;	 /* the stack has let go of it: this is the last read */
 	bool paused;	 /* it reads on when its answers are out */
 	bool finished;	 /* the peer will say no more: it ends when its answers are out */
+	bool parting;	 /* it has been told goodbye, or will be as soon as there is room */
 	bool lost;	 /* logs that the peer waits for could not be stored */
 	bool answered;	 /* we have heard a whole flight of its handshake */
 	bool answering;	 /* on the worker's list of those with something to answer */

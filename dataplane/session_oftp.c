@@ -358,14 +358,18 @@ static bool oftp_is_waiting(const struct session *s)
 	return o && (oftp_outstanding(o) || o->s.state == OFTP_DECIDING);
 }
 
-static void oftp_farewell(struct session *s, struct worker *w)
+static bool oftp_farewell(struct session *s, struct worker *w)
 {
-	if (!s->oftp)
-		return;
+	struct oftp_session *o = s->oftp;
+
+	if (!o)
+		return true;
 	send_out(s, w);
-	if (oftp_may_say(s->oftp))
-		oftp_server_bye(&s->oftp->s, NULL);
+	if (o->s.state != OFTP_ENDED && !oftp_may_say(o))
+		return false;
+	oftp_server_bye(&o->s, NULL);
 	send_out(s, w);
+	return o->s.out_len == 0;
 }
 
 /* Its login has the time of a handshake, whatever else it says meanwhile. true: it has had it. */

@@ -99,8 +99,9 @@ struct session_protocol {
 	enum session_result (*answer)(struct session *s, struct worker *w);
 	/* Does the peer wait for us, its logs not being durable? Then it is not idle. */
 	bool (*waits)(const struct session *s);
-	/* We are about to close: sends what is due and what there is to say. */
-	void (*farewell)(struct session *s, struct worker *w);
+	/* We are about to close: sends what is due and what there is to say. false: there was no
+	 * room for all of it; called again, it goes on where it was. */
+	bool (*farewell)(struct session *s, struct worker *w);
 
 	/* And for those that log in; NULL: it does not. */
 

@@ -124,10 +124,13 @@ static bool relp_is_waiting(const struct session *s)
 	return relp_waits(&s->relp);
 }
 
-static void relp_farewell(struct session *s, struct worker *w)
+static bool relp_farewell(struct session *s, struct worker *w)
 {
-	relp_goodbye(&s->relp);
+	if (!s->parting)
+		relp_goodbye(&s->relp);
+	s->parting = true;
 	relp_answer(s, w);
+	return !relp_due(&s->relp);
 }
 
 static bool relp_permitted(const struct session *s, const struct lcore *l, enum refusal_reason *why)

@@ -71,6 +71,11 @@ static void accepted(struct worker *w, struct tcp_conn *conn)
 	struct tcp_info info;
 	struct session *s;
 
+	if (l->draining) { /* its SYN came before the end */
+		tcp_set_user(conn, NULL);
+		tcp_abort(conn, l->now_us);
+		return;
+	}
 	if (w->free_count == 0 || atomic_fetch_add_explicit(&l->dp->sessions, 1,
 					  memory_order_relaxed) >= l->policy->sessions) {
 		if (w->free_count > 0)
@@ -189,12 +194,12 @@ static bool serve(struct worker *w, struct session *s)
 	return true;
 }
 
-static bool serve_ready(struct worker *w, uint32_t budget)
+bool worker_serve(struct worker *w)
 {
 	bool any = false, held_up = w->no_room;
 
 	w->no_room = false;
-	for (uint32_t i = 0; i < budget && w->ready; i++) {
+	for (uint32_t i = 0; i < SESSIONS_A_ROUND && w->ready; i++) {
 		/* What came in the last round, or in this one before the turns, is read in this. */
 		w->turns_late += !held_up && w->round - w->ready->queued_round > 1;
 		if (!serve(w, w->ready)) {
@@ -327,17 +332,23 @@ void worker_icmp(struct worker *w, const struct pkt_meta *meta)
 		tcp_unreachable(w->tcp, &meta->flow, meta->quoted_seq, meta->hard);
 }
 
+bool worker_timers(struct worker *w)
+{
+	uint64_t now = w->l->now_us;
+
+	return tcp_next_deadline(w->tcp) <= now && tcp_expire(w->tcp, now, TIMERS_A_ROUND) > 0;
+}
+
 bool worker_round(struct worker *w)
 {
 	uint64_t now = w->l->now_us;
 	bool any = false;
 
 	w->round++;
-	if (tcp_next_deadline(w->tcp) <= now)
-		any |= tcp_expire(w->tcp, now, TIMERS_A_ROUND) > 0;
+	any |= worker_timers(w);
 	any |= worker_hear_control(w);
 	if (w->ready)
-		any |= serve_ready(w, SESSIONS_A_ROUND);
+		any |= worker_serve(w);
 	if (w->shaking)
 		any |= shake_hands(w);
 	any |= worker_care(w);
@@ -353,30 +364,6 @@ uint64_t worker_deadline(const struct worker *w)
 	if ((w->ready && !w->no_room) || w->shaking || !LIST_EMPTY(&w->answering))
 		return 0;
 	return at < care ? at : care;
-}
-
-bool worker_drain(struct worker *w)
-{
-	if (w->ready && serve_ready(w, SESSIONS_A_ROUND))
-		return false;
-	/* Held up, and yet not for ever: a block will come back. */
-	return !worker_held_up(w) || journal_state(w->l->in.journal) != JOURNAL_RUNNING;
-}
-
-void worker_farewell(struct worker *w)
-{
-	worker_answer(w);
-	for (uint32_t i = 0; i < w->slots; i++) {
-		struct session *s = &w->sessions[i];
-
-		if (s->conn && !s->closing && s->protocol && s->protocol->farewell)
-			s->protocol->farewell(s, w);
-	}
-	tcp_flush(w->tcp, w->l->now_us);
-	for (uint32_t i = 0; i < w->slots && w->count > 0; i++)
-		if (w->sessions[i].conn)
-			tcp_abort(w->sessions[i].conn, w->l->now_us);
-	tcp_flush(w->tcp, w->l->now_us);
 }
 
 const struct tcp_counters *worker_tcp_counters(const struct worker *w)

@@ -55,6 +55,8 @@ struct worker {
 	uint32_t step_debt;	     /* units that are not paid for yet */
 	uint32_t round;
 	uint64_t turns_late; /* sessions that a round passed by, though there were blocks */
+	bool deaf;	     /* nothing more is taken from the network */
+	uint64_t parting_us; /* when the first goodbye was said; 0: not yet */
 	bool no_room;	     /* the last read of a ready session found no block */
 	struct acks acks;
 	LIST_HEAD(session_list, session) answering;
@@ -79,6 +81,11 @@ void worker_unqueue(struct worker *w, struct session *s);
 
 /* worker.c: says the last word and closes; what the peer still sends is not read. */
 void worker_close(struct worker *w, struct session *s);
+
+/* worker.c: a turn for those that have something to read, oldest first; true: one has read. */
+bool worker_serve(struct worker *w);
+/* worker.c: TCP's timers; true: one rang. */
+bool worker_timers(struct worker *w);
 
 /* worker.c: an event of a connection (tcp.h); `ctx` is the worker. */
 void worker_event(void *ctx, struct tcp_conn *conn, enum tcp_event ev);

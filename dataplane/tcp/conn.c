@@ -171,6 +171,16 @@ void tcp_close(struct tcp_conn *c, uint64_t now)
 	tcp_put_off(c, CF_OUTPUT, now);
 }
 
+void tcp_deafen(struct tcp_conn *c)
+{
+	c->flags |= CF_DEAF;
+}
+
+bool tcp_fin_acked(const struct tcp_conn *c)
+{
+	return c->state == TCPS_FIN_WAIT_2 || c->state == TCPS_UNREAD;
+}
+
 void tcp_abort(struct tcp_conn *c, uint64_t now)
 {
 	(void)now;

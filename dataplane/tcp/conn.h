@@ -118,6 +118,7 @@ enum tcp_conn_flag {
 	CF_REORDERED = 0x2000000,   /* the network has been seen to reorder */
 	CF_DSACK_ROUND = 0x4000000, /* duplicates were reported in this round, up to dsack_round */
 	CF_UNREACHABLE = 0x8000000, /* ICMP said so since the peer last acknowledged something */
+	CF_DEAF = 0x10000000,	    /* tcp_deafen(): new bytes are as if they were lost */
 
 	CF_AGREED = CF_TS | CF_SACK | CF_WSCALE,
 };

@@ -36,7 +36,8 @@ static bool predicted(struct tcp_conn *c, struct tcp_seg *g, uint64_t now)
 	if (c->state != TCPS_ESTABLISHED || g->seq != c->rcv_nxt || g->ack != c->snd_una ||
 		c->snd_una != c->snd_end || g->len == 0 ||
 		(g->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK ||
-		(c->flags & (CF_OOO | CF_FIN_KNOWN)) || seq_gt(g->seq + g->len, c->rcv_adv))
+		(c->flags & (CF_OOO | CF_FIN_KNOWN | CF_DEAF)) ||
+		seq_gt(g->seq + g->len, c->rcv_adv))
 		return false;
 	if (c->flags & CF_TS) {
 		if (g->hdr_len != TCP_HEADER + 12 ||

@@ -200,6 +200,11 @@ void tcp_data(struct tcp_conn *c, struct tcp_seg *g, uint64_t now)
 {
 	if (!tcp_receives(c))
 		return;
+	if (g->len && (c->flags & CF_DEAF)) {
+		if (seq_lt(g->seq, c->rcv_nxt))
+			tcp_put_off(c, CF_ACK_NOW, now); /* some of it is here */
+		return;
+	}
 	if (g->flags & TCP_FIN)
 		note_fin(c, g);
 	if (g->len && !take(c, g, now))

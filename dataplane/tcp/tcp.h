@@ -238,6 +238,14 @@ uint32_t tcp_write_room(const struct tcp_conn *c);
  * peer has answered a tcp_connect(): TCP_EV_CLOSED from inside this call.
  */
 void tcp_close(struct tcp_conn *c, uint64_t now);
+/*
+ * From now on no new byte of the peer's is taken: each is as if it had been lost, so it is not
+ * acknowledged, and the window opens no more. Bytes that are here can be read, acknowledgements
+ * count, and a FIN that follows what is here.
+ */
+void tcp_deafen(struct tcp_conn *c);
+/* Has the peer acknowledged all that was written, and our FIN? */
+bool tcp_fin_acked(const struct tcp_conn *c);
 /* RST and TCP_EV_CLOSED from inside this call. */
 void tcp_abort(struct tcp_conn *c, uint64_t now);
 

@@ -47,7 +47,7 @@ static uint32_t gain(struct tcp_conn *c)
 	uint32_t half = c->stack->rcv_max_wnd / 2;
 	uint32_t least = c->rcv_mss < half ? c->rcv_mss : half;
 
-	if (!seq_gt(edge, c->rcv_adv) || edge - c->rcv_adv < least)
+	if ((c->flags & CF_DEAF) || !seq_gt(edge, c->rcv_adv) || edge - c->rcv_adv < least)
 		return 0;
 	return edge - c->rcv_adv;
 }

@@ -250,6 +250,23 @@ void check_disk(struct world *w)
 	free_disk(k);
 }
 
+void check_told(struct world *w, const struct gadget *v)
+{
+	struct disk *k = new_disk(w);
+	struct client_stats st;
+	uint64_t gone;
+
+	read_disk(k, w->server.fs);
+	client_stats(v->c, &st);
+	/* What it has dropped may have been anywhere in its queue. */
+	gone = v->n_ids - st.memory.logs - st.confirm.logs;
+	for (uint64_t i = gone; st.dropped == 0 && i < v->n_ids; i++)
+		if (k->stored[v->index][v->ids[i]])
+			sim_fail("stored, and the goodbye came without an answer", v->index,
+				v->ids[i]);
+	free_disk(k);
+}
+
 void check_roll_back(struct world *w)
 {
 	struct disk *now = new_disk(w), *then = new_disk(w);

@@ -149,7 +149,8 @@ static struct dp *new_dp(struct world *w)
 	d->policy_owned = new_policy(w);
 	atomic_init(&d->policy, d->policy_owned);
 	atomic_init(&d->phase, DP_RUN);
-	if (rates_init(&d->rates, d->cfg.limits.devices) != 0 || desk_open(d) != 0)
+	if (rates_init(&d->rates, d->cfg.limits.devices) != 0 || desk_open(d) != 0 ||
+		intake_init(&d->own, d->journal, SIM_WORKERS, 16, &d->shard_key) != 0)
 		abort();
 	return d;
 }
@@ -189,23 +190,13 @@ bool server_start(struct world *w)
 	return true;
 }
 
-static void take_completions(struct dp *d)
-{
-	for (unsigned i = 0; i < d->lcores_count; i++)
-		while (intake_round(&d->lcores[i]->in))
-			continue;
-}
-
 /* As dp_stop() does it. What the dead do is seen by nobody: the world has its picture. */
 static void take_apart(struct world *w)
 {
 	struct server *v = &w->server;
 	struct dp *d = v->d;
 
-	for (unsigned i = 0; i < d->lcores_count; i++)
-		intake_flush(&d->lcores[i]->in);
-	journal_stop(v->j);
-	take_completions(d);
+	dp_settle(d);
 	desk_close(d);
 	for (unsigned i = 0; i < d->lcores_count; i++) {
 		struct lcore *l = d->lcores[i];
@@ -218,6 +209,7 @@ static void take_apart(struct world *w)
 		free(l->scratch);
 		rte_free(l);
 	}
+	intake_fini(&d->own);
 	journal_close(v->j);
 	auth_snapshot_unref(d->policy_owned->auth);
 	free(d->policy_owned);
@@ -237,8 +229,9 @@ void server_end(struct world *w, enum server_death how)
 			     : how == DEATH_KILLED ? memfs_kill(v->fs)
 						   : NULL;
 
-	w->dead = true;
+	w->dead = how != DEATH_STOPPED;
 	take_apart(w);
+	w->dead = true;
 	if (left) {
 		memfs_free(v->fs);
 		v->fs = left;
@@ -288,13 +281,17 @@ static void begin_round(struct world *w, struct lcore *l)
 static void one_turn(struct world *w, unsigned whose)
 {
 	struct dp *d = w->server.d;
+	bool stops = atomic_load(&d->phase) == DP_DRAIN;
 
 	if (whose < SIM_WORKERS) {
 		begin_round(w, d->lcores[whose]);
-		worker_round(d->lcores[whose]->worker);
-		intake_round(&d->lcores[whose]->in);
+		if (stops)
+			lcore_drain_round(d->lcores[whose]);
+		else
+			lcore_round(d->lcores[whose]);
 	} else if (whose == SIM_WORKERS) {
-		desk_round(d, w->mono_us);
+		if (!stops)
+			desk_round(d, w->mono_us);
 	} else {
 		journal_step(w->server.j, w->mono_us);
 		if (rng_one_in(&w->rng, 200))
@@ -316,6 +313,17 @@ void server_run(struct world *w, bool all)
 		if (all || w->mono_us >= v->stalled_us[whose])
 			one_turn(w, whose);
 	}
+}
+
+void server_stop(struct world *w)
+{
+	set_clock(w);
+	dp_drain_begin(w->server.d, w->mono_us);
+}
+
+bool server_stopped(const struct world *w)
+{
+	return dp_drain_over(w->server.d, w->mono_us);
 }
 
 void server_segment(struct world *w, const struct packet *p)
@@ -357,6 +365,22 @@ bool server_at_rest(const struct world *w)
 			return false;
 	}
 	return w->server.j->queue_len == 0;
+}
+
+bool server_knows(const struct world *w, const struct peer *p)
+{
+	const struct ip_addr addr = wire_device_addr(p->device);
+
+	for (unsigned i = 0; i < w->server.d->lcores_count; i++) {
+		struct dp_session_info v[SESSIONS];
+		uint32_t at = 0;
+		unsigned n = worker_sessions(w->server.d->lcores[i]->worker, &at, v, SESSIONS);
+
+		for (unsigned k = 0; k < n; k++)
+			if (v[k].flow.src_port == p->port && ip_addr_equal(&v[k].flow.src, &addr))
+				return true;
+	}
+	return false;
 }
 
 uint32_t server_sessions(const struct world *w)

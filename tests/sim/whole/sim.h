@@ -168,6 +168,11 @@ bool server_start(struct world *w);
 /* Somebody's turn: a worker, control, the committer. */
 void server_run(struct world *w, bool all);
 void server_segment(struct world *w, const struct packet *p);
+/* SIGTERM: from now on its turns are those of the end; true: it is over. */
+void server_stop(struct world *w);
+bool server_stopped(const struct world *w);
+/* Does it hold the connection that the device has? */
+bool server_knows(const struct world *w, const struct peer *p);
 enum server_death { DEATH_STOPPED, DEATH_KILLED, DEATH_POWER };
 void server_end(struct world *w, enum server_death how);
 /* The disk is what it was at the snapshot. */
@@ -181,6 +186,8 @@ uint32_t server_sessions(const struct world *w);
 
 /* Everything on the disk of a server that has just recovered, or has stopped. */
 void check_disk(struct world *w);
+/* What the device still holds was not stored: it has heard all that there was to hear. */
+void check_told(struct world *w, const struct gadget *v);
 /* Those logs that are on the disk and not on the snapshot. */
 void check_roll_back(struct world *w);
 
@@ -202,7 +209,7 @@ struct world {
 	struct packet *packets;
 	struct {
 		uint64_t logs, lives, cuts, deaths, faults, restored_servers, restored_clients,
-			dropped, clock_steps, failed;
+			dropped, clock_steps, failed, goodbyes, unheard;
 	} met;
 };
 

@@ -1,4 +1,4 @@
-/* The network, and what tx.c, poll.c and net/port.c are for a worker on it. */
+/* The network, and what rx.c, tx.c, poll.c and net/port.c are for a worker on it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,6 +100,29 @@ void tx_frame(struct lcore *l, struct port *p, struct rte_mbuf *m)
 		wire_send(sim_world, false, f[ETHERNET + 19] - 10u, load_be16(seg + 2), seg,
 			rte_pktmbuf_pkt_len(m) - ETHERNET - IP);
 	rte_pktmbuf_free(m);
+}
+
+/* Frames are on their way at once, and come by server_segment(). */
+void tx_flush(struct lcore *l)
+{
+	(void)l;
+}
+
+bool rx_round(struct lcore *l)
+{
+	(void)l;
+	return false;
+}
+
+void rx_timers(struct lcore *l)
+{
+	(void)l;
+}
+
+void rx_from_ring(struct lcore *l, struct rte_mbuf *m)
+{
+	(void)l, (void)m;
+	sim_fail("a packet crosses from one worker to another", 0, 0);
 }
 
 void tx_net_out(struct tx_ctx *tc, struct net_out *out)

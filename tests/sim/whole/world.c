@@ -45,14 +45,76 @@ static void begin(struct world *w)
 
 /* ---- trouble ---- */
 
+static void pass_time(struct world *w)
+{
+	uint64_t us = 1 + rng_below(&w->rng, STEP_US);
+
+	w->mono_us += us;
+	w->wall_ns += us * 1000;
+}
+
+/* Whether those who were connected have heard of the end; on a network that loses nothing all. */
+static void check_goodbyes(struct world *w, const bool *known, const bool *answered)
+{
+	for (unsigned i = 0; i < w->n_devices; i++) {
+		const struct gadget *v = w->devices[i];
+
+		if (!known[i])
+			continue;
+		w->met.goodbyes++;
+		if (v->peer.state == PEER_OPEN) {
+			if (!w->loss)
+				sim_fail("it goes without a word", i, 0);
+			w->met.unheard++;
+		} else if (answered[i]) {
+			check_told(w, v);
+		}
+	}
+}
+
+/* SIGTERM. */
+static void stop(struct world *w)
+{
+	bool known[SIM_DEVICES] = {false}, answered[SIM_DEVICES] = {false};
+
+	for (unsigned i = 0; i < w->n_devices; i++) {
+		const struct gadget *v = w->devices[i];
+		struct client_stats st;
+
+		client_stats(v->c, &st);
+		known[i] = v->peer.state == PEER_OPEN && server_knows(w, &v->peer);
+		/* Who has logged in: a login tells of what was stored before. */
+		answered[i] = known[i] && st.state == CLIENT_OPEN && !w->restores;
+	}
+	server_stop(w);
+	while (!server_stopped(w)) {
+		pass_time(w);
+		for (unsigned i = 0; i < w->n_devices; i++)
+			device_tick(w->devices[i]);
+		wire_run(w);
+		server_run(w, true);
+		for (unsigned i = 0; i < w->n_devices; i++)
+			answered[i] &= journal_state(w->server.j) == JOURNAL_RUNNING;
+		if (memfs_was_cut(w->server.fs)) {
+			server_end(w, DEATH_POWER);
+			return;
+		}
+	}
+	server_end(w, DEATH_STOPPED);
+	check_goodbyes(w, known, answered);
+}
+
 static void end_life(struct world *w)
 {
 	static const enum server_death how[] = {DEATH_KILLED, DEATH_POWER, DEATH_STOPPED};
 	enum server_death h = how[rng_below(&w->rng, 5) % 3];
 
-	if (h == DEATH_STOPPED)
+	if (h == DEATH_STOPPED) {
 		memfs_repair(w->server.fs);
-	server_end(w, h);
+		stop(w);
+	} else {
+		server_end(w, h);
+	}
 	w->met.deaths++;
 	if (one_in(w, 3))
 		wire_empty(w);
@@ -151,10 +213,7 @@ static void run_server(struct world *w)
 
 static void step(struct world *w)
 {
-	uint64_t us = 1 + rng_below(&w->rng, STEP_US);
-
-	w->mono_us += us;
-	w->wall_ns += us * 1000;
+	pass_time(w);
 	for (unsigned i = 0; i < w->n_devices; i++) {
 		struct gadget *v = w->devices[i];
 
@@ -255,7 +314,7 @@ void world_live(struct world *w, uint64_t seed)
 	come_to_rest(w);
 	check_disk(w);
 	leave(w);
-	server_end(w, DEATH_STOPPED);
+	stop(w);
 	check_disk(w);
 }
 

@@ -1,6 +1,7 @@
 #include "tests/unit/dp/rig.h"
 
 #include <ftw.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <rte_ring.h>
 
 #include "dataplane/base/bytes.h"
+#include "dataplane/lcore.h"
 #include "dataplane/net/net.h"
 #include "dataplane/tcp/tcp.h"
 #include "tests/unit/dp/rig_wire.h"
@@ -30,6 +32,8 @@ static struct rte_ring *to_port[RX_QUEUES_MAX], *from_port;
 static unsigned queues; /* rx */
 static struct rte_mempool *pool;
 static uint8_t port_mac[6];
+
+bool (*rig_loses)(uint8_t host, const uint8_t *tcp, uint32_t len);
 
 _Noreturn void rig_die(const char *what)
 {
@@ -127,7 +131,7 @@ void rig_start(struct rig *r, const struct rig_options *o)
 	}
 	if (rte_eal_init(11, args) < 0)
 		rig_die("no EAL");
-	port = make_port(each, lcores);
+	port = make_port(each, o->tx_queues ? o->tx_queues : lcores);
 	if (port < 0)
 		rig_die("no ring port");
 	snprintf(r->dir, sizeof(r->dir), "/tmp/sluice-rig-XXXXXX");
@@ -168,8 +172,26 @@ void rig_start(struct rig *r, const struct rig_options *o)
 	wait_valid(r);
 }
 
+static _Atomic bool halted;
+
+static void *halt(void *dp)
+{
+	dp_halt(dp);
+	atomic_store(&halted, true);
+	return NULL;
+}
+
 void rig_stop(struct rig *r)
 {
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, halt, r->dp) != 0)
+		rig_die("no thread");
+	while (!atomic_load(&halted))
+		rig_pump(r);
+	pthread_join(thread, NULL);
+	while (!rte_ring_empty(from_port))
+		rig_pump(r); /* what was sent last */
 	dp_stop(r->dp);
 	r->dp = NULL;
 }
@@ -345,6 +367,12 @@ static void answer_arp(struct rig *r, const uint8_t *f)
 	rig_frame(r, reply, sizeof(reply));
 }
 
+static void take_tcp(struct rig *r, uint8_t host, const uint8_t *tcp, uint32_t len)
+{
+	if (!rig_loses || !rig_loses(host, tcp, len))
+		rig_tcp_take(r, host, tcp, len);
+}
+
 void rig_pump(struct rig *r)
 {
 	struct rte_mbuf *m[32];
@@ -357,7 +385,7 @@ void rig_pump(struct rig *r)
 		if (load_be16(f + 12) == 0x0806)
 			answer_arp(r, f);
 		else if (load_be16(f + 12) == 0x0800 && f[23] == 6)
-			rig_tcp_take(r, f[33], f + 34, load_be16(f + 16) - 20u);
+			take_tcp(r, f[33], f + 34, load_be16(f + 16) - 20u);
 		rte_pktmbuf_free(m[i]);
 	}
 	rig_tcp_again(r);

@@ -37,6 +37,7 @@ struct rig_options {
 	uint32_t sessions;	     /* 0: 256 */
 	uint32_t half_open;	     /* 0: as by default */
 	uint32_t blocks;	     /* of the journal's pool; 0: as by default */
+	unsigned tx_queues;	     /* of the port; 0: one for each lcore */
 };
 
 /*
@@ -44,8 +45,11 @@ struct rig_options {
  * message where it cannot.
  */
 void rig_start(struct rig *r, const struct rig_options *o);
-/* Stops sluiced's side; the journal stays for reading back. */
+/* Stops sluiced's side; the journal stays for reading back. Hosts go on until the port is closed.
+ */
 void rig_stop(struct rig *r);
+/* Asked for each TCP segment of the port's: true: it is lost on the wire. NULL: none is. */
+extern bool (*rig_loses)(uint8_t host, const uint8_t *tcp, uint32_t len);
 /* Removes the journal. */
 void rig_clean(struct rig *r);
 

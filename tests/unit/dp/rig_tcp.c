@@ -88,7 +88,9 @@ void rig_tcp_take(struct rig *r, uint8_t host, const uint8_t *t, uint32_t len)
 		if (!c || c->host != host || c->port != load_be16(t + 2))
 			continue;
 		if (t[13] & TCP_RST) {
-			c->reset = true;
+			/* Elsewhere it would have to be proven (RFC 5961 section 3.2), and who has
+			 * sent it is gone. */
+			c->reset |= !c->established || seq == c->rcv_nxt;
 			return;
 		}
 		if ((t[13] & TCP_ACK) && (int32_t)(ack - c->snd_una) > 0) {

@@ -193,6 +193,41 @@ static void data_and_fin_share_a_segment(void **state)
 	drill_free(d);
 }
 
+/* As at the end of the process: we go on to send, and take no more. */
+static void a_deaf_end_takes_acknowledgements_and_the_fin_but_no_bytes(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_SACK);
+
+	(void)state;
+	in(d, "P. 1:101(100) ack 1");
+	pass(d, MS(40));
+	out(d, ". 1:1(0) ack 101");
+	tcp_deafen(d->conn);
+	in(d, "P. 101:201(100) ack 1");
+	in(d, "P. 301:401(100) ack 1");
+	pass(d, MS(40));
+	none(d);
+	events(d, "R");
+	in(d, "P. 51:151(100) ack 1");
+	out(d, ". 1:1(0) ack 101"); /* some of it it has */
+	wr(d, 500);
+	out(d, "P. 1:501(500) ack 101");
+	close_now(d);
+	out(d, "F. 501:501(0) ack 101");
+	assert_false(tcp_fin_acked(d->conn));
+	in(d, "P. 101:201(100) ack 501");
+	none(d);
+	assert_false(tcp_fin_acked(d->conn));
+	in(d, "FP. 101:201(100) ack 502"); /* behind bytes that it does not have */
+	none(d);
+	assert_true(tcp_fin_acked(d->conn));
+	in(d, "F. 101:101(0) ack 502");
+	out(d, ". 502:502(0) ack 102");
+	events(d, "FC");
+	assert_int_equal(d->why, TCP_CLOSED_NORMALLY);
+	drill_free(d);
+}
+
 static void after_close_nothing_can_be_written(void **state)
 {
 	struct drill *d = accepted(NULL, OPTS_NONE);
@@ -622,6 +657,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(after_the_peers_half_close_we_may_send),
 	cmocka_unit_test(the_fin_goes_after_what_was_written),
 	cmocka_unit_test(data_and_fin_share_a_segment),
+	cmocka_unit_test(a_deaf_end_takes_acknowledgements_and_the_fin_but_no_bytes),
 	cmocka_unit_test(after_close_nothing_can_be_written),
 	cmocka_unit_test(a_lost_fin_is_sent_again_in_each_state),
 	cmocka_unit_test(a_fin_sent_again_is_acknowledged_again),
