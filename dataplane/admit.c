@@ -30,12 +30,13 @@ void admit_refresh(const struct lcore *l, struct device *d)
 	d->verdict = (uint8_t)verdict_of(pol, known);
 	d->rate = known && known->rate ? known->rate : pol->device_rate;
 	/* By its name: one that is an address here may be known by devid there. */
-	d->rate_who = siphash13(&l->dp->shard_key, d->name, d->name_len) | 1;
+	d->rate_who = siphash13(&l->dp->shard_key, d->name, d->name_len);
 }
 
-bool admit_rate_spend(struct lcore *l, struct device *d, uint32_t logs)
+bool admit_rate_spend(struct lcore *l, struct device *d, enum rate_way way, uint32_t logs)
 {
-	return rates_spend(&l->dp->rates, d->rate_who, d->rate, logs, l->now_us * 1000);
+	return rates_spend(
+		&l->dp->rates, rates_who(d->rate_who, way), d->rate, logs, l->now_us * 1000);
 }
 
 enum admit admit_address(const struct lcore *l, const struct ip_addr *src)

@@ -27,21 +27,17 @@ static inline enum admit admit_device(struct lcore *l, uint32_t device)
 	return (enum admit)d->verdict;
 }
 
-/* Takes these logs' worth of the device's rate, all or nothing; false: it has used it up. What
- * comes together may exceed it: it is paid for before anything else is taken. */
-bool admit_rate_spend(struct lcore *l, struct device *d, uint32_t logs);
-static inline bool admit_rate_logs(struct lcore *l, uint32_t device, uint32_t logs)
+/* Takes these logs' worth of the device's rate, as it has it by this way, all or nothing; false: it
+ * has used it up. What comes together may exceed it: it is paid for before anything else is taken.
+ */
+bool admit_rate_spend(struct lcore *l, struct device *d, enum rate_way way, uint32_t logs);
+static inline bool admit_rate(struct lcore *l, uint32_t device, enum rate_way way, uint32_t logs)
 {
 	struct device *d = device_at(l->in.devices, device);
 
 	if (__builtin_expect(d->policy != (uint32_t)l->policy->number, 0))
 		admit_refresh(l, d);
-	return __builtin_expect(d->rate == 0, 1) || admit_rate_spend(l, d, logs);
-}
-
-static inline bool admit_rate(struct lcore *l, uint32_t device)
-{
-	return admit_rate_logs(l, device, 1);
+	return __builtin_expect(d->rate == 0, 1) || admit_rate_spend(l, d, way, logs);
 }
 
 /*

@@ -169,7 +169,8 @@ static int make_lcore(struct dp *d, struct lcore *l, struct dp_error *err)
 
 static int make_own(struct dp *d, struct dp_error *err)
 {
-	if (waker_init(&d->own_waker) != 0 || rates_init(&d->rates, d->cfg.limits.devices) != 0 ||
+	if (waker_init(&d->own_waker) != 0 ||
+		rates_init(&d->rates, RATE_WAYS * d->cfg.limits.devices) != 0 ||
 		intake_init(&d->own, d->journal, d->lcores_count, 16, &d->shard_key) != 0) {
 		snprintf(err->text, sizeof(err->text), "out of memory");
 		return -1;

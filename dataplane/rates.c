@@ -4,13 +4,13 @@
 #include <string.h>
 
 #define SECOND_NS 1000000000ull
-#define LOOK	  8u /* places that a device may have */
+#define LOOK	  8u /* places that an account may have */
 
-int rates_init(struct rates *r, uint32_t devices)
+int rates_init(struct rates *r, uint32_t accounts)
 {
 	uint32_t cells = LOOK;
 
-	while (cells / 2 < devices)
+	while (cells / 2 < accounts)
 		cells *= 2;
 	r->cells = calloc(cells, sizeof(*r->cells));
 	r->mask = cells - 1;
@@ -24,7 +24,7 @@ void rates_fini(struct rates *r)
 }
 
 /*
- * The device's account, else the place of whoever has paid for longest. Two lcores that take the
+ * The account, else the place of whoever has paid for longest. Two lcores that take the
  * same place at once book one log on the other's account, and find their own the next time.
  */
 static struct rate_cell *cell_of(struct rates *r, uint64_t who, uint64_t now_ns)
@@ -55,13 +55,16 @@ static struct rate_cell *cell_of(struct rates *r, uint64_t who, uint64_t now_ns)
 bool rates_spend(struct rates *r, uint64_t who, uint32_t per_second, uint32_t logs, uint64_t now_ns)
 {
 	struct rate_cell *c = cell_of(r, who, now_ns);
-	uint64_t paid = atomic_load_explicit(&c->paid_ns, memory_order_relaxed), from;
+	uint64_t paid = atomic_load_explicit(&c->paid_ns, memory_order_relaxed), next;
 
 	do {
-		from = paid > now_ns ? paid : now_ns;
-		if (from - now_ns >= SECOND_NS)
+		next = paid > now_ns ? paid : now_ns;
+		if (next - now_ns >= SECOND_NS)
 			return false;
-	} while (!atomic_compare_exchange_weak_explicit(&c->paid_ns, &paid,
-		from + logs * SECOND_NS / per_second, memory_order_relaxed, memory_order_relaxed));
+		next += logs * SECOND_NS / per_second;
+		if (next - now_ns > RATES_DEBT_NS)
+			next = now_ns + RATES_DEBT_NS;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&c->paid_ns, &paid, next, memory_order_relaxed, memory_order_relaxed));
 	return true;
 }

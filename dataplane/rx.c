@@ -114,7 +114,7 @@ static void take_eccf(
 
 		if (rec.nlogs > 1)
 			flags |= LOG_FLAG_BATCH;
-		if (v.len == 0 || !admit_rate(l, src.device)) {
+		if (v.len == 0 || !admit_rate(l, src.device, RATE_DATAGRAM, 1)) {
 			intake_drop(&l->in, src.device,
 				v.len == 0 ? DROP_malformed : DROP_rate_limit, 1);
 			continue;
@@ -163,7 +163,7 @@ static void take_udp(struct lcore *l, const struct ip_flow *flow, const uint8_t 
 	}
 	if (!admit_clear(l, &flow->src, flow->src_port, TRANSPORT_UDP, devid, 1, &src.device))
 		return;
-	if (!admit_rate(l, src.device)) {
+	if (!admit_rate(l, src.device, RATE_DATAGRAM, 1)) {
 		intake_drop(&l->in, src.device, DROP_rate_limit, 1);
 		return;
 	}

@@ -167,7 +167,7 @@ static enum session_result take_item(struct session *s, struct worker *w, const 
 		s->paused = true;
 		return SESSION_PAUSE;
 	}
-	if (!admit_rate_logs(l, s->src.device, m->log_count) && !s->closed)
+	if (!admit_rate(l, s->src.device, RATE_PROVEN, m->log_count) && !s->closed)
 		return session_slow_down(s);
 	return accept_item(s, w, f, m, logs, same_block);
 }

@@ -45,7 +45,7 @@ bool session_take_log(struct session *s, struct lcore *l, const struct framing_s
 	if (relay && !admit_clear(l, &src.addr, src.port, src.transport, relayed_devid(l, v, f), 1,
 			     &src.device))
 		return true;
-	if (!admit_rate(l, src.device) && !s->closed)
+	if (!admit_rate(l, src.device, s->proven ? RATE_PROVEN : RATE_CLEAR, 1) && !s->closed)
 		return false;
 	intake_append(&l->in, &src, v, f->skip, f->len, f->flags, NULL, 0);
 	s->logs++;

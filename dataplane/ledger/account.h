@@ -59,7 +59,7 @@ struct device {
 	uint64_t late;
 
 	uint64_t first_seen_ns;
-	uint64_t rate_who; /* admit.c: its account of rates.h */
+	uint64_t rate_who; /* admit.c: its accounts of rates.h */
 	uint32_t sessions; /* of this device, by certificate or login */
 	uint32_t holds;	   /* who refers to it by its index: blocks in flight, sessions */
 	uint32_t window;   /* scarcity (intake.h): the window in which window_bytes were counted */

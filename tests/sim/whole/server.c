@@ -149,7 +149,7 @@ static struct dp *new_dp(struct world *w)
 	d->policy_owned = new_policy(w);
 	atomic_init(&d->policy, d->policy_owned);
 	atomic_init(&d->phase, DP_RUN);
-	if (rates_init(&d->rates, d->cfg.limits.devices) != 0 || desk_open(d) != 0 ||
+	if (rates_init(&d->rates, RATE_WAYS * d->cfg.limits.devices) != 0 || desk_open(d) != 0 ||
 		intake_init(&d->own, d->journal, SIM_WORKERS, 16, &d->shard_key) != 0)
 		abort();
 	return d;

@@ -307,6 +307,17 @@ void rig_segment(struct rig *r, const struct rig_segment *g)
 	rig_put(r, m);
 }
 
+void rig_use_up(struct rig *r, const char *device, enum rate_way way)
+{
+	uint64_t hash = siphash13(&r->dp->shard_key, device, strlen(device));
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	if (!rates_spend(&r->dp->rates, rates_who(hash, way), 1, UINT32_MAX,
+		    (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec))
+		rig_die("it is used up already");
+}
+
 struct counter_query {
 	const char *name;
 	uint64_t value;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "dataplane/dp.h"
+#include "dataplane/rates.h"
 
 #define RIG_SERVER     "192.0.2.2"
 #define RIG_CLIENT_NET "192.0.2." /* clients are 192.0.2.10 and up */
@@ -73,6 +74,8 @@ struct rig_segment {
 };
 void rig_segment(struct rig *r, const struct rig_segment *g);
 
+/* The device, if it has a rate, may log no more by this way for a minute. */
+void rig_use_up(struct rig *r, const char *device, enum rate_way way);
 /* A counter of dp_counters(), by its name. */
 uint64_t rig_counter(struct rig *r, const char *name);
 /* Packet buffers that nobody holds. */

@@ -322,32 +322,52 @@ static double now_s(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/* Over TCP it belongs to a worker, over UDP to an rx lcore; what it may send is what it may send.
- */
-static void it_has_its_rate_once_wherever_its_logs_come_in(void **state)
+/* Over as many connections as it likes, it has its rate once. */
+static void it_has_its_rate_once_over_all_its_connections(void **state)
 {
 	double begin_s = now_s();
+	struct rig_tcp c[2];
 	struct dp_account a;
-	struct rig_tcp c;
 
 	(void)state;
 	set_device("192.0.2.41", AUTH_AUTHORIZED, 100);
 	publish();
-	rig_tcp_open(&rig, &c, 41, 4110, 514);
-	for (unsigned i = 0; i < 100; i++)
-		rig_tcp_send(&rig, &c, "<13>by TCP\n", 11);
-	stored += 100;
-	rig_wait_stored(&rig, stored);
-	for (unsigned i = 0; i < 100; i++)
-		rig_udp(&rig, 41, 4000, 514, "<13>by UDP", 10);
-	rig_wait_frames(&rig);
+	for (unsigned k = 0; k < 2; k++) {
+		rig_tcp_open(&rig, &c[k], 41, (uint16_t)(4110 + k), 514);
+		for (unsigned i = 0; i < 100; i++)
+			rig_tcp_send(&rig, &c[k], "<13>by TCP\n", 11);
+	}
 	a = account("192.0.2.41");
-	assert_int_equal(a.received, 200);
 	/* A second's worth in advance, then by the time that has gone by. */
-	assert_true(
-		(double)(200 - a.dropped[DROP_rate_limit]) <= 100 * (1 + now_s() - begin_s) + 1);
-	stored += 100 - a.dropped[DROP_rate_limit];
+	assert_true((double)a.received <= 100 * (1 + now_s() - begin_s) + 1);
+	stored += 200;
 	rig_wait_stored(&rig, stored);
+	for (unsigned k = 0; k < 2; k++) {
+		rig_tcp_close(&rig, &c[k]);
+		rig_tcp_end(&rig, &c[k]);
+	}
+	rig_check_equations(&rig);
+}
+
+/* Anybody can write its address into datagrams: they use up the datagrams' rate. */
+static void forged_datagrams_leave_its_stream_its_rate(void **state)
+{
+	struct dp_account a;
+	struct rig_tcp c;
+
+	(void)state;
+	set_device("192.0.2.48", AUTH_AUTHORIZED, 100);
+	publish();
+	rig_use_up(&rig, "192.0.2.48", RATE_DATAGRAM);
+	send_udp(48, "<13>by UDP");
+	rig_tcp_open(&rig, &c, 48, 4113, 514);
+	for (unsigned i = 0; i < 50; i++)
+		rig_tcp_send(&rig, &c, "<13>by TCP\n", 11);
+	stored += 50;
+	rig_wait_stored(&rig, stored);
+	a = account("192.0.2.48");
+	assert_int_equal(a.stored, 50);
+	assert_int_equal(a.dropped[DROP_rate_limit], 1);
 	rig_tcp_close(&rig, &c);
 	rig_tcp_end(&rig, &c);
 	rig_check_equations(&rig);
@@ -365,7 +385,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup(nothing_of_one_that_was_not_let_in_is_stored, begin),
 		cmocka_unit_test_setup(behind_a_relay_each_device_is_asked_for, begin),
 		cmocka_unit_test_setup(a_device_has_its_rate_and_no_more, begin),
-		cmocka_unit_test_setup(it_has_its_rate_once_wherever_its_logs_come_in, begin),
+		cmocka_unit_test_setup(it_has_its_rate_once_over_all_its_connections, begin),
+		cmocka_unit_test_setup(forged_datagrams_leave_its_stream_its_rate, begin),
 	};
 	struct rig_options options = {.lcores = RIG_ONE};
 	int rc;

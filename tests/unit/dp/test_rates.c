@@ -82,6 +82,26 @@ static void who_has_paid_gives_his_place(void **state)
 			assert_int_equal(take(who * 1024 + 1, 10, NOW + SECOND / 5, 20), 2);
 }
 
+static void what_came_together_is_owed_for_a_minute_at_most(void **state)
+{
+	(void)state;
+	/* Of one log a second: without a bound it would have to wait for eighteen hours. */
+	assert_true(rates_spend(&rates, 7, 1, 65535, NOW));
+	assert_int_equal(take(7, 1, NOW + RATES_DEBT_NS - SECOND, 1), 0);
+	assert_int_equal(take(7, 1, NOW + RATES_DEBT_NS - SECOND + 1, 1), 1);
+}
+
+static void what_anybody_can_send_is_not_charged_to_what_only_the_device_can(void **state)
+{
+	(void)state;
+	for (uint64_t device = 1000; device <= 2000; device += 1000) {
+		assert_int_equal(take(rates_who(device, RATE_DATAGRAM), 10, NOW, 20), 10);
+		assert_int_equal(take(rates_who(device, RATE_CLEAR), 10, NOW, 20), 10);
+		assert_int_equal(take(rates_who(device, RATE_PROVEN), 10, NOW, 20), 10);
+		assert_int_equal(take(rates_who(device, RATE_DATAGRAM), 10, NOW, 20), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -89,6 +109,11 @@ int main(void)
 			a_second_may_be_taken_in_advance_and_no_more, begin, end),
 		cmocka_unit_test_setup_teardown(two_lcores_have_it_together, begin, end),
 		cmocka_unit_test_setup_teardown(each_device_has_its_own, begin, end),
+		cmocka_unit_test_setup_teardown(
+			what_came_together_is_owed_for_a_minute_at_most, begin, end),
+		cmocka_unit_test_setup_teardown(
+			what_anybody_can_send_is_not_charged_to_what_only_the_device_can, begin,
+			end),
 		cmocka_unit_test_setup_teardown(who_has_paid_gives_his_place, begin, end),
 	};
 

@@ -287,6 +287,28 @@ static void a_device_that_is_slowed_down_loses_nothing(void **state)
 	rig_check_equations(&rig);
 }
 
+/* Whatever others send in its name, from its address or by a relay. */
+static void what_is_not_proven_leaves_a_session_its_rate(void **state)
+{
+	uint64_t before = device_stored(WORLD_SERIAL);
+	struct rig_tls t;
+
+	(void)state;
+	set_device(WORLD_SERIAL, AUTH_AUTHORIZED);
+	devices[0].rate = 100;
+	publish();
+	rig_use_up(&rig, WORLD_SERIAL, RATE_DATAGRAM);
+	rig_use_up(&rig, WORLD_SERIAL, RATE_CLEAR);
+	assert_true(rig_tls_open(&rig, &t, 20, next_port++, &good));
+	rig_tls_send(&rig, &t, "<13>a\n<13>b\n<13>c\n", 18);
+	stored += 3;
+	rig_wait_stored(&rig, stored);
+	rig_tls_close(&rig, &t);
+	rig_tls_free(&rig, &t);
+	assert_int_equal(device_stored(WORLD_SERIAL), before + 3);
+	rig_check_equations(&rig);
+}
+
 static void a_ticket_is_taken_and_held_against_the_registry(void **state)
 {
 	struct tls_client_options o = good;
@@ -682,6 +704,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup(a_device_logs_under_its_serial, begin),
 		cmocka_unit_test_setup(a_log_may_lie_in_any_records, begin),
 		cmocka_unit_test_setup(a_device_that_is_slowed_down_loses_nothing, begin),
+		cmocka_unit_test_setup(what_is_not_proven_leaves_a_session_its_rate, begin),
 		cmocka_unit_test_setup(a_ticket_is_taken_and_held_against_the_registry, begin),
 		cmocka_unit_test_setup(
 			a_pending_one_waits_unread_and_goes_on_when_authorized, begin),
