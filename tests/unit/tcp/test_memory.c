@@ -301,6 +301,32 @@ static void a_single_buffer_above_the_bound_is_taken_when_nothing_is_held(void *
 	drill_free(d);
 }
 
+static void plenty_for_one(struct tcp_config *cfg)
+{
+	cfg->rcv_buf = 8 << 20;
+}
+
+/* Each segment out of order may walk along them: memory alone would allow tens of thousands. */
+static void runs_out_of_order_are_a_thousand_at_most(void **state)
+{
+	struct drill *d = accepted(plenty_for_one, OPTS_SACK);
+
+	(void)state;
+	for (uint32_t i = 0; i < 1100; i++)
+		put(d, "P. %u:%u(1) ack 1", 3 + 2 * i, 4 + 2 * i);
+	flush(d);
+	forget(d);
+	assert_int_equal(counters(d)->ooo_queued, 1024);
+	assert_int_equal(counters(d)->ooo_dropped, 1100 - 1024);
+	/* What closes a gap is taken all the same, and makes room. */
+	in(d, "P. 1:3(2) ack 1");
+	assert_int_equal(d->read, 3);
+	in(d, "P. 3001:3002(1) ack 1");
+	assert_int_equal(counters(d)->ooo_queued, 1025);
+	forget(d);
+	drill_free(d);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_dribbler_does_not_hold_a_buffer_a_byte),
 	cmocka_unit_test(out_of_order_bytes_are_copied_together_too),
@@ -315,6 +341,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(under_total_pressure_windows_stop_opening_and_open_again),
 	cmocka_unit_test(at_the_total_bound_data_is_dropped_but_never_what_was_acknowledged),
 	cmocka_unit_test(a_single_buffer_above_the_bound_is_taken_when_nothing_is_held),
+	cmocka_unit_test(runs_out_of_order_are_a_thousand_at_most),
 };
 
 DRILL_MAIN(tests)
