@@ -1,10 +1,12 @@
-/* A flow's connection over the kernel's TCP, plain or TLS. Nothing here blocks but where a time is
- * given. */
+/* A flow's connection over the kernel's TCP, or over ours on a ring (native.c), plain or TLS.
+ * Nothing here blocks but where a time is given. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +20,9 @@ bool link_wait(struct load_flow *f, short events, uint64_t end_ns)
 {
 	struct pollfd p = {.fd = f->fd, .events = events};
 	uint64_t now = load_now_ns();
+
+	if (f->on_ring)
+		return native_wait(f, events, end_ns);
 
 	return now < end_ns && poll(&p, 1, (int)((end_ns - now) / 1000000) + 1) > 0;
 }
@@ -62,15 +67,81 @@ static int shake_hands(struct load_flow *f)
 	}
 }
 
+static int ring_bio_write(BIO *b, const char *data, int len)
+{
+	ssize_t n = native_write(BIO_get_data(b), data, (size_t)len);
+
+	BIO_clear_retry_flags(b);
+	if (n == LINK_NOTHING)
+		BIO_set_retry_write(b);
+	return n > 0 ? (int)n : -1;
+}
+
+static int ring_bio_read(BIO *b, char *to, int size)
+{
+	ssize_t n = native_read(BIO_get_data(b), to, (size_t)size);
+
+	BIO_clear_retry_flags(b);
+	if (n == LINK_NOTHING)
+		BIO_set_retry_read(b);
+	return n > 0 ? (int)n : n == LINK_END ? 0 : -1;
+}
+
+static long ring_bio_ctrl(BIO *b, int command, long arg, void *p)
+{
+	(void)b;
+	(void)arg;
+	(void)p;
+	return command == BIO_CTRL_FLUSH;
+}
+
+/* OpenSSL on the ring's connection. */
+static bool set_ring_bio(struct load_flow *f)
+{
+	static BIO_METHOD *method; /* of the one thread that sends */
+	BIO *b;
+
+	if (!method) {
+		method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "ring");
+		if (!method || !BIO_meth_set_write(method, ring_bio_write) ||
+			!BIO_meth_set_read(method, ring_bio_read) ||
+			!BIO_meth_set_ctrl(method, ring_bio_ctrl))
+			return false;
+	}
+	b = BIO_new(method);
+	if (!b)
+		return false;
+	BIO_set_data(b, f);
+	BIO_set_init(b, 1);
+	SSL_set_bio(f->ssl, b, b);
+	return true;
+}
+
 int link_open(struct load *l, struct load_flow *f)
 {
-	f->fd = load_socket(l->o, f->index, SOCK_STREAM);
-	if (f->fd < 0)
-		return -1;
+	f->on_ring = l->o->vhost != NULL;
+	if (f->on_ring) {
+		if (native_connect(l, f) != 0)
+			return -1;
+	} else {
+		f->fd = load_socket(l->o, f->index, SOCK_STREAM);
+		if (f->fd < 0)
+			return -1;
+	}
 	if (!l->tls)
 		return 0;
 	f->ssl = load_tls_client(l->tls, plan_first(&l->o->plan, f->index), f->fd);
-	return f->ssl ? shake_hands(f) : -1;
+	if (!f->ssl || (f->on_ring && !set_ring_bio(f)))
+		return -1;
+	return shake_hands(f);
+}
+
+void link_nodelay(struct load_flow *f)
+{
+	int one = 1;
+
+	if (!f->on_ring)
+		setsockopt(f->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
 ssize_t link_write(struct load_flow *f, const void *data, size_t len)
@@ -84,6 +155,8 @@ ssize_t link_write(struct load_flow *f, const void *data, size_t len)
 			return (ssize_t)written;
 		return wanted(f->ssl, 0) ? LINK_NOTHING : LINK_FAILED;
 	}
+	if (f->on_ring)
+		return native_write(f, data, len);
 	n = send(f->fd, data, len, MSG_NOSIGNAL);
 	if (n >= 0)
 		return n;
@@ -107,6 +180,8 @@ ssize_t link_read(struct load_flow *f, void *to, size_t size)
 			       ? LINK_END
 			       : LINK_FAILED;
 	}
+	if (f->on_ring)
+		return native_read(f, to, size);
 	n = recv(f->fd, to, size, 0);
 	if (n > 0)
 		return n;
@@ -155,13 +230,16 @@ bool link_end(struct load_flow *f, uint64_t end_ns)
 		if (!link_wait(f, POLLOUT, end_ns))
 			return false;
 	}
-	return shutdown(f->fd, SHUT_WR) == 0;
+	return f->on_ring ? native_end(f, end_ns) : shutdown(f->fd, SHUT_WR) == 0;
 }
 
 void link_close(struct load_flow *f)
 {
 	SSL_free(f->ssl);
 	f->ssl = NULL;
+	if (f->on_ring)
+		native_close(f);
+	f->on_ring = false;
 	if (f->fd >= 0)
 		close(f->fd);
 	f->fd = -1;
@@ -177,6 +255,10 @@ void load_wait(struct load *l, uint64_t timeout_us)
 	};
 	nfds_t n = 0;
 
+	if (l->o->vhost) {
+		native_idle(l);
+		return;
+	}
 	if (room < l->o->plan.flows) {
 		struct pollfd *more = realloc(p, l->o->plan.flows * sizeof(*p));
 

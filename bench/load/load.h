@@ -81,7 +81,7 @@ struct load_flow {
 	/* Over a ring: the connection, NULL when it is gone; whether it stood, and ended in peace.
 	 */
 	struct tcp_conn *conn;
-	bool opened, ended;
+	bool on_ring, opened, fin, ended;
 
 	struct relp_flow *relp;
 	struct oftp_flow *oftp;
@@ -120,13 +120,11 @@ struct load_transport {
 	bool (*finish)(struct load *l, struct load_flow *f, double timeout_s);
 	/* Waits until some flow can take more, at most `timeout_us`; may be NULL. */
 	void (*wait)(struct load *l, uint64_t timeout_us);
-	/* What there is to tell of the connections, once they are finished; may be NULL. */
-	json_t *(*report)(const struct load *l);
 	/* Memory and sockets; may be NULL. */
 	void (*close)(struct load *l, struct load_flow *f);
 };
 extern const struct load_transport load_udp, load_tcp, load_counted, load_relp, load_oftp,
-	load_vhost, load_native_tcp, load_native_counted;
+	load_vhost;
 
 uint64_t load_now_ns(void); /* monotonic */
 
@@ -158,13 +156,7 @@ int load_source(const char *net, uint32_t index, struct sockaddr_storage *a, soc
  * connecting. -1 with a message. */
 int load_socket(const struct load_options *o, uint32_t flow, int type);
 
-#define STREAM_FRAME_MAX (LINES_MAX + 8u) /* a count of up to 4 digits and a space, or a newline   \
-					   */
-
-/* The flow's next log, framed; returns bytes written, at most STREAM_FRAME_MAX. In tcp.c. */
-uint32_t stream_frame(struct load *l, struct load_flow *f, uint8_t *to, bool counted);
-
-/* ---- connections ---- */
+/* ---- connections: over the kernel's sockets, or over a ring (--vhost) ---- */
 
 #define LINK_NOTHING 0	/* not now */
 #define LINK_END     -1 /* the peer has ended it */
@@ -185,14 +177,28 @@ bool link_wait(struct load_flow *f, short events, uint64_t end_ns);
 /* Says the end (close_notify, FIN); the other way stays open. */
 bool link_end(struct load_flow *f, uint64_t end_ns);
 void link_close(struct load_flow *f);
+/* No gathering of small writes. */
+void link_nodelay(struct load_flow *f);
 /* struct load_transport.wait of streams: for f->events of each flow. */
 void load_wait(struct load *l, uint64_t timeout_us);
+
+/* The same over a ring (native.c): what link.c does with a socket. */
+int native_connect(struct load *l, struct load_flow *f);
+ssize_t native_write(struct load_flow *f, const void *data, size_t len);
+ssize_t native_read(struct load_flow *f, void *to, size_t size);
+bool native_wait(struct load_flow *f, short events, uint64_t end_ns);
+bool native_end(struct load_flow *f, uint64_t end_ns);
+void native_idle(struct load *l);
+void native_close(struct load_flow *f);
+/* What there is to tell of the connections; NULL: there are none. */
+json_t *native_report(void);
 
 /* Certificates and settings of all clients; NULL with a message. */
 struct load_tls;
 struct load_tls *load_tls_new(const struct load_options *o);
 void load_tls_free(struct load_tls *t);
-/* A client with the certificate of this device; SSL_free() is the caller's. NULL with a message. */
+/* A client with the certificate of this device, over the socket `fd` (below 0: its BIO is to be
+ * set); SSL_free() is the caller's. NULL with a message. */
 SSL *load_tls_client(struct load_tls *t, uint32_t device, int fd);
 /* The session to resume, of who calls: `*session` is replaced when the server sends a ticket. */
 void load_tls_remember(SSL *ssl, SSL_SESSION **session);

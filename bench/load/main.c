@@ -12,10 +12,6 @@ static int send_main(int argc, char **argv)
 
 	if (!load_options_parse(&o, argc, argv) || !o.target)
 		return load_usage();
-	if (o.vhost && o.tls) {
-		fputs("sluice-load: --vhost knows no TLS\n", stderr);
-		return 2;
-	}
 	if (o.tls && strcmp(o.protocol, "udp") == 0) {
 		fputs("sluice-load: TLS is for --protocol tcp, counted, relp and oftp\n", stderr);
 		return 2;

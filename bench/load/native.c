@@ -1,10 +1,11 @@
 /*
- * Streams past both kernels: our own TCP as the client, over ring.h. One stack for all flows, each
- * a host with a port of its own; segments are frames of at most 1,514 bytes. Payloads are copied
- * into frames, and the checksum of TCP is left to the port where it has one to offer, as a NIC
- * does.
+ * Connections past both kernels: our own TCP as the client, over ring.h. One stack for all flows,
+ * each a host with a port of its own; segments are frames of at most 1,514 bytes. Payloads are
+ * copied into frames, and the checksum of TCP is left to the port where it has one to offer, as a
+ * NIC does.
  */
 #include <assert.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,14 +21,16 @@
 #include "dataplane/base/bytes.h"
 #include "dataplane/tcp/tcp.h"
 
-#define PORT_BASE   20000u
-#define MTU	    1500u
-#define OPEN_S	    20u
-#define SEND_BUFFER (256u << 10) /* of a flow: more than any window of sluiced's */
-#define SEND_TOTAL  (256ull << 20)
-#define OUT	    2048u /* frames that wait for the ring; a power of two */
-#define TCP_SUM	    16u	  /* where the checksum lies in TCP's header */
-#define PROTO_TCP   6u
+#define PORT_BASE     20000u
+#define MTU	      1500u
+#define OPEN_S	      20u
+#define SEND_BUFFER   (256u << 10) /* of a flow: more than any window of sluiced's */
+#define SEND_TOTAL    (256ull << 20)
+#define OUT	      2048u /* frames that wait for the ring; a power of two */
+#define TCP_SUM	      16u   /* where the checksum lies in TCP's header */
+#define PROTO_TCP     6u
+#define RCV_BUF	      (64u << 10)
+#define CALLS_A_ROUND 8u
 
 static struct {
 	const struct ring *ring;
@@ -37,6 +40,9 @@ static struct {
 	uint64_t now;	  /* us */
 	uint64_t taken;	  /* frames in this round */
 	uint64_t idle;	  /* ns in rounds that found nothing to do */
+	unsigned flows;	  /* that are open */
+	unsigned calls;	  /* since the last round */
+	bool at_once;	  /* what is written leaves with the call */
 	uint64_t dropped; /* frames for which there was no room; TCP sends them again */
 } native;
 
@@ -113,8 +119,8 @@ static void op_event(void *ctx, struct tcp_conn *c, enum tcp_event ev)
 	case TCP_EV_CONNECTED:
 		f->opened = true;
 		break;
-	case TCP_EV_READABLE:
-		tcp_consume(c, tcp_unread(c), native.now); /* no answer means anything here */
+	case TCP_EV_PEER_FIN:
+		f->fin = true;
 		break;
 	case TCP_EV_CLOSED:
 		tcp_info(c, &info);
@@ -132,7 +138,7 @@ static void op_buf_free(void *ctx, void *buf)
 	rte_pktmbuf_free(buf);
 }
 
-/* Nothing small is ever gathered: whatever comes is consumed at once. */
+/* Nothing small is ever gathered: whatever comes is read soon. */
 static void *op_buf_alloc(void *ctx, uint8_t **data, uint32_t *capacity, uint32_t *buf_size)
 {
 	(void)ctx;
@@ -169,8 +175,8 @@ static int start_stack(const struct load *l)
 	cfg.max_half_open = 1;
 	cfg.max_spent_cookies = 1;
 	cfg.max_time_wait = flows;
-	cfg.rcv_buf = 16384;
-	cfg.rcv_buf_total = 16384ull * (flows < 1024 ? flows : 1024) + 65536;
+	cfg.rcv_buf = RCV_BUF;
+	cfg.rcv_buf_total = (uint64_t)RCV_BUF * (flows < 1024 ? flows : 1024);
 	cfg.snd_buf = SEND_BUFFER;
 	cfg.snd_buf_total = (uint64_t)SEND_BUFFER * flows;
 	if (cfg.snd_buf_total > SEND_TOTAL)
@@ -226,16 +232,15 @@ static bool until(const bool *so, const struct load_flow *f, uint64_t end_ns)
 	return true;
 }
 
-static int native_open(struct load *l, struct load_flow *f)
+int native_connect(struct load *l, struct load_flow *f)
 {
 	struct ip_flow flow = {.src_port = l->o->port};
 
 	native.ring = ring_up(l, true);
 	if (!native.ring || (!native.tcp && start_stack(l) != 0))
 		return -1;
-	f->out = malloc((size_t)l->o->write_bytes + STREAM_FRAME_MAX);
-	if (!f->out)
-		return -1;
+	native.flows++;
+	native.at_once = l->o->rate > 0;
 	flow.src = native.ring->target;
 	flow.dst = ring_host(f->index);
 	flow.dst_port = (uint16_t)(PORT_BASE + f->index % 40000);
@@ -247,81 +252,90 @@ static int native_open(struct load *l, struct load_flow *f)
 	return -1;
 }
 
-static bool write_out(struct load_flow *f)
+/* Now and then, so that many small calls do not each look at the ring. */
+static void turn(void)
 {
-	if (f->out_len == 0)
-		return true;
-	f->out_at += tcp_write(f->conn, f->out + f->out_at, f->out_len - f->out_at, native.now);
-	if (f->out_at < f->out_len)
-		return false;
-	f->out_at = f->out_len = 0;
-	return true;
+	if (++native.calls % CALLS_A_ROUND == 0)
+		round_of();
 }
 
-static int native_send(struct load *l, struct load_flow *f, uint32_t n, bool counted)
+ssize_t native_write(struct load_flow *f, const void *data, size_t len)
 {
-	int sent = 0;
+	uint32_t n;
 
-	round_of();
+	turn();
 	if (!f->conn)
-		return -1;
-	if (!write_out(f))
-		return 0;
-	for (uint32_t i = 0;
-		i < n && (f->out_len == 0 || f->out_len + STREAM_FRAME_MAX <= l->o->write_bytes);
-		i++) {
-		f->out_len += stream_frame(l, f, f->out + f->out_len, counted);
-		f->next++;
-		sent++;
-	}
-	write_out(f);
+		return LINK_FAILED;
+	n = tcp_write(f->conn, data, len < SEND_BUFFER ? (uint32_t)len : SEND_BUFFER, native.now);
 	/* As fast as it goes, the next round has more to fill a segment with. */
-	if (l->o->rate > 0)
+	if (native.at_once)
 		tcp_flush(native.tcp, native.now);
 	drain();
-	return sent;
+	return n > 0 ? (ssize_t)n : LINK_NOTHING;
 }
 
-static int native_lines(struct load *l, struct load_flow *f, uint32_t n)
+ssize_t native_read(struct load_flow *f, void *to, size_t size)
 {
-	return native_send(l, f, n, false);
+	struct tcp_span v[8];
+	size_t done = 0;
+	unsigned n;
+
+	turn();
+	if (!f->conn)
+		return f->ended ? LINK_END : LINK_FAILED;
+	n = tcp_peek(f->conn, v, 8);
+	for (unsigned i = 0; i < n && done < size; i++) {
+		size_t part = v[i].len < size - done ? v[i].len : size - done;
+
+		memcpy((uint8_t *)to + done, v[i].data, part);
+		done += part;
+	}
+	if (done > 0)
+		tcp_consume(f->conn, (uint32_t)done, native.now);
+	else if (f->fin)
+		return LINK_END;
+	return done > 0 ? (ssize_t)done : LINK_NOTHING;
 }
 
-static int native_counted(struct load *l, struct load_flow *f, uint32_t n)
+bool native_wait(struct load_flow *f, short events, uint64_t end_ns)
 {
-	return native_send(l, f, n, true);
+	for (;;) {
+		round_of();
+		if (!f->conn || f->fin || ((events & POLLIN) && tcp_unread(f->conn) > 0) ||
+			((events & POLLOUT) && tcp_write_room(f->conn) > 0))
+			return true;
+		if (load_now_ns() > end_ns)
+			return false;
+	}
 }
 
 /* The peer has read all when it has acknowledged our end and said its own. */
-static bool native_finish(struct load *l, struct load_flow *f, double timeout_s)
+bool native_end(struct load_flow *f, uint64_t end_ns)
 {
-	uint64_t end = load_now_ns() + (uint64_t)(timeout_s * 1e9);
-
-	(void)l;
-	while (f->conn && !write_out(f)) {
-		if (load_now_ns() > end)
-			return false;
-		round_of();
-	}
 	if (f->conn)
 		tcp_close(f->conn, native.now);
-	return until(&f->ended, f, end);
+	while (f->conn && load_now_ns() <= end_ns) {
+		round_of();
+		if (f->conn && tcp_unread(f->conn) > 0)
+			tcp_consume(f->conn, tcp_unread(f->conn), native.now);
+	}
+	return f->ended;
 }
 
-static void native_wait(struct load *l, uint64_t timeout_us)
+void native_idle(struct load *l)
 {
 	uint64_t begun = load_now_ns();
 
-	(void)timeout_us;
 	if (!round_of())
 		l->idle_ns += load_now_ns() - begun;
 }
 
-static void native_close(struct load *l, struct load_flow *f)
+void native_close(struct load_flow *f)
 {
-	free(f->out);
-	f->out = NULL;
-	if (f->index + 1 < l->o->plan.flows)
+	if (f->conn)
+		tcp_abort(f->conn, native.now);
+	drain();
+	if (native.flows == 0 || --native.flows > 0)
 		return;
 	tcp_stack_free(native.tcp);
 	native.tcp = NULL;
@@ -330,33 +344,15 @@ static void native_close(struct load *l, struct load_flow *f)
 	ring_down();
 }
 
-static json_t *native_report(const struct load *l)
+json_t *native_report(void)
 {
-	const struct tcp_counters *n = tcp_counters(native.tcp);
+	const struct tcp_counters *n;
 
-	(void)l;
+	if (!native.tcp)
+		return NULL;
+	n = tcp_counters(native.tcp);
 	return json_pack("{s:I,s:I,s:I,s:I,s:b}", "segments", (json_int_t)n->segs_out,
 		"acknowledgements", (json_int_t)n->segs_in, "retransmits",
 		(json_int_t)n->retransmits, "dropped", (json_int_t)native.dropped, "csum_offload",
 		native.ring->tcp_csum);
 }
-
-const struct load_transport load_native_tcp = {
-	.name = "tcp",
-	.open = native_open,
-	.send = native_lines,
-	.finish = native_finish,
-	.wait = native_wait,
-	.close = native_close,
-	.report = native_report,
-};
-
-const struct load_transport load_native_counted = {
-	.name = "counted",
-	.open = native_open,
-	.send = native_counted,
-	.finish = native_finish,
-	.wait = native_wait,
-	.close = native_close,
-	.report = native_report,
-};

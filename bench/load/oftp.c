@@ -5,12 +5,9 @@
  * session that ends is a flow that has failed: nothing is sent twice.
  */
 #include <assert.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include <openssl/rand.h>
 
@@ -154,7 +151,6 @@ static int oftp_open(struct load *l, struct load_flow *f)
 		.keepalive_us = KEEPALIVE_S * 1000000ull,
 		.lz4 = l->o->lz4,
 		.random = random_epoch};
-	int one = 1;
 
 	f->oftp = calloc(1, sizeof(*f->oftp) + l->o->window * sizeof(f->oftp->since[0]));
 	if (!f->oftp)
@@ -164,7 +160,7 @@ static int oftp_open(struct load *l, struct load_flow *f)
 	f->oftp->client = client_new(&cfg);
 	if (!f->oftp->client || link_open(l, f) != 0)
 		return -1;
-	setsockopt(f->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	link_nodelay(f);
 	return log_in(l, f);
 }
 

@@ -2,13 +2,10 @@
  * RELP as a client: a window of logs that wait for their `rsp`, which must come in order. How long
  * each waited counts from when it was due, or, in the closed loop, from when it was handed over.
  */
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "bench/load/load.h"
 
@@ -130,13 +127,12 @@ static void command(struct load_flow *f, const char *name, const char *data)
 static int relp_open(struct load *l, struct load_flow *f)
 {
 	uint64_t end = load_now_ns() + (uint64_t)OPEN_S * 1000000000u;
-	int one = 1;
 
 	f->out = malloc((size_t)l->o->write_bytes + 2 * FRAME_MAX);
 	f->relp = calloc(1, sizeof(*f->relp) + l->o->window * sizeof(f->relp->since[0]));
 	if (!f->out || !f->relp || link_open(l, f) != 0)
 		return -1;
-	setsockopt(f->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	link_nodelay(f);
 	f->relp->next_rsp = 1;
 	command(f, "open", offers);
 	while (f->relp->next_rsp == 1)

@@ -20,9 +20,6 @@
 static const struct load_transport *const transports[] = {
 	&load_udp, &load_tcp, &load_counted, &load_relp, &load_oftp};
 
-static const struct load_transport *const on_ring[] = {
-	&load_vhost, &load_native_tcp, &load_native_counted};
-
 uint64_t load_now_ns(void)
 {
 	struct timespec ts;
@@ -161,15 +158,12 @@ static void pin(int cpu)
 
 static const struct load_transport *transport_of(const struct load_options *o)
 {
-	const struct load_transport *const *all = o->vhost ? on_ring : transports;
-	size_t n = o->vhost ? sizeof(on_ring) / sizeof(on_ring[0])
-			    : sizeof(transports) / sizeof(transports[0]);
-
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(all[i]->name, o->protocol) == 0)
-			return all[i];
-	fprintf(stderr, "sluice-load: no protocol %s%s\n", o->protocol,
-		o->vhost ? " with --vhost" : "");
+	if (o->vhost && strcmp(o->protocol, "udp") == 0)
+		return &load_vhost;
+	for (size_t i = 0; i < sizeof(transports) / sizeof(transports[0]); i++)
+		if (strcmp(transports[i]->name, o->protocol) == 0)
+			return transports[i];
+	fprintf(stderr, "sluice-load: no protocol %s\n", o->protocol);
 	return NULL;
 }
 
@@ -203,6 +197,7 @@ int load_run(const struct load_options *o, json_t **result)
 	struct durable *durable = NULL;
 	struct histogram *latency = NULL;
 	pthread_t watcher;
+	json_t *tcp;
 	double cpu, elapsed;
 	bool watched = false;
 	int status = 1;
@@ -240,8 +235,8 @@ int load_run(const struct load_options *o, json_t **result)
 	if (watched)
 		pthread_join(watcher, NULL);
 	*result = load_report(l, elapsed, cpu);
-	if (t->report)
-		json_object_set_new(*result, "tcp", t->report(l));
+	if ((tcp = native_report()))
+		json_object_set_new(*result, "tcp", tcp);
 	if (durable) {
 		uint64_t n = durable_stop(durable, FINISH_S, latency);
 

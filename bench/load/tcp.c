@@ -7,6 +7,9 @@
 
 #include "bench/load/load.h"
 
+#define STREAM_FRAME_MAX                                                                           \
+	(LINES_MAX + 8u) /* with a count of up to 4 digits and a space, or a newline */
+
 static int stream_open(struct load *l, struct load_flow *f)
 {
 	f->out = malloc((size_t)l->o->write_bytes + STREAM_FRAME_MAX);
@@ -14,7 +17,7 @@ static int stream_open(struct load *l, struct load_flow *f)
 	return f->out ? link_open(l, f) : -1;
 }
 
-uint32_t stream_frame(struct load *l, struct load_flow *f, uint8_t *to, bool counted)
+static uint32_t stream_frame(struct load *l, struct load_flow *f, uint8_t *to, bool counted)
 {
 	uint32_t head = 0, len;
 

@@ -158,7 +158,8 @@ SSL *load_tls_client(struct load_tls *t, uint32_t device, int fd)
 	SSL *ssl = SSL_new(t->ctx);
 	struct identity *id = t->devices ? &t->devices[device] : NULL;
 
-	if (!ssl || !SSL_set_fd(ssl, fd) || (id && !id->cert && !read_identity(t, device, id)) ||
+	if (!ssl || (fd >= 0 && !SSL_set_fd(ssl, fd)) ||
+		(id && !id->cert && !read_identity(t, device, id)) ||
 		(id && SSL_use_cert_and_key(ssl, id->cert, id->key, id->chain, 1) != 1)) {
 		fprintf(stderr, "sluice-load: device %u: no TLS client: %s\n", device,
 			ERR_peek_error() ? ERR_reason_error_string(ERR_peek_error()) : "see above");

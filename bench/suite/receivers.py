@@ -159,6 +159,9 @@ class Sluice(Receiver):
         import appliance as lib
         lib.SLUICED = BUILD / self.binary
         self.appliance.spawn("taskset", "--cpu-list", str(RECEIVER_CPU))
+        self.get_ready()
+
+    def get_ready(self):
         if self.appliance.run("wait", "ready", "--timeout", "60").returncode:
             raise Failed(f"sluiced does not get ready: {self.appliance.log.read_text()[-800:]}")
         if self.certs:

@@ -41,7 +41,7 @@ class OnRing:
         report = pathlib.Path(self.directory) / "report.json"
         with open(f"{self.directory}/sender.log", "wb") as log:
             sender = subprocess.Popen(
-                [str(LOAD), "send", "--target", HOST4, "--vhost", self.socket, "--source-net", "10.0.0.0/8", "--quiet",
+                [str(LOAD), "send", "--target", HOST4, "--vhost", self.socket, "--source-net", "192.0.2.128/25", "--quiet",
                  "--cpu", str(SENDER_CPU), "--json", str(report), *self.more_words, *words],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
@@ -62,23 +62,34 @@ class OnRing:
 
 
 class RingSluice(OnRing, Sluice):
-    def __init__(self, directory, changes=None):
-        super().__init__(directory, changes)
+    def __init__(self, directory, changes=None, certs=None):
+        super().__init__(directory, changes, certs)
         self.socket = f"{self.directory}/vhost"
         config = self.appliance.config
-        config["ports"][0]["devargs"] = (
-            f"net_virtio_user0,path={self.socket},queues=1,queue_size={self.RING}")
         config["ports"][0]["gateways"] = []
         config["eal"]["args"] = ["--single-file-segments", "--iova-mode=va"]
-        self.appliance.write_config()
+        self.port(f"net_virtio_user0,path={self.socket},queues=1,queue_size={self.RING}")
         self.settings["port"] = f"net_virtio_user, {self.RING} descriptors"
+
+    def port(self, devargs):
+        self.appliance.config["ports"][0]["devargs"] = devargs
+        self.appliance.write_config()
+
+    def start(self):
+        """Certificates and devices are there before the ring is: the sender begins as soon as that is."""
+        if self.certs:
+            devargs = self.appliance.config["ports"][0]["devargs"]
+            self.port("net_null0")
+            super(OnRing, self).start()
+            self.appliance.stop()
+            self.port(devargs)
 
     def start_on_ring(self):
         import appliance as lib
         lib.SLUICED = BUILD / self.binary
         self.appliance.spawn("taskset", "--cpu-list", str(RECEIVER_CPU))
         if self.appliance.run("wait", "ready", "--timeout", "60").returncode:
-            raise Failed("sluiced does not get ready")
+            raise Failed(f"sluiced does not get ready: {self.appliance.log.read_text()[-800:]}")
 
 
 class RingNull(RingSluice):

@@ -8,6 +8,7 @@ import measure
 from cases import Failed
 from netns import run
 from receivers import BUILD, LOAD, RECEIVER_CPU, Rsyslog, Sluice, SyslogNg
+from ring import RingSluice
 from runs import middle, streams
 
 
@@ -30,6 +31,7 @@ def tls(bench):
     with Certificates(bench, 8) as certs:
         for records, size in (("16 KiB", "16384"), ("a log", "1")):
             makers = {"sluiced": lambda: Sluice(bench.directory, certs=certs),
+                      "sluiced, native": lambda: RingSluice(bench.directory, certs=certs),
                       "rsyslog": lambda: Rsyslog(bench.directory, "tls", 8, certs),
                       "syslog-ng": lambda: SyslogNg(bench.directory, "tls", 8, certs)}
             streams(bench, "tls", makers, ["--protocol", "tcp", "--flows", "8", "--devices", "8", "--certs", certs,

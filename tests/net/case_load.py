@@ -145,7 +145,7 @@ def load_tiny_segments(appliance):
 
 
 @contextlib.contextmanager
-def on_vhost(words):
+def on_vhost(words, listen=None):
     """sluice-load and sluiced with the two ends of a virtio ring; the sender has begun, and waits."""
     with tempfile.TemporaryDirectory(prefix="sluice-test-") as directory, contextlib.ExitStack() as stack:
         ns = Namespace()
@@ -154,7 +154,7 @@ def on_vhost(words):
         appliance = Appliance(ns, directory, {
             "ports": [{"name": "data0", "devargs": f"net_virtio_user0,path={path},queues=1",
                        "addresses": [HOST4 + "/24"], "gateways": [PEER4]}],
-            "eal": {"args": ["--single-file-segments", "--iova-mode=va"]}})
+            "eal": {"args": ["--single-file-segments", "--iova-mode=va"]}, **({"listen": listen} if listen else {})})
         stack.callback(appliance.close)
         report = appliance.dir / "vhost.json"
         appliance.sender = start(appliance, "send", "--target", HOST4, "--vhost", path, "--source-net",
@@ -209,6 +209,14 @@ def load_tcp_native(appliance):
 def load_counted_native(appliance):
     """The same with octet counting, at a rate, in writes of a log"""
     native(appliance, 5000)
+
+
+@vhost_case(words=["--protocol", "relp", "--count", "20000", "--window", "64"],
+            listen={"cleartext": ["relp"], "trust-devid": ["0.0.0.0/0"]})
+def load_relp_native(appliance):
+    """RELP on our own TCP: every log is answered, and told to be"""
+    native(appliance, 20000)
+    equal("acknowledged", json.loads((appliance.dir / "vhost.json").read_text())["acked"], 20000)
 
 
 def fleet(appliance, devices):
