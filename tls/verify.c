@@ -33,7 +33,8 @@ static X509_NAME *but_for_cn(const X509_NAME *name)
 	return NULL;
 }
 
-/* Whether two CAs belong together: one organization or, where `b` names none, one name but for CN. */
+/* Whether two CAs belong together: one organization or, where `b` names none, one name but for CN.
+ */
 static bool kindred(const X509_NAME *a, const X509_NAME *b)
 {
 	char ours[TLS_NAME], theirs[TLS_NAME];

@@ -129,8 +129,7 @@ static void missing_intermediate_of_domain_components(void **state)
 	(void)state;
 	alone(&(struct pki_options){.dc = "corp", .cn = "corp-ROOT-CA", .ca = true},
 		&(struct pki_options){.dc = "corp", .cn = "corp-SUB-CA", .ca = true},
-		REFUSAL_missing_intermediate,
-		", issued by /DC=local/DC=corp/CN=corp-SUB-CA");
+		REFUSAL_missing_intermediate, ", issued by /DC=local/DC=corp/CN=corp-SUB-CA");
 	alone(&(struct pki_options){.dc = "corp", .cn = "corp-ROOT-CA", .ca = true},
 		&(struct pki_options){.dc = "others", .cn = "corp-SUB-CA", .ca = true},
 		REFUSAL_wrong_ca, ", issued by /DC=local/DC=others/CN=corp-SUB-CA");
