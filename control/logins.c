@@ -9,7 +9,7 @@
 
 #include "control/control.h"
 #include "control/registry_trust.h"
-#include "control/scram_login.h"
+#include "tls/scram_login.h"
 
 static void answer(struct control *c, struct login *g, bool granted, enum refusal_reason why,
 	const char *detail)

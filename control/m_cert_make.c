@@ -6,7 +6,7 @@
 #include <openssl/evp.h>
 
 #include "control/cert_json.h"
-#include "control/scram.h"
+#include "tls/scram.h"
 #include "tls/ca.h"
 
 /* ---- what comes in ------------------------------------------------------------------------ */

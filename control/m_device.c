@@ -5,7 +5,7 @@
 #include "control/config/units.h"
 #include "control/method.h"
 #include "control/roster.h"
-#include "control/scram.h"
+#include "tls/scram.h"
 #include "control/trust.h"
 
 /* ---- looking ------------------------------------------------------------------------------ */

@@ -3,7 +3,7 @@
 
 #include "control/method.h"
 #include "control/registry_trust.h"
-#include "control/scram.h"
+#include "tls/scram.h"
 
 static void list_one(void *ctx, const struct user_row *row)
 {

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "send/link.h"
+#include "send/legacy.h"
 #include "send/sender.h"
 #include "send/world.h"
 
@@ -19,6 +19,7 @@ struct contact {
 	SSL_CTX *tls;
 	struct client *client; /* NULL: no login */
 	struct link link;
+	struct legacy legacy;
 	char serial[65];
 	bool up, over;
 };
@@ -110,6 +111,12 @@ static int begin(struct contact *c, const struct settings *s, bool log_in)
 	if (!log_in)
 		return 0;
 	world_client_config(s, c->serial, &cfg);
+	if (legacy_init(&c->legacy, s, &c->link, c->serial, &cfg, err, sizeof(err)) != 0) {
+		fprintf(stderr, "sluice-send: %s\n", err);
+		SSL_CTX_free(c->tls);
+		close(c->epoll);
+		return -1;
+	}
 	cfg.visit = true;
 	cfg.bound = QUEUE;
 	c->client = client_new(&cfg);
@@ -127,6 +134,7 @@ static void end(struct contact *c)
 	}
 	link_close(&c->link);
 	client_free(c->client);
+	legacy_fini(&c->legacy);
 	SSL_CTX_free(c->tls);
 	close(c->epoll);
 }

@@ -18,6 +18,7 @@
 #include "dataplane/client/failover.h"
 #include "send/control.h"
 #include "send/input.h"
+#include "send/legacy.h"
 #include "send/link.h"
 #include "send/spill.h"
 #include "send/world.h"
@@ -38,6 +39,7 @@ struct sender {
 	struct client *client;
 	struct failover failover;
 	struct link link, probe;
+	struct legacy legacy;
 	uint64_t probe_end_us;
 	struct spill *spill;
 	bool spill_fails;
@@ -574,6 +576,8 @@ static int start(struct sender *s, char *const *paths, int n, char *err, size_t 
 	if (tls_client_new(s->s, &s->tls, s->serial, err, size) != 0)
 		return -1;
 	world_client_config(s->s, s->serial, &cfg);
+	if (legacy_init(&s->legacy, s->s, &s->link, s->serial, &cfg, err, size) != 0)
+		return -1;
 	s->client = cfg.serial[0] ? client_new(&cfg) : NULL;
 	if (!s->client) {
 		snprintf(err, size, "%s",
@@ -629,6 +633,7 @@ enum send_exit send_run(const struct settings *settings, char *const *paths, int
 	}
 	spill_close(s->spill);
 	client_free(s->client);
+	legacy_fini(&s->legacy);
 	SSL_CTX_free(s->tls);
 	if (s->signals.fd >= 0)
 		close(s->signals.fd);

@@ -41,6 +41,10 @@ static const struct key keys[] = {
 	{"device-serial", TEXT, AT(device_serial), 0, 64, NULL, "",
 		"our serial number, if not the certificate's common name"},
 	{"preshared-key", TEXT, AT(preshared_key), 0, 0, NULL, "", "by which we are authorized"},
+	{"legacy-user", TEXT, AT(legacy_user), 0, 63, NULL, "",
+		"log in by user and password (SCRAM-SHA-256-PLUS)"},
+	{"legacy-password", TEXT, AT(legacy_password), 0, 0, NULL, "",
+		"file with that password, if it is not asked for"},
 	{"hostname", TEXT, AT(hostname), 0, 0, NULL, "", "to be told at login"},
 	{"timezone", TEXT, AT(timezone), 0, 0, NULL, "", "to be told at login"},
 	{"source-ip", TEXT, AT(source_ip), 0, 0, NULL, "", "to send from"},
@@ -296,6 +300,8 @@ int settings_check(const struct settings *s, char *err, size_t size)
 		what = "no server is set";
 	else if (!s->certificate[0] && !s->device_serial[0])
 		what = "neither certificate nor device-serial is set: who are we?";
+	else if (!s->legacy_user[0] && s->legacy_password[0])
+		what = "legacy-password is set, and no legacy-user";
 	else if (!s->reliable && s->spill[0])
 		what = "spill keeps what is not confirmed, and with reliable disable nothing is";
 	else if (s->server_fingerprint[0] && strspn(s->server_fingerprint, "0123456789abcdef:") !=

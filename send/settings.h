@@ -28,6 +28,8 @@ struct settings {
 	char certificate[SETTINGS_TEXT], certificate_password[SETTINGS_TEXT];
 	char device_serial[SETTINGS_TEXT]; /* empty: the certificate's common name */
 	char preshared_key[SETTINGS_TEXT];
+	char legacy_user[SETTINGS_TEXT];     /* empty: by certificate */
+	char legacy_password[SETTINGS_TEXT]; /* file; empty: asked for */
 	char source_ip[SETTINGS_TEXT];
 	char hostname[SETTINGS_TEXT], timezone[SETTINGS_TEXT];
 	uint32_t conn_timeout, monitor_keepalive_period, monitor_failure_retry_period; /* s */

@@ -16,13 +16,18 @@ uint64_t world_now_us(void)
 	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec / 1000;
 }
 
+void world_random_bytes(uint8_t *to, size_t n)
+{
+	if (getrandom(to, n, 0) != (ssize_t)n)
+		abort(); /* of so few bytes it always gives all */
+}
+
 uint64_t world_random(void *ctx)
 {
 	uint64_t v;
 
 	(void)ctx;
-	if (getrandom(&v, sizeof(v), 0) != sizeof(v))
-		abort(); /* of so few bytes it always gives all */
+	world_random_bytes((uint8_t *)&v, sizeof(v));
 	return v;
 }
 

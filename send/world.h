@@ -7,6 +7,7 @@
 
 uint64_t world_now_us(void); /* monotonic */
 uint64_t world_random(void *ctx);
+void world_random_bytes(uint8_t *to, size_t n); /* up to 256 */
 /* The client as the settings want it; `serial`: of our certificate. Both are to outlive it. */
 void world_client_config(const struct settings *s, const char *serial, struct client_config *cfg);
 /* Milliseconds from now until then, rounded up; for epoll. */

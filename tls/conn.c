@@ -1,3 +1,4 @@
+#include "tls/binding.h"
 #include "tls/internal.h"
 
 #include <stdarg.h>
@@ -262,10 +263,5 @@ size_t tls_conn_size(void)
 
 bool tls_conn_binding(const struct tls_conn *c, uint8_t to[32])
 {
-	static const char label[] = "EXPORTER-Channel-Binding";
-
-	if (SSL_version(c->ssl) < TLS1_3_VERSION && SSL_get_extms_support(c->ssl) != 1)
-		return false;
-	return SSL_export_keying_material(
-		       c->ssl, to, 32, label, sizeof(label) - 1, (const uint8_t *)"", 0, 1) == 1;
+	return tls_binding(c->ssl, to);
 }

@@ -21,6 +21,18 @@ void cli_error(struct cli *cli, const char *format, ...)
 	fputc('\n', cli->err);
 }
 
+bool cli_secret(struct cli *cli, const struct args *args, const char *what, bool twice,
+	char secret[SECRET_MAX])
+{
+	char err[256];
+
+	if (secret_read(
+		    args_option(args, "password-file"), what, twice, secret, err, sizeof(err)) == 0)
+		return true;
+	cli_error(cli, "%s", err);
+	return false;
+}
+
 int cli_connect(struct cli *cli, struct conn *conn)
 {
 	int error = conn_open(conn, cli->socket);

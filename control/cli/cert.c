@@ -8,7 +8,6 @@
 #include <openssl/evp.h>
 
 #include "control/cli/cli.h"
-#include "control/cli/secret.h"
 #include "control/cli/show.h"
 #include "control/config/units.h"
 
@@ -60,7 +59,7 @@ static json_t *file_params(struct cli *cli, const struct args *args)
 	unsigned char *text = data ? malloc(len / 3 * 4 + 8) : NULL;
 	json_t *params = NULL;
 
-	if (text && (!asked || secret_read(cli, from, "Password of the file", false, secret))) {
+	if (text && (!asked || cli_secret(cli, args, "Password of the file", false, secret))) {
 		EVP_EncodeBlock(text, data, (int)len);
 		params = json_pack("{s:s}", "data", (char *)text);
 		if (asked)
@@ -174,8 +173,7 @@ static int fetch_pkcs12(
 		json_decref(params);
 		return CLI_FAILED;
 	}
-	if (!secret_read(cli, args_option(args, "password-file"), "Password for the file", true,
-		    secret)) {
+	if (!cli_secret(cli, args, "Password for the file", true, secret)) {
 		json_decref(params);
 		return CLI_USAGE;
 	}

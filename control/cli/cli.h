@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "control/cli/exit.h"
+#include "tls/secret.h"
 
 #define CLI_MAX_OPERANDS 8
 #define CLI_MAX_OPTIONS	 16
@@ -90,6 +91,10 @@ struct conn;
 
 /* Says on cli->err what is wrong. */
 __attribute__((format(printf, 2, 3))) void cli_error(struct cli *cli, const char *format, ...);
+
+/* What --password-file names, or what is typed (tls/secret.h); false after a message. */
+bool cli_secret(struct cli *cli, const struct args *args, const char *what, bool twice,
+	char secret[SECRET_MAX]);
 
 /* Opens the connection; CLI_DONE or the exit status, after a message. */
 int cli_connect(struct cli *cli, struct conn *conn);

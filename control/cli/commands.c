@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "control/cli/cli.h"
-#include "control/cli/secret.h"
 #include "control/cli/show.h"
 #include "control/cli/when.h"
 #include "control/config/units.h"
@@ -113,7 +112,7 @@ static json_t *user_add_params(struct cli *cli, const struct args *args)
 	char secret[SECRET_MAX];
 	json_t *params = NULL;
 
-	if (secret_read(cli, args_option(args, "password-file"), "Password", true, secret))
+	if (cli_secret(cli, args, "Password", true, secret))
 		params = json_pack("{s:s,s:s}", "user", args_operand(args, 0), "password", secret);
 	explicit_bzero(secret, sizeof(secret));
 	return params;
@@ -135,9 +134,7 @@ static json_t *device_set_params(struct cli *cli, const struct args *args)
 		cli_error(cli, "device set %s %s needs a value", args_operand(args, 0), key);
 		return NULL;
 	}
-	if (psk && !value &&
-		!secret_read(
-			cli, args_option(args, "password-file"), "Preshared key", true, secret))
+	if (psk && !value && !cli_secret(cli, args, "Preshared key", true, secret))
 		return NULL;
 	params = json_pack("{s:s,s:s,s:s}", "device", args_operand(args, 0), "key", key, "value",
 		psk ? secret : value);

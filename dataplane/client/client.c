@@ -156,6 +156,44 @@ static bool judge(struct client *c, uint64_t now)
 	return false;
 }
 
+static bool not_so(struct client *c, const char *why)
+{
+	c->server.refused = false;
+	snprintf(c->reason, sizeof(c->reason), "%s", why);
+	return false;
+}
+
+static bool answer_challenge(struct client *c, uint64_t now)
+{
+	const struct client_sasl *s = c->cfg.sasl;
+	struct oftp_msg m = {.type = OFTP_AUTH_RESPONSE, .tag = 1, .has = HAS(SASL)};
+	uint8_t answer[CLIENT_SASL_MAX];
+
+	if (c->sasl != SASL_BEGUN)
+		return false;
+	m.sasl.at = answer;
+	m.sasl.len = (uint32_t)s->answer(
+		s->ctx, c->msg.sasl.at, c->msg.sasl.len, answer, sizeof(answer));
+	if (m.sasl.len == 0)
+		return not_so(c, "its challenge cannot be answered");
+	c->sasl = SASL_ANSWERED;
+	say(c, &m, now);
+	return true;
+}
+
+/* Who lets us in by a password must know it, too. */
+static bool server_proven(struct client *c)
+{
+	const struct client_sasl *s = c->cfg.sasl;
+
+	if (!s || c->msg.result == OFTP_REFUSED || (c->sasl == SASL_BEGUN && s->certified))
+		return true;
+	if (c->sasl == SASL_ANSWERED && oftp_has(&c->msg, OFTP_O_SASL) &&
+		s->proven(s->ctx, c->msg.sasl.at, c->msg.sasl.len))
+		return true;
+	return not_so(c, "it does not prove that it knows the password");
+}
+
 /* A message of the server's; false: that is the end. */
 static bool handle(struct client *c, const struct oftp_header *h, const uint8_t *body, uint64_t now)
 {
@@ -168,7 +206,9 @@ static bool handle(struct client *c, const struct oftp_header *h, const uint8_t 
 		return false;
 	switch ((enum oftp_type)h->type) {
 	case OFTP_LOGIN_REPLY:
-		return c->state == CLIENT_LOGIN && judge(c, now);
+		return c->state == CLIENT_LOGIN && server_proven(c) && judge(c, now);
+	case OFTP_AUTH_CHALLENGE:
+		return c->state == CLIENT_LOGIN && answer_challenge(c, now);
 	case OFTP_AUTH_CHANGED:
 		return c->state >= CLIENT_PENDING && judge(c, now);
 	case OFTP_SEQ_REPLY:
@@ -192,7 +232,6 @@ static bool handle(struct client *c, const struct oftp_header *h, const uint8_t 
 		return false;
 	case OFTP_LOGIN_REQUEST:
 	case OFTP_LOGIN_REQUEST_LEGACY:
-	case OFTP_AUTH_CHALLENGE:
 	case OFTP_AUTH_RESPONSE:
 	case OFTP_LOG_DATA:
 	case OFTP_SEQ_QUERY:

@@ -14,7 +14,8 @@
 
 #include "dataplane/framing/oftp.h"
 
-#define CLIENT_SERVERS 2u
+#define CLIENT_SERVERS	2u
+#define CLIENT_SASL_MAX 2048u /* bytes of a message of ours */
 
 struct client_item {
 	const uint8_t *logs;	 /* one after the other */
@@ -22,6 +23,21 @@ struct client_item {
 	uint16_t count;		 /* 1 to OFTP_ITEM_LOGS_MAX */
 	uint8_t type, category;
 	struct text vdom; /* at == NULL: none */
+};
+
+/*
+ * A login by user and password: the messages of its mechanism, which the profile carries unread,
+ * made by who has the password and knows the connection.
+ */
+struct client_sasl {
+	/* The first one of an exchange: how many bytes, at least 1. */
+	size_t (*first)(void *ctx, uint8_t *to, size_t size);
+	/* The answer to a challenge; 0: it is none that may be answered. */
+	size_t (*answer)(void *ctx, const uint8_t *challenge, size_t len, uint8_t *to, size_t size);
+	/* Does the server's last message prove that it knows the password, too? */
+	bool (*proven)(void *ctx, const uint8_t *last, size_t len);
+	void *ctx;
+	bool certified; /* our certificate names our serial: we may be let in by that alone */
 };
 
 /* Its texts are to outlive the client. */
@@ -32,11 +48,12 @@ struct client_config {
 	uint32_t bound;	 /* bytes of both queues, at least 2 * OFTP_ITEM_RAW_MAX */
 	uint32_t window; /* items sent and not confirmed; a power of two */
 	uint64_t conn_timeout_us, keepalive_us, retry_us;
-	uint64_t rate;	    /* bytes of logs a second; 0: as they come */
-	uint64_t upload_us; /* what is there is sent so often; 0: at once */
-	bool unreliable;    /* logs go by client_datagram() and nobody confirms them */
-	bool lz4;	    /* compress where the server takes it */
-	bool visit;	    /* only to see what the server says: claims no stream, sends no item */
+	uint64_t rate;			/* bytes of logs a second; 0: as they come */
+	uint64_t upload_us;		/* what is there is sent so often; 0: at once */
+	bool unreliable;		/* logs go by client_datagram() and nobody confirms them */
+	bool lz4;			/* compress where the server takes it */
+	const struct client_sasl *sasl; /* NULL: by certificate */
+	bool visit; /* only to see what the server says: claims no stream, sends no item */
 	uint64_t (*random)(void *ctx); /* for epochs */
 	/* May be NULL. An item was taken: its place (how many were before it). */
 	void (*added)(void *ctx, uint64_t place, const struct client_item *item);

@@ -40,6 +40,7 @@ struct client {
 	uint64_t heard_us, spoke_us;
 	uint64_t restore_tail; /* while being restored: client_mark.tail */
 	bool hold, lz4;
+	enum { SASL_NONE, SASL_BEGUN, SASL_ANSWERED } sasl;
 	char reason[64];
 	struct client_server server;
 	size_t in_len, out_len, out_at;

@@ -38,7 +38,16 @@ void say_login(struct client *c, uint64_t now)
 		.features = c->cfg.lz4 ? OFTP_FEATURE_LZ4 : 0,
 		.reliable = !c->cfg.unreliable,
 		.n_streams = 1};
+	uint8_t first[CLIENT_SASL_MAX];
 
+	c->sasl = SASL_NONE;
+	if (c->cfg.sasl) {
+		m.type = OFTP_LOGIN_REQUEST_LEGACY;
+		m.has |= HAS(SASL);
+		m.sasl.at = first;
+		m.sasl.len = (uint32_t)c->cfg.sasl->first(c->cfg.sasl->ctx, first, sizeof(first));
+		c->sasl = SASL_BEGUN;
+	}
 	put_text(&m, OFTP_O_SERIAL, &m.serial, c->cfg.serial);
 	put_text(&m, OFTP_O_HOSTNAME, &m.hostname, c->cfg.hostname);
 	put_text(&m, OFTP_O_FIRMWARE, &m.firmware, c->cfg.firmware);

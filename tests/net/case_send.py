@@ -1,5 +1,7 @@
 """sluice-send against sluiced: what it says is confirmed is stored, once, in order."""
 
+import os
+import pty
 import random
 import re
 import signal
@@ -7,12 +9,12 @@ import subprocess
 import time
 
 from appliance import BUILD, balanced, stage
-from case_trust import issue, until
+from case_trust import issue, password_file, until
 from cases import collector, equal, expect
 from netns import HOST4
 
 CASES = []
-case = collector(CASES, lambda **changes: stage(**changes))
+case = collector(CASES, lambda **changes: stage(changes))
 
 SEND = BUILD / "send/sluice-send"
 SERIAL = "FGT60F0000000001"
@@ -21,13 +23,14 @@ SERIAL = "FGT60F0000000001"
 class Send:
     """The device's side: its configuration, made by `trust`, and its processes."""
 
-    def __init__(self, appliance):
+    def __init__(self, appliance, who=None):
+        """`who`: lines instead of the certificate."""
         self.appliance = appliance
         appliance.ctl("cert", "ca-init", "--key", "p-256")
-        pem = issue(appliance, SERIAL)
+        who = who or f'    set certificate "{issue(appliance, SERIAL)}"\n'
         self.config, self.control = appliance.dir / "send.conf", appliance.dir / "send.sock"
         self.config.write_text("config log fortianalyzer setting\n"
-                               f'    set server "{HOST4}"\n    set certificate "{pem}"\n'
+                               f'    set server "{HOST4}"\n{who}'
                                f'    set control "{self.control}"\n'
                                "    set monitor-failure-retry-period 1\n"
                                "    set monitor-keepalive-period 1\nend\n", encoding="ascii")
@@ -41,6 +44,25 @@ class Send:
                               text=True, timeout=60, check=False)
         equal(f"{words}: {done.stdout}{done.stderr}", done.returncode, status)
         return done.stdout
+
+    def types(self, *words, secret):
+        """What it says on a terminal of its own, where it asks for a password."""
+        command = self.command(*words)
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execvp(command[0], command)
+        said = b""
+        try:
+            while b"Password: " not in said:
+                said += os.read(terminal, 4096)
+            os.write(terminal, secret.encode() + b"\n")
+            while part := os.read(terminal, 4096):
+                said += part
+        except OSError:
+            pass  # it has ended
+        os.close(terminal)
+        equal(f"{words}: {said}", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
+        return said.decode()
 
     def start(self, *words, **how):
         self.said = open(self.appliance.dir / "send.said", "w+b")
@@ -166,3 +188,53 @@ def send_without_reliable(appliance):
     expect("300 logs sent, 0 dropped" in send.ends(one), "not all is sent")
     equal("stored", ours(appliance), sent)
     equal("vdoms", {r["vdom"] for r in appliance.records("--device", SERIAL)}, {"root", "dmz"})
+
+
+@case(listen={"tls-client-certificate": "optional"})
+def send_by_password(appliance):
+    """sluice-send by user and password instead of a certificate: from a file, over an outage, from the terminal;
+    a wrong one is -19"""
+    password = password_file(appliance, "correct horse")
+    send = Send(appliance, f'    set device-serial "{SERIAL}"\n    set legacy-user "fgt"\n'
+                           f'    set legacy-password "{password}"\n')
+    appliance.ctl("user", "add", "fgt", "--password-file", password)
+    appliance.ctl("device", "authorize", SERIAL)
+    failed = "Failed to get FAZ's status. Authentication Failed. (-19)\nThe server says: "
+    equal("not allowed yet", send.say("test-connectivity", status=1), failed + "legacy_disabled\n")
+    appliance.ctl("settings", "set", "legacy-auth-mode", "enable")
+    expect("Registration: registered" in send.say("test-connectivity"), "it is not let in")
+    sent = lines(2000)
+    one = send.start(stdin=subprocess.PIPE)
+    for part in (sent[:1000], sent[1000:]):
+        one.stdin.write(b"".join(line + b"\n" for line in part))
+        one.stdin.flush()
+        if part[0] == sent[0]:
+            until(appliance, "half of it is stored", lambda: len(ours(appliance)) == 1000)
+            appliance.kill()
+    appliance.start()
+    one.stdin.close()
+    expect("2000 logs confirmed, 0 dropped" in send.ends(one), "not all is confirmed")
+    equal("stored", ours(appliance), sent)
+    wrong = password_file(appliance, "wrong horse")
+    equal("a wrong one", send.say("test-connectivity", "--legacy-password", wrong, status=1), failed + "bad_password\n")
+    send.config.write_text(send.config.read_text().replace(f'    set legacy-password "{password}"\n', ""))
+    said = send.types("test-connectivity", secret="correct horse")
+    expect("Registration: registered" in said and "horse" not in said, said)
+
+
+@case()
+def send_two_streams(appliance):
+    """Two of one certificate, each with its connection id: two streams of one device, both exactly once"""
+    send = Send(appliance)
+    appliance.ctl("device", "authorize", SERIAL)
+    both = []
+    for conn_id, kind in ((1, b"traffic"), (2, b"event")):
+        file = appliance.dir / f"lines{conn_id}"
+        file.write_bytes(b"".join(line + b"\n" for line in lines(3000, kind)))
+        both.append(send.start(file, "--conn-id", conn_id, "--control", appliance.dir / f"control{conn_id}"))
+    for one in both:
+        equal("exit status", one.wait(timeout=120), 0)
+    records = appliance.records("--device", SERIAL)
+    for conn_id, kind in ((1, b"traffic"), (2, b"event")):
+        equal(f"logs of {conn_id}", [r["log"].encode() for r in records if r["conn_id"] == conn_id],
+              lines(3000, kind))

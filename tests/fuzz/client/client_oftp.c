@@ -1,6 +1,7 @@
 /*
  * Any bytes from the server, to the OFTP profile's client, before and after its login. Input: 1
- * byte: how many items it has, and whether it is logged in already; then chunks: length u8, what
+ * byte: how many items it has, how long they are, and whether it logs in by password (40 hex) and
+ * has a certificate besides (20); then chunks: length u8, what
  * happens before it (an item is added, what there is is sent, time goes by, BYE is said; a
  * connection that is asked for leads to the second server), bytes. Its accounts must add up, and it
  * never sends what the codec would not read.
@@ -15,6 +16,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static uint64_t epochs(void *ctx)
 {
 	return ++*(uint64_t *)ctx;
+}
+
+/* A mechanism whose challenge is any but "bad", and whose proof is "right". */
+static size_t first(void *ctx, uint8_t *to, size_t size)
+{
+	(void)ctx, (void)size;
+	memcpy(to, "it is me", 8);
+	return 8;
+}
+
+static size_t answer(void *ctx, const uint8_t *challenge, size_t len, uint8_t *to, size_t size)
+{
+	if (len == 3 && memcmp(challenge, "bad", 3) == 0)
+		return 0;
+	return first(ctx, to, size);
+}
+
+static bool proven(void *ctx, const uint8_t *last, size_t len)
+{
+	(void)ctx;
+	return len == 5 && memcmp(last, "right", 5) == 0;
 }
 
 static void add(struct client *c, uint32_t len)
@@ -110,10 +132,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.random = epochs,
 		.ctx = &epoch,
 	};
+	struct client_sasl sasl = {.first = first, .answer = answer, .proven = proven};
 	struct client *c;
 
 	if (size < 1 || size > 16384)
 		return 0;
+	sasl.certified = data[0] & 0x20;
+	cfg.sasl = data[0] & 0x40 ? &sasl : NULL;
 	c = client_new(&cfg);
 	if (!c)
 		abort();

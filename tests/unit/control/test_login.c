@@ -10,7 +10,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "control/scram_login.h"
+#include "tls/scram_login.h"
 
 static const uint8_t binding[SCRAM_BINDING] = "what both sides know of this TLS";
 static struct scram_verifier verifier;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/scram_login.h"
+#include "tls/scram_login.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

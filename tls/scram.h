@@ -5,8 +5,8 @@
  *
  * As text it is "SCRAM-SHA-256$ITERATIONS:SALT$STORED_KEY:SERVER_KEY", the binary parts in base64.
  */
-#ifndef SLUICE_CONTROL_SCRAM_H
-#define SLUICE_CONTROL_SCRAM_H
+#ifndef SLUICE_TLS_SCRAM_H
+#define SLUICE_TLS_SCRAM_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,6 +58,13 @@ int scram_verifier_parse(struct scram_verifier *v, const char *text);
  */
 bool scram_proof_right(
 	const struct scram_verifier *v, const void *auth_message, size_t len, const uint8_t *proof);
+/*
+ * The client's side: ClientProof for this auth-message, and the ServerSignature that is to answer
+ * it, scram_size() bytes each. 0, or -1 as scram_verifier_make().
+ */
+int scram_client_prove(enum scram_hash hash, const char *password, const uint8_t *salt,
+	unsigned salt_len, uint32_t iterations, const void *auth_message, size_t len,
+	uint8_t *proof, uint8_t *signature);
 /* ServerSignature, scram_size() bytes. 0 or -1. */
 int scram_server_signature(
 	const struct scram_verifier *v, const void *auth_message, size_t len, uint8_t *signature);

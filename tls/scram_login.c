@@ -1,4 +1,4 @@
-#include "control/scram_login.h"
+#include "tls/scram_login.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,39 +9,12 @@
 
 #define NONCE 18 /* bytes; 24 characters */
 
-static const char gs2[] = "p=tls-exporter,,";
-
-bool scram_message_set(struct scram_message *m, const void *data, size_t len)
-{
-	m->len = 0;
-	m->at[0] = '\0';
-	if (len > SCRAM_MESSAGE || memchr(data, '\0', len))
-		return false;
-	memcpy(m->at, data, len);
-	m->at[len] = '\0';
-	m->len = len;
-	return true;
-}
-
 /* client-first-message-bare; NULL: it has another header. */
 static const char *bare_of(const struct scram_message *first)
 {
-	return strncmp(first->at, gs2, sizeof(gs2) - 1) == 0 ? first->at + sizeof(gs2) - 1 : NULL;
-}
-
-/* The attribute that stands at *at, up to a comma or the end, and on to the next one. */
-static bool attribute(const char **at, char name, const char **value, size_t *len)
-{
-	const char *p = *at;
-
-	if (p[0] != name || p[1] != '=')
-		return false;
-	*value = p + 2;
-	*len = strcspn(*value, ",");
-	*at = *value + *len;
-	if (**at == ',')
-		(*at)++;
-	return *len > 0;
+	return strncmp(first->at, SCRAM_GS2, sizeof(SCRAM_GS2) - 1) == 0
+		       ? first->at + sizeof(SCRAM_GS2) - 1
+		       : NULL;
 }
 
 /* saslname: ',' and '=' are written =2C and =3D. */
@@ -69,8 +42,8 @@ static bool first_parse(
 	const char *at = bare_of(first), *name;
 	size_t name_len;
 
-	return at && attribute(&at, 'n', &name, &name_len) && unescape(name, name_len, user) &&
-	       attribute(&at, 'r', nonce, len);
+	return at && scram_attribute(&at, 'n', &name, &name_len) &&
+	       unescape(name, name_len, user) && scram_attribute(&at, 'r', nonce, len);
 }
 
 bool scram_first_user(const struct scram_message *first, char user[SCRAM_USER])
@@ -108,13 +81,10 @@ int scram_challenge(const struct scram_verifier *v, const struct scram_message *
 /* Does c= say our header and this connection's binding? */
 static bool bound(const char *value, size_t len, const uint8_t binding[SCRAM_BINDING])
 {
-	uint8_t want[sizeof(gs2) - 1 + SCRAM_BINDING];
-	unsigned char text[4 * (sizeof(want) + 2) / 3 + 1];
+	char text[SCRAM_BINDING_TEXT];
 
-	memcpy(want, gs2, sizeof(gs2) - 1);
-	memcpy(want + sizeof(gs2) - 1, binding, SCRAM_BINDING);
-	EVP_EncodeBlock(text, want, sizeof(want));
-	return len == strlen((char *)text) && CRYPTO_memcmp(text, value, len) == 0;
+	scram_binding_text(binding, text);
+	return len == strlen(text) && CRYPTO_memcmp(text, value, len) == 0;
 }
 
 static bool proof_of(const char *value, size_t len, uint8_t proof[SCRAM_MAX_KEY])
@@ -138,11 +108,11 @@ static const char *check(const struct scram_verifier *v, const struct scram_mess
 	uint8_t proof[SCRAM_MAX_KEY];
 	int n;
 
-	if (!attribute(&at, 'c', &value, &len))
+	if (!scram_attribute(&at, 'c', &value, &len))
 		return "e=other-error";
 	if (!bound(value, len, binding))
 		return "e=channel-bindings-dont-match";
-	if (!attribute(&at, 'r', &value, &len) || len != nonce_len ||
+	if (!scram_attribute(&at, 'r', &value, &len) || len != nonce_len ||
 		memcmp(value, nonce, len) != 0)
 		return "e=other-error";
 	/* Extensions are skipped; the proof is the last. */
@@ -151,7 +121,7 @@ static const char *check(const struct scram_verifier *v, const struct scram_mess
 		at += *at == ',';
 	}
 	end = at;
-	if (!attribute(&at, 'p', &value, &len) || *at || !proof_of(value, len, proof))
+	if (!scram_attribute(&at, 'p', &value, &len) || *at || !proof_of(value, len, proof))
 		return "e=invalid-proof";
 	n = snprintf(message, size, "%s,%s,%.*s", bare_of(first), challenge->at,
 		(int)(end - final->at - 1), final->at);

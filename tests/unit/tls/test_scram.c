@@ -8,7 +8,7 @@
 
 #include <openssl/evp.h>
 
-#include "control/scram.h"
+#include "tls/scram.h"
 
 struct vector {
 	enum scram_hash hash;

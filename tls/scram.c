@@ -1,4 +1,4 @@
-#include "control/scram.h"
+#include "tls/scram.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,12 +34,26 @@ static int digest(enum scram_hash hash, const uint8_t *data, uint8_t *out)
 	return EVP_Digest(data, scram_size(hash), out, NULL, md(hash), NULL) == 1 ? 0 : -1;
 }
 
-int scram_verifier_make(struct scram_verifier *v, enum scram_hash hash, const char *password,
-	const uint8_t *salt, unsigned salt_len, uint32_t iterations)
+/* The three keys of a password (RFC 5802 section 3); `client` is a secret as good as that. */
+static int keys_of(struct scram_verifier *v, const char *password, uint8_t client[SCRAM_MAX_KEY])
 {
-	uint8_t salted[SCRAM_MAX_KEY], client_key[SCRAM_MAX_KEY];
+	const unsigned size = scram_size(v->hash);
+	uint8_t salted[SCRAM_MAX_KEY];
 	int rc = -1;
 
+	if (PKCS5_PBKDF2_HMAC(password, (int)strlen(password), v->salt, (int)v->salt_len,
+		    (int)v->iterations, md(v->hash), (int)size, salted) == 1 &&
+		mac(v->hash, salted, "Client Key", 10, client) == 0 &&
+		digest(v->hash, client, v->stored_key) == 0 &&
+		mac(v->hash, salted, "Server Key", 10, v->server_key) == 0)
+		rc = 0;
+	OPENSSL_cleanse(salted, sizeof(salted));
+	return rc;
+}
+
+static int begin(struct scram_verifier *v, enum scram_hash hash, const uint8_t *salt,
+	unsigned salt_len, uint32_t iterations)
+{
 	memset(v, 0, sizeof(*v));
 	if (salt_len == 0 || salt_len > SCRAM_MAX_SALT || iterations == 0)
 		return -1;
@@ -47,14 +61,40 @@ int scram_verifier_make(struct scram_verifier *v, enum scram_hash hash, const ch
 	v->iterations = iterations;
 	v->salt_len = salt_len;
 	memcpy(v->salt, salt, salt_len);
-	if (PKCS5_PBKDF2_HMAC(password, (int)strlen(password), salt, (int)salt_len, (int)iterations,
-		    md(hash), (int)scram_size(hash), salted) == 1 &&
-		mac(hash, salted, "Client Key", 10, client_key) == 0 &&
-		digest(hash, client_key, v->stored_key) == 0 &&
-		mac(hash, salted, "Server Key", 10, v->server_key) == 0)
+	return 0;
+}
+
+int scram_verifier_make(struct scram_verifier *v, enum scram_hash hash, const char *password,
+	const uint8_t *salt, unsigned salt_len, uint32_t iterations)
+{
+	uint8_t client[SCRAM_MAX_KEY];
+	int rc = begin(v, hash, salt, salt_len, iterations);
+
+	if (rc == 0)
+		rc = keys_of(v, password, client);
+	OPENSSL_cleanse(client, sizeof(client));
+	return rc;
+}
+
+int scram_client_prove(enum scram_hash hash, const char *password, const uint8_t *salt,
+	unsigned salt_len, uint32_t iterations, const void *auth_message, size_t len,
+	uint8_t *proof, uint8_t *signature)
+{
+	uint8_t client[SCRAM_MAX_KEY], stored[SCRAM_MAX_KEY];
+	struct scram_verifier v;
+	int rc = -1;
+
+	/* ClientProof = ClientKey XOR HMAC(StoredKey, AuthMessage) */
+	if (begin(&v, hash, salt, salt_len, iterations) == 0 &&
+		keys_of(&v, password, client) == 0 &&
+		mac(hash, v.stored_key, auth_message, len, stored) == 0 &&
+		mac(hash, v.server_key, auth_message, len, signature) == 0) {
+		for (unsigned i = 0; i < scram_size(hash); i++)
+			proof[i] = client[i] ^ stored[i];
 		rc = 0;
-	OPENSSL_cleanse(salted, sizeof(salted));
-	OPENSSL_cleanse(client_key, sizeof(client_key));
+	}
+	OPENSSL_cleanse(client, sizeof(client));
+	OPENSSL_cleanse(&v, sizeof(v));
 	return rc;
 }
 

@@ -3,22 +3,12 @@
  * 5802 section 7, RFC 7677, RFC 9266), message by message and without state of its own. No other
  * binding is taken, nor none. Pure but for the nonce.
  */
-#ifndef SLUICE_CONTROL_SCRAM_LOGIN_H
-#define SLUICE_CONTROL_SCRAM_LOGIN_H
+#ifndef SLUICE_TLS_SCRAM_LOGIN_H
+#define SLUICE_TLS_SCRAM_LOGIN_H
 
-#include "control/scram.h"
+#include "tls/scram_message.h"
 
-#define SCRAM_MESSAGE 1024 /* bytes of a message, without NUL */
-#define SCRAM_USER    65   /* with NUL */
-#define SCRAM_BINDING 32
-
-struct scram_message {
-	size_t len;
-	char at[SCRAM_MESSAGE + 1]; /* a NUL behind it */
-};
-
-/* Copies; false: too long, or with a NUL in it. */
-bool scram_message_set(struct scram_message *m, const void *data, size_t len);
+#define SCRAM_USER 65 /* with NUL */
 
 /* The client's first message: who is it? false: it is none, or of another mechanism. */
 bool scram_first_user(const struct scram_message *first, char user[SCRAM_USER]);

@@ -1,7 +1,8 @@
-#include "control/cli/secret.h"
+#include "tls/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -31,56 +32,58 @@ static int ask(int tty, const char *what, const char *more, char line[SECRET_MAX
 	int n = snprintf(prompt, sizeof(prompt), "%s%s: ", what, more);
 	int rc;
 
-	if (tcgetattr(tty, &old) != 0 || write(tty, prompt, (size_t)n) != n)
+	if (tcgetattr(tty, &old) != 0)
 		return -1;
 	quiet = old;
 	quiet.c_lflag &= (tcflag_t)~ECHO;
 	quiet.c_lflag |= ICANON;
+	/* Before it asks: what is typed until then is thrown away. */
 	tcsetattr(tty, TCSAFLUSH, &quiet);
-	rc = read_line(tty, line);
+	rc = write(tty, prompt, (size_t)n) == n ? read_line(tty, line) : -1;
 	tcsetattr(tty, TCSAFLUSH, &old);
 	(void)!write(tty, "\n", 1);
 	return rc;
 }
 
-static bool from_terminal(struct cli *cli, const char *what, bool twice, char secret[SECRET_MAX])
+static int from_terminal(
+	const char *what, bool twice, char secret[SECRET_MAX], char *err, size_t size)
 {
 	char again[SECRET_MAX];
 	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	bool same = true;
 
 	if (tty < 0) {
-		cli_error(cli, "no terminal to ask on: use --password-file FILE");
-		return false;
+		snprintf(err, size, "no terminal to ask on: name a file");
+		return -1;
 	}
 	if (ask(tty, what, "", secret) != 0) {
 		close(tty);
-		cli_error(cli, "nothing was typed");
-		return false;
+		snprintf(err, size, "nothing was typed");
+		return -1;
 	}
 	if (twice)
 		same = ask(tty, what, " again", again) == 0 && strcmp(secret, again) == 0;
 	explicit_bzero(again, sizeof(again));
 	close(tty);
 	if (!same)
-		cli_error(cli, "these were two different ones");
-	return same;
+		snprintf(err, size, "these were two different ones");
+	return same ? 0 : -1;
 }
 
-bool secret_read(
-	struct cli *cli, const char *file, const char *what, bool twice, char secret[SECRET_MAX])
+int secret_read(const char *file, const char *what, bool twice, char secret[SECRET_MAX], char *err,
+	size_t size)
 {
 	int fd, rc;
 
 	if (!file)
-		return from_terminal(cli, what, twice, secret);
+		return from_terminal(what, twice, secret, err, size);
 	fd = open(file, O_RDONLY | O_CLOEXEC);
 	rc = fd < 0 ? -1 : read_line(fd, secret);
 	if (fd < 0)
-		cli_error(cli, "%s: %s", file, strerror(errno));
+		snprintf(err, size, "%s: %s", file, strerror(errno));
 	else if (rc != 0)
-		cli_error(cli, "%s: its first line is no password", file);
+		snprintf(err, size, "%s: its first line is no password", file);
 	if (fd >= 0)
 		close(fd);
-	return rc == 0;
+	return rc;
 }
