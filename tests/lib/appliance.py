@@ -96,7 +96,7 @@ class Appliance:
 
     def kill(self):
         self.process.kill()
-        return self._reap(10)
+        return self._reap(60)
 
     def _reap(self, timeout):
         try:
