@@ -35,6 +35,18 @@ class Send:
             raise AssertionError(f"exit status {got}, not {status}:\n{self.said()}")
         return self.said()
 
+    def fails(self, word):
+        """Says so, again and again; told to end it has failed. What it has said."""
+        end = time.monotonic() + 90
+        while word not in self.said():
+            if time.monotonic() > end or self.process.poll() is not None:
+                raise AssertionError(f"never says {word!r}: {self.said()}")
+            time.sleep(0.02)
+        # Two at once: the second one says not to wait for what is not confirmed.
+        self.process.send_signal(signal.SIGINT)
+        self.process.terminate()
+        return self.end(1)
+
     def kill(self, how=signal.SIGKILL):
         self.process.send_signal(how)
         self.process.wait(timeout=100)

@@ -127,8 +127,7 @@ def first_contact_is_shown_and_confirmed(p):
 
 def another_server_is_refused(p):
     def fails(word, **options):
-        said = p.send(p.write("a", [b"one"]), give_up=1, **options).end(1)
-        expect(word in said, said)
+        p.send(p.write("a", [b"one"]), **options).fails(word)
         equal("logins", len(p.server.logins), 0)
 
     fails("serial number is SL-TEST-1, not SL-OTHER", server_serial="SL-OTHER")
@@ -145,9 +144,14 @@ def another_server_is_refused(p):
 
 def a_server_that_says_another_serial_is_left(p):
     p.server.serials = ("SL-OTHER",)
-    said = p.send(p.write("a", [b"one"]), give_up=1).end(1)
-    expect("serial numbers are not its certificate's" in said, said)
+    p.send(p.write("a", [b"one"])).fails("serial numbers are not its certificate's")
     equal("stored", p.server.stored, [])
+
+
+def it_gives_up_where_nobody_is(p):
+    p.server.close()
+    said = p.send(p.write("a", [b"one"]), give_up=1).end(1)
+    expect("gives up: no connection for 1 s" in said and "1 not sent or not confirmed" in said, said)
 
 
 def connectivity_is_said_in_words(p):
@@ -203,5 +207,5 @@ def usage_is_said(p):
 main([file_is_sent_and_confirmed, stdin_is_sent_as_it_comes, long_lines_are_cut_and_counted,
       local_syslog_is_taken, datagrams_leave_and_errors_are_nobody_s, pending_waits_and_goes_on, hold_and_go,
       first_contact_is_shown_and_confirmed, another_server_is_refused,
-      a_server_that_says_another_serial_is_left, connectivity_is_said_in_words,
+      a_server_that_says_another_serial_is_left, it_gives_up_where_nobody_is, connectivity_is_said_in_words,
       preshared_key_and_names_are_told, usage_is_said])
