@@ -2,21 +2,18 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "dataplane/client/diag.h"
 #include "dataplane/client/failover.h"
 #include "send/control.h"
+#include "send/datagrams.h"
 #include "send/input.h"
 #include "send/legacy.h"
 #include "send/link.h"
@@ -25,8 +22,6 @@
 
 #define EVENTS	       16
 #define READ_BYTES     16384u
-#define DATAGRAM_BYTES 65000u
-#define DATAGRAMS      256u /* sent in one round */
 #define SPILL_AGAIN_US 1000000u
 #define NICENESS       10
 
@@ -47,14 +42,13 @@ struct sender {
 	struct input *input;
 	struct control control;
 	struct watch signals;
-	struct watch udp;
+	struct datagrams datagrams;
 	enum client_state state; /* as it was told last */
 	bool judged;		 /* the login's serials against the certificate's */
 	bool ending;		 /* a signal has come: no more is read */
 	uint64_t end_us;	 /* by when it ends anyway; UINT64_MAX: it does not */
 	uint64_t alone_us;	 /* when the last session ended */
 	bool failed, quit;
-	uint8_t buffer[DATAGRAM_BYTES];
 };
 
 static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -154,15 +148,6 @@ static int load_spill(struct sender *s, char *err, size_t size)
 
 /* ---- the connection ---- */
 
-static void close_udp(struct sender *s)
-{
-	const int fd = s->udp.fd;
-
-	watch_remove(s->epoll, &s->udp);
-	if (fd >= 0)
-		close(fd);
-}
-
 static void lost(struct sender *s)
 {
 	client_lost(s->client, s->now);
@@ -170,7 +155,7 @@ static void lost(struct sender *s)
 	if (s->state >= CLIENT_PENDING)
 		s->alone_us = s->now;
 	s->state = CLIENT_DOWN;
-	close_udp(s);
+	datagrams_close(&s->datagrams);
 }
 
 static void hang_up(struct sender *s, const char *why)
@@ -206,40 +191,6 @@ static bool serials_hold(struct sender *s)
 	return false;
 }
 
-/* It has room again, or the answer to a datagram was an error, which is nobody's. */
-static void udp_ready(void *ctx, uint32_t events)
-{
-	struct sender *s = ctx;
-	socklen_t len = sizeof(int);
-	int error;
-
-	(void)events;
-	(void)getsockopt(s->udp.fd, SOL_SOCKET, SO_ERROR, &error, &len);
-}
-
-static void open_udp(struct sender *s)
-{
-	struct sockaddr_storage to, from;
-	unsigned len, from_len;
-	int fd;
-
-	if (s->s->reliable || address_parse(s->link.address, s->s->port, &to, &len) != 0)
-		return;
-	fd = socket(to.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	/* From the session's address, by which they are known. */
-	from_len = sizeof(from);
-	if (fd >= 0 && getsockname(s->link.fd, (struct sockaddr *)&from, &from_len) == 0) {
-		((struct sockaddr_in *)&from)->sin_port = 0;
-		(void)bind(fd, (struct sockaddr *)&from, from_len);
-	}
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&to, len) == 0 &&
-		watch_add(s->epoll, &s->udp, fd, 0) == 0)
-		return;
-	if (fd >= 0)
-		close(fd);
-	hang_up(s, "no UDP socket");
-}
-
 static void note_state(struct sender *s)
 {
 	struct client_stats st;
@@ -255,7 +206,8 @@ static void note_state(struct sender *s)
 	tell("%s: connected, serial number %s", server_name(s, s->failover.server),
 		s->link.server.facts.cn);
 	failover_open(&s->failover, s->now);
-	open_udp(s);
+	if (!s->s->reliable && datagrams_open(&s->datagrams, &s->link) != 0)
+		hang_up(s, "no UDP socket");
 }
 
 static void read_all(struct sender *s)
@@ -322,36 +274,6 @@ static void write_all(struct sender *s)
 	link_want_write(&s->link, false);
 }
 
-/* What is made counts as sent: only while it goes. Then any datagram does (socket(7)'s SO_SNDBUF).
- */
-static bool udp_has_room(struct sender *s)
-{
-	struct pollfd p = {.fd = s->udp.fd, .events = POLLOUT};
-	const bool room = poll(&p, 1, 0) == 1;
-
-	watch_want(s->epoll, &s->udp, room ? 0 : EPOLLOUT);
-	return room;
-}
-
-/* true: there is more. */
-static bool write_datagrams(struct sender *s)
-{
-	if (s->udp.fd < 0)
-		return false;
-	for (unsigned i = 0; i < DATAGRAMS; i++) {
-		size_t n;
-
-		if (!udp_has_room(s))
-			return false;
-		n = client_datagram(
-			s->client, s->buffer, sizeof(s->buffer), (uint32_t)time(NULL), s->now);
-		if (n == 0)
-			return false;
-		(void)send(s->udp.fd, s->buffer, n, 0);
-	}
-	return true;
-}
-
 static void tick(struct sender *s)
 {
 	switch (client_tick(s->client, s->now)) {
@@ -376,7 +298,7 @@ static void move_to_primary(struct sender *s)
 	client_bye(s->client, s->now);
 	write_all(s);
 	link_close(&s->link);
-	close_udp(s);
+	datagrams_close(&s->datagrams);
 	client_lost(s->client, s->now);
 	client_hurry(s->client, s->now);
 	s->state = CLIENT_DOWN;
@@ -538,7 +460,7 @@ static enum send_exit loop(struct sender *s)
 		more = input_run(s->input, has_room(s), !s->ending && !s->spill_fails);
 		tick(s);
 		write_all(s);
-		more |= write_datagrams(s);
+		more |= datagrams_write(&s->datagrams, s->client, s->now);
 		keep(s, false);
 		probe(s);
 		control_tick(&s->control, s->now);
@@ -572,7 +494,7 @@ static int start(struct sender *s, char *const *paths, int n, char *err, size_t 
 	struct client_config cfg;
 	int rc;
 
-	s->epoll = in.epoll = epoll_create1(EPOLL_CLOEXEC);
+	s->epoll = in.epoll = s->datagrams.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (tls_client_new(s->s, &s->tls, s->serial, err, size) != 0)
 		return -1;
 	world_client_config(s->s, s->serial, &cfg);
@@ -616,10 +538,10 @@ enum send_exit send_run(const struct settings *settings, char *const *paths, int
 		return SEND_FAILED;
 	s->s = settings;
 	s->signals.fd = -1;
-	s->udp = (struct watch){.ready = udp_ready, .ctx = s, .fd = -1};
+	datagrams_init(&s->datagrams);
 	s->end_us = UINT64_MAX;
 	s->now = s->alone_us = world_now_us();
-	if (settings->priority)
+	if (settings->priority && getpriority(PRIO_PROCESS, 0) < NICENESS)
 		setpriority(PRIO_PROCESS, 0, NICENESS);
 	if (start(s, paths, n, err, sizeof(err)) == 0)
 		status = loop(s);
@@ -637,7 +559,7 @@ enum send_exit send_run(const struct settings *settings, char *const *paths, int
 	SSL_CTX_free(s->tls);
 	if (s->signals.fd >= 0)
 		close(s->signals.fd);
-	close_udp(s);
+	datagrams_close(&s->datagrams);
 	close(s->epoll);
 	free(s);
 	return status;

@@ -1,8 +1,10 @@
 """sluice-send sends what it reads, says what it does, and knows whom it talks to."""
 
+import os
 import pathlib
 import re
 import socket
+import ssl
 import subprocess
 
 from send import DEVICE, MAKE_PKI, SERIAL, Send, equal, expect, log, main
@@ -189,6 +191,27 @@ def preshared_key_and_names_are_told(p):
     equal("reliable", login["reliable"], 1)
 
 
+def it_gives_way(p):
+    """`priority low`: behind other programs"""
+    one = p.send(stdin=subprocess.PIPE, priority="low")
+    p.server.wait(lambda: p.server.logins, "a login")
+    equal("nice", os.getpriority(os.PRIO_PROCESS, one.process.pid), max(10, os.getpriority(os.PRIO_PROCESS, 0)))
+    one.process.stdin.close()
+    one.end()
+
+
+def versions_and_ciphers_are_held_to(p):
+    """A server that has only what is not allowed is not spoken to; allowed, it is."""
+    file = p.write("a", [b"one"])
+    p.server.context.maximum_version = ssl.TLSVersion.TLSv1_2
+    p.send(file, ssl_min_proto_version="TLSv1-3").fails("TLS: ")
+    p.server.context.set_ciphers("ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA")
+    p.send(file, enc_algorithm="high").fails("TLS: ")
+    equal("logins", len(p.server.logins), 0)
+    p.send(file, enc_algorithm="high-medium", ssl_min_proto_version="TLSv1-2").end()
+    equal("stored", p.server.stored, [b"one"])
+
+
 def usage_is_said(p):
     for words, text in ((["--nonsense", "1"], 'no setting "nonsense"'),
                         (["--port", "70000"], "not in 1 to 65535"),
@@ -208,4 +231,4 @@ main([file_is_sent_and_confirmed, stdin_is_sent_as_it_comes, long_lines_are_cut_
       local_syslog_is_taken, datagrams_leave_and_errors_are_nobody_s, pending_waits_and_goes_on, hold_and_go,
       first_contact_is_shown_and_confirmed, another_server_is_refused,
       a_server_that_says_another_serial_is_left, it_gives_up_where_nobody_is, connectivity_is_said_in_words,
-      preshared_key_and_names_are_told, usage_is_said])
+      preshared_key_and_names_are_told, it_gives_way, versions_and_ciphers_are_held_to, usage_is_said])
