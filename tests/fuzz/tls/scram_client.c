@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (n + ours > sizeof(challenge))
 		return 0;
 	if (n >= 3 && memcmp(data, "r=@", 3) == 0) {
-		memcpy(challenge, "r=", 2);
+		challenge[0] = 'r';
+		challenge[1] = '=';
 		memcpy(challenge + 2, c.nonce, ours);
 		memcpy(challenge + 2 + ours, data + 3, n - 3);
 		n += ours - 1;

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/client/talk.h"
@@ -14,8 +15,7 @@ static size_t first(void *ctx, uint8_t *to, size_t size)
 	(void)ctx;
 	assert_true(size >= 1024);
 	exchanges++;
-	memcpy(to, "it is me", 8);
-	return 8;
+	return (size_t)snprintf((char *)to, size, "it is me");
 }
 
 static size_t answer(void *ctx, const uint8_t *challenge, size_t len, uint8_t *to, size_t size)
@@ -24,8 +24,7 @@ static size_t answer(void *ctx, const uint8_t *challenge, size_t len, uint8_t *t
 	assert_true(size >= 1024);
 	if (len != 7 || memcmp(challenge, "who is?", 7) != 0)
 		return 0;
-	memcpy(to, "still me", 8);
-	return 8;
+	return (size_t)snprintf((char *)to, size, "still me");
 }
 
 static bool proven(void *ctx, const uint8_t *last, size_t len)
