@@ -2,8 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -25,23 +28,59 @@ static int read_line(int fd, char line[SECRET_MAX])
 	return got < 0 || (got == 0 && n == 0) ? -1 : 0;
 }
 
+/* Signals that would end us, and leave a terminal without echo behind. */
+static void ending_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGQUIT);
+}
+
+/* Until there is a line (0), or a signal has come: its number. */
+static int wait_line(int tty, int signals)
+{
+	struct pollfd p[2] = {{.fd = tty, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+	struct signalfd_siginfo info;
+
+	while (poll(p, 2, -1) < 0 && errno == EINTR)
+		;
+	if (p[1].revents && read(signals, &info, sizeof(info)) == sizeof(info))
+		return (int)info.ssi_signo;
+	return 0;
+}
+
 static int ask(int tty, const char *what, const char *more, char line[SECRET_MAX])
 {
 	struct termios old, quiet;
 	char prompt[128];
 	int n = snprintf(prompt, sizeof(prompt), "%s%s: ", what, more);
-	int rc;
+	int rc = -1, signals, came = 0;
+	sigset_t set, before;
 
 	if (tcgetattr(tty, &old) != 0)
 		return -1;
+	ending_signals(&set);
+	pthread_sigmask(SIG_BLOCK, &set, &before);
+	signals = signalfd(-1, &set, SFD_CLOEXEC); /* -1: poll() passes it over */
 	quiet = old;
 	quiet.c_lflag &= (tcflag_t)~ECHO;
 	quiet.c_lflag |= ICANON;
 	/* Before it asks: what is typed until then is thrown away. */
 	tcsetattr(tty, TCSAFLUSH, &quiet);
-	rc = write(tty, prompt, (size_t)n) == n ? read_line(tty, line) : -1;
+	if (write(tty, prompt, (size_t)n) == n)
+		came = wait_line(tty, signals);
+	if (!came)
+		rc = read_line(tty, line);
 	tcsetattr(tty, TCSAFLUSH, &old);
 	(void)!write(tty, "\n", 1);
+	if (signals >= 0)
+		close(signals);
+	if (came)
+		raise(came);
+	/* Here it ends us. */
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return rc;
 }
 
