@@ -31,11 +31,14 @@ static int read_line(int fd, char line[SECRET_MAX])
 /* Signals that would end us, and leave a terminal without echo behind. */
 static void ending_signals(sigset_t *set)
 {
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	struct sigaction now;
+
 	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
-	sigaddset(set, SIGQUIT);
+	/* Not those that are ignored, as under nohup. */
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(set, signals[i]);
 }
 
 /* Until there is a line (0), or a signal has come: its number. */

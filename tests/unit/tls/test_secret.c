@@ -16,6 +16,8 @@
 
 #include "tls/secret.h"
 
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
 /* A child with the terminal `slave` asks there; it ends with 0 if "open sesame" was typed. */
 static pid_t ask(const char *slave)
 {
@@ -25,6 +27,9 @@ static pid_t ask(const char *slave)
 
 	if (child != 0)
 		return child;
+	/* Whatever this was started by. */
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], SIG_DFL);
 	setsid();
 	tty = open(slave, O_RDWR);
 	if (tty < 0 || ioctl(tty, TIOCSCTTY, 0) != 0)
@@ -96,8 +101,6 @@ static void what_is_typed_is_the_password(void **state)
 
 static void a_signal_ends_it_and_leaves_an_echo(void **state)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-
 	(void)state;
 	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		struct terminal t = asked();
