@@ -277,7 +277,6 @@ void logins_judge(void *ctx, struct login *g)
 		return;
 	case LOGIN_CLAIM:
 	case LOGIN_TIE:
-	case LOGIN_LEFT:
 	case LOGIN_RELEASE:
 		break;
 	}

@@ -41,14 +41,6 @@ bool acks_leave(struct acks *a, uint64_t session, uint32_t newest)
 	return true;
 }
 
-bool acks_leave_unknown(struct acks *a, uint64_t session)
-{
-	for (uint32_t i = a->tail; i-- != a->head;)
-		if (a->v[i & a->mask].session == session)
-			return acks_leave(a, session, i);
-	return false;
-}
-
 bool acks_take(struct acks *a, uint32_t generation, struct ack_mark *out)
 {
 	if (a->head == a->tail || a->v[a->head & a->mask].generation != generation)

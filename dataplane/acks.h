@@ -46,8 +46,6 @@ void acks_note(struct acks *a, const struct ack_mark *m, uint32_t *newest);
  * ACKS_NOBODY, when nothing of the session is left that is not durable. false: nothing is.
  */
 bool acks_leave(struct acks *a, uint64_t session, uint32_t newest);
-/* The same for a session of which nothing but its id is known any more. */
-bool acks_leave_unknown(struct acks *a, uint64_t session);
 
 /* Takes the oldest mark for the block with this generation; false: there is none. */
 bool acks_take(struct acks *a, uint32_t generation, struct ack_mark *out);

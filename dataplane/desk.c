@@ -39,12 +39,32 @@ int desk_init(struct lcore *l)
 	return l->asks && l->answers ? 0 : -1;
 }
 
+/*
+ * What a session has let go of is said by a number in a pointer's place, an odd one: it must be
+ * said, also where memory is out, or its device's logs over UDP would be somebody else's for ever.
+ */
+static void *left_as_pointer(uint64_t session)
+{
+	return (void *)(uintptr_t)(session << 1 | 1);
+}
+
+static bool is_left(const void *g)
+{
+	return (uintptr_t)g & 1;
+}
+
+static uint64_t left_session(const void *g)
+{
+	return (uint64_t)(uintptr_t)g >> 1;
+}
+
 static void empty(struct rte_ring *r)
 {
 	void *g;
 
 	while (r && rte_ring_sc_dequeue(r, &g) == 0)
-		login_free(g);
+		if (!is_left(g))
+			login_free(g);
 	rte_ring_free(r);
 }
 
@@ -54,13 +74,23 @@ void desk_fini(struct lcore *l)
 	empty(l->answers);
 }
 
-bool desk_ask(struct lcore *l, struct login *g)
+bool desk_ask(struct lcore *l, struct login *g, bool owes)
 {
 	g->lcore = l->index;
-	if (rte_ring_sp_enqueue(l->asks, g) != 0)
+	if (rte_ring_free_count(l->asks) <= l->owed + owes || rte_ring_sp_enqueue(l->asks, g) != 0)
 		return false;
+	l->owed += owes;
 	waker_wake(&l->dp->own_waker);
 	return true;
+}
+
+void desk_left(struct lcore *l, uint64_t session)
+{
+	int rc = rte_ring_sp_enqueue(l->asks, left_as_pointer(session));
+
+	RTE_VERIFY(rc == 0 && l->owed > 0);
+	l->owed--;
+	waker_wake(&l->dp->own_waker);
 }
 
 struct login *desk_take(struct lcore *l)
@@ -120,6 +150,7 @@ static void restore(void *ctx, const char *name, size_t len, const struct journa
 	 */
 	if (s->gaps_forgotten)
 		rec.closed_upto = s->gap_count ? s->gaps[0].first - 1 : s->confirmed;
+	to->known = true;
 	memcpy(rec.confirmed.digest, s->digest, sizeof(rec.confirmed.digest));
 	for (uint32_t i = 0; gaps && i < s->gap_count; i++)
 		gaps[i] = (struct stream_range){
@@ -133,24 +164,50 @@ static void restore(void *ctx, const char *name, size_t len, const struct journa
 	free(gaps);
 }
 
+static void too_many_streams(struct dp *d, struct login *g)
+{
+	snprintf(g->detail, sizeof(g->detail),
+		"the device has %u streams, as many as it may: limits.device-streams",
+		journal_device_streams(d->journal, g->serial, strlen(g->serial)));
+	refuse_login(d, g, REFUSAL_session_limit);
+}
+
+/* May the journal come to know those of its streams that are new? */
+static bool may_have(struct dp *d, const struct login *g)
+{
+	uint32_t most = d->policy_owned->device_streams, more = 0, has;
+
+	for (uint32_t i = 0; i < g->n; i++)
+		more += !g->streams[i].known;
+	if (more == 0)
+		return true;
+	has = journal_device_streams(d->journal, g->serial, strlen(g->serial));
+	return has + more <= most || has + more <= most + journal_displaceable_streams(d->journal,
+								  g->serial, strlen(g->serial));
+}
+
 static void grant(void *ctx, struct claim *c)
 {
 	struct dp *d = ctx;
 	struct login *g = login_of(c);
 	struct journal_status st;
 
+	/* Refused, its session ends and says what it has let go of when all of that is durable. */
 	for (uint32_t i = 0; i < g->n; i++) {
 		struct login_stream *to = &g->streams[i];
 
 		to->ranges = malloc(LOGIN_STREAM_RANGES * sizeof(*to->ranges));
 		if (!to->ranges) {
-			claims_left(d->desk->claims, g->session);
 			refuse_login(d, g, REFUSAL_session_limit);
 			return;
 		}
 		stream_init(&to->stream, to->epoch, to->conn_id, to->ranges, LOGIN_STREAM_RANGES);
 		journal_find_stream(d->journal, g->serial, strlen(g->serial), to->conn_id,
 			to->epoch, restore, to);
+	}
+	if (!may_have(d, g)) {
+		too_many_streams(d, g);
+		return;
 	}
 	journal_status(d->journal, &st);
 	g->disk_used = st.bytes;
@@ -161,7 +218,10 @@ static void grant(void *ctx, struct claim *c)
 
 static void refuse(void *ctx, struct claim *c, enum refusal_reason why)
 {
-	refuse_login(ctx, login_of(c), why);
+	if (why == REFUSAL_session_limit)
+		too_many_streams(ctx, login_of(c));
+	else
+		refuse_login(ctx, login_of(c), why);
 }
 
 static void release(void *ctx, const struct claims_session *owner, bool turns)
@@ -169,7 +229,7 @@ static void release(void *ctx, const struct claims_session *owner, bool turns)
 	struct login *g = login_new(0);
 
 	if (!g)
-		return; /* the claim waits until its peer loses patience, and comes again */
+		return; /* the claim waits until its time is over, and comes again */
 	g->kind = LOGIN_RELEASE;
 	g->session = owner->id;
 	g->lcore = owner->lcore;
@@ -180,11 +240,60 @@ static void release(void *ctx, const struct claims_session *owner, bool turns)
 
 /* ---- sessions whose logs come over UDP ---- */
 
+static void untie(struct desk *k, uint64_t session)
+{
+	for (uint32_t i = 0; i < k->ties_count; i++) {
+		if (k->ties[i].session != session)
+			continue;
+		memmove(&k->ties[i], &k->ties[i + 1], (k->ties_count - i - 1) * sizeof(k->ties[0]));
+		k->ties_count--;
+		k->ties_changed = true;
+		return;
+	}
+}
+
+/*
+ * What logs are said to be whose stays within what an address may have: its devices behind a NAT.
+ * A device that comes again from there takes the place of its own older session, which ends.
+ * false: there is no room.
+ */
+static bool make_room(struct dp *d, const struct login *g)
+{
+	struct desk *k = d->desk;
+	const struct tie *older = NULL;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < k->ties_count; i++) {
+		const struct tie *t = &k->ties[i];
+
+		if (!ip_addr_equal(&t->addr, &g->addr))
+			continue;
+		n++;
+		if (strcmp(t->serial, g->serial) == 0)
+			older = t;
+	}
+	if (older) {
+		const struct claims_session owner = {
+			.id = older->session, .lcore = older->lcore, .slot = older->slot};
+
+		release(d, &owner, false);
+		untie(k, owner.id);
+		return true;
+	}
+	return n < TIES_PER_ADDRESS;
+}
+
 static void tie(struct dp *d, struct login *g)
 {
 	struct desk *k = d->desk;
 	struct tie *to;
 
+	if (!make_room(d, g)) {
+		snprintf(g->detail, sizeof(g->detail),
+			"%u devices log over UDP from its address already", TIES_PER_ADDRESS);
+		refuse_login(d, g, REFUSAL_session_limit);
+		return;
+	}
 	if (k->ties_count == k->ties_room) {
 		uint32_t room = k->ties_room ? 2 * k->ties_room : 64;
 		struct tie *v = realloc(k->ties, room * sizeof(*v));
@@ -197,23 +306,12 @@ static void tie(struct dp *d, struct login *g)
 		k->ties_room = room;
 	}
 	to = &k->ties[k->ties_count++];
-	*to = (struct tie){.addr = g->addr, .session = g->session};
+	*to = (struct tie){
+		.addr = g->addr, .session = g->session, .lcore = g->lcore, .slot = g->slot};
 	memcpy(to->serial, g->serial, sizeof(to->serial));
 	k->ties_changed = true;
 	g->next = k->tied;
 	k->tied = g;
-}
-
-static void untie(struct desk *k, uint64_t session)
-{
-	for (uint32_t i = 0; i < k->ties_count; i++) {
-		if (k->ties[i].session != session)
-			continue;
-		memmove(&k->ties[i], &k->ties[i + 1], (k->ties_count - i - 1) * sizeof(k->ties[0]));
-		k->ties_count--;
-		k->ties_changed = true;
-		return;
-	}
 }
 
 /* All of a round at once: lcores know of them before the logins are answered. */
@@ -276,7 +374,14 @@ static void claim(struct dp *d, struct login *g, uint64_t now_us)
 	g->claim.n = g->n;
 	for (uint32_t i = 0; i < g->n; i++)
 		g->claim.conn_id[i] = g->streams[i].conn_id;
+	claims_limit(d->desk->claims, d->policy_owned->device_streams);
 	claims_ask(d->desk->claims, &g->claim, now_us);
+}
+
+static void left(struct dp *d, uint64_t session)
+{
+	claims_left(d->desk->claims, session);
+	untie(d->desk, session);
 }
 
 static void handle(struct dp *d, struct login *g, uint64_t now_us)
@@ -292,11 +397,6 @@ static void handle(struct dp *d, struct login *g, uint64_t now_us)
 		break;
 	case LOGIN_CLAIM:
 		claim(d, g, now_us);
-		break;
-	case LOGIN_LEFT:
-		claims_left(d->desk->claims, g->session);
-		untie(d->desk, g->session);
-		login_free(g);
 		break;
 	case LOGIN_TIE:
 		tie(d, g);
@@ -315,7 +415,10 @@ bool desk_round(struct dp *d, uint64_t now_us)
 		void *g;
 
 		while (rte_ring_sc_dequeue(d->lcores[i]->asks, &g) == 0) {
-			handle(d, g, now_us);
+			if (is_left(g))
+				left(d, left_session(g));
+			else
+				handle(d, g, now_us);
 			any = true;
 		}
 	}

@@ -346,6 +346,7 @@ void dp_policy_publish(struct dp *d, const struct dp_policy *policy)
 	next->trace_all = old->trace_all;
 	next->trace_addr = old->trace_addr;
 	next->ties = old->ties;
+	journal_limit_streams(d->journal, next->device_streams);
 	dp_policy_swap(d, next);
 }
 

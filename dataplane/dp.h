@@ -71,6 +71,8 @@ struct dp_policy {
 	uint32_t handshakes_per_source; /* new ones a second from one address; 0: no limit */
 	uint64_t handshake_timeout_us;	/* from the ClientHello's first byte; 0: none */
 	uint32_t device_rate;		/* logs a second of one device; 0: none */
+	uint32_t device_streams; /* of reliable logging: that a device has, or the journal knows */
+	uint32_t pending_per_source; /* OFTP sessions of an address that wait to be authorized */
 	/* Given by the data plane itself, whatever is published: */
 	struct ties *ties; /* who sends EC CF records from where; NULL: nobody */
 	/* Who is watched (dp_trace_set()). */

@@ -34,6 +34,8 @@ void dp_config_defaults(struct dp_config *cfg)
 	cfg->policy.tls_require_certificate = true;
 	cfg->policy.tls_name_serial = true;
 	cfg->policy.pending_hold_us = 60ull * 1000000u;
+	cfg->policy.pending_per_source = 256;
+	cfg->policy.device_streams = 1024;
 	cfg->policy.handshakes = 1024;
 	cfg->policy.handshake_timeout_us = 10ull * 1000000u;
 	cfg->telemetry = true;

@@ -33,7 +33,8 @@
 #define RX_DESCRIPTORS 1024u
 #define TX_DESCRIPTORS 1024u
 #define MBUF_RESERVE   4096u /* mbufs that TCP receive buffers may never take */
-#define MAX_QUEUES_RX  16u   /* queues that one lcore polls */
+#define DP_WAITING     16384u
+#define MAX_QUEUES_RX  16u /* queues that one lcore polls */
 
 /* What travels with an mbuf from one lcore to another, in its private area. */
 enum pkt_kind {
@@ -138,6 +139,7 @@ struct lcore {
 	uint64_t crossed, ring_full, udp_logs, eccf_records, eccf_errors, acks_full;
 	struct rte_ring *events, *lines; /* tell.h */
 	struct rte_ring *asks, *answers; /* desk.h */
+	uint32_t owed;			 /* desk_left()s that will follow */
 	struct told told[TOLD_SLOTS];
 	uint64_t refused_us; /* when a refusal of an unproven address was told last */
 	uint64_t lines_lost; /* since the last line that found room */
@@ -180,6 +182,7 @@ struct dp {
 	uint64_t ran_us;	   /* since then: when the journal was seen running last */
 	bool halted;
 	struct desk *desk; /* control's: desk.c */
+	_Atomic uint32_t waiting[DP_WAITING]; /* by hash of an address: session_oftp_login.c */
 	struct waker own_waker;
 	uint32_t own_device;
 	uint64_t started_ns;

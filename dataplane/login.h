@@ -22,13 +22,13 @@ enum login_kind {
 	LOGIN_PROOF,   /* judge: is the proof in the client's final one right? */
 	LOGIN_CLAIM,   /* give the session these streams */
 	LOGIN_TIE,     /* its logs come over UDP, from the session's address */
-	LOGIN_LEFT,    /* the session has let go of all it had; no answer */
-	LOGIN_RELEASE, /* from control: let go; no answer but LOGIN_LEFT */
+	LOGIN_RELEASE, /* from control: let go; the answer is desk_left() */
 };
 
 struct login_stream {
 	uint64_t epoch;
 	uint32_t conn_id;
+	bool known;   /* granted: the journal has it */
 	bool damaged; /* what the journal says of it contradicts itself: a new epoch is needed */
 	struct stream stream;	     /* granted: as the journal has it... */
 	struct stream_range *ranges; /* ...in this memory */

@@ -35,6 +35,7 @@ static void oftp_end(struct session *s, struct worker *w)
 	if (!o)
 		return;
 	oftp_leave(s, w);
+	oftp_waits_no_more(s);
 	for (uint32_t i = 0; o->feeds && i < o->s.n_streams; i++)
 		free(o->feeds[i].ranges);
 	free(o->feeds);
@@ -372,19 +373,26 @@ static bool oftp_farewell(struct session *s, struct worker *w)
 	return o->s.out_len == 0;
 }
 
-/* Its login has the time of a handshake, whatever else it says meanwhile. true: it has had it. */
+/*
+ * Its login has the time of a handshake, whatever else it says meanwhile, and so has what it waits
+ * for: control's word, or who has its streams. What the journal waits for does not count. true: it
+ * has had it.
+ */
 static bool login_is_late(struct session *s, struct worker *w)
 {
 	const struct dp_policy *pol = w->l->policy;
 	struct oftp_session *o = s->oftp;
+	uint64_t *since = o->asked ? &o->asked_us : &o->login_us;
 
-	if (o->s.state != OFTP_FRESH && o->s.state != OFTP_SASL)
+	if (!o->asked && o->s.state != OFTP_FRESH && o->s.state != OFTP_SASL)
 		return false;
-	if (worker_held_up(w))
-		o->login_us = w->l->now_us;
-	if (!pol->handshake_timeout_us || w->l->now_us - o->login_us < pol->handshake_timeout_us)
+	if (worker_held_up(w) || journal_state(w->l->in.journal) != JOURNAL_RUNNING)
+		*since = w->l->now_us;
+	if (!pol->handshake_timeout_us || w->l->now_us - *since < pol->handshake_timeout_us)
 		return false;
-	session_refused(s, REFUSAL_handshake_timeout, "its login does not end");
+	session_refused(s, REFUSAL_handshake_timeout,
+		o->asked ? "nobody decides on it, or its streams are not let go of"
+			 : "its login does not end");
 	oftp_server_give_up(&o->s, refusal_reason_slug(REFUSAL_handshake_timeout));
 	send_out(s, w);
 	worker_close(w, s);

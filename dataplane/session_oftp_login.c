@@ -41,11 +41,39 @@ static void say_verdict(struct session *s, const struct oftp_verdict *v)
 	worker_answer_soon(s->worker, s);
 }
 
+/* How many sessions from its address wait to be authorized, on all workers. Where two addresses
+ * meet in the table, which nobody can bring about, they have one number together. */
+static _Atomic uint32_t *waiting_of(const struct session *s)
+{
+	struct dp *d = s->worker->l->dp;
+
+	return &d->waiting[siphash13(&d->shard_key, &s->src.addr, sizeof(s->src.addr)) %
+			   DP_WAITING];
+}
+
+static bool count_waiting(struct session *s)
+{
+	if (atomic_fetch_add(waiting_of(s), 1) < s->worker->l->policy->pending_per_source) {
+		s->oftp->counted = true;
+		return true;
+	}
+	atomic_fetch_sub(waiting_of(s), 1);
+	return false;
+}
+
+void oftp_waits_no_more(struct session *s)
+{
+	if (s->oftp->counted)
+		atomic_fetch_sub(waiting_of(s), 1);
+	s->oftp->counted = false;
+}
+
 static void refuse(struct session *s, enum refusal_reason why, const char *detail)
 {
 	struct oftp_session *o = s->oftp;
 	struct oftp_verdict v = {.result = OFTP_REFUSED, .reason = refusal_reason_slug(why)};
 
+	oftp_waits_no_more(s);
 	trace(s, "LOGIN_REQUEST error: [handle_login()] %s%s%s", v.reason, detail ? ": " : "",
 		detail ? detail : "");
 	session_refused(s, why, detail);
@@ -58,6 +86,7 @@ static void refuse(struct session *s, enum refusal_reason why, const char *detai
 static void ask(struct session *s, struct login *g, enum login_kind kind)
 {
 	struct oftp_session *o = s->oftp;
+	bool owes = !o->claimed && (kind == LOGIN_CLAIM || kind == LOGIN_TIE);
 
 	if (g) {
 		g->kind = (uint8_t)kind;
@@ -66,9 +95,11 @@ static void ask(struct session *s, struct login *g, enum login_kind kind)
 		g->addr = s->src.addr;
 		snprintf(g->serial, sizeof(g->serial), "%s", o->serial);
 		o->asked = true;
-		o->claimed |= kind == LOGIN_CLAIM || kind == LOGIN_TIE;
-		if (desk_ask(s->worker->l, g))
+		o->asked_us = s->worker->l->now_us;
+		if (desk_ask(s->worker->l, g, owes)) {
+			o->claimed |= owes;
 			return;
+		}
 	}
 	login_free(g);
 	o->asked = false;
@@ -85,6 +116,7 @@ static void allow(struct session *s, uint64_t disk_used, uint64_t disk_total)
 		.sasl = {(const uint8_t *)o->challenge.at, o->challenge.len},
 	};
 
+	oftp_waits_no_more(s);
 	session_open_as(s);
 	trace(s, "login of '%s' succeeded. Log is allowed.", s->serial);
 	say_verdict(s, &v);
@@ -124,7 +156,12 @@ static void wait_for_approval(struct session *s)
 
 	session_set_device(
 		s, device_by_name(l->in.devices, s->serial, strlen(s->serial), l->now_ns));
-	session_tell_pending(s);
+	session_tell_pending(s); /* it is listed in any case */
+	if (!count_waiting(s)) {
+		refuse(s, REFUSAL_session_limit,
+			"too many of its address wait to be authorized: limits.pending-per-source");
+		return;
+	}
 	trace(s, "device '%s' is not authorized: it waits", s->serial);
 	say_verdict(s, &v);
 }
@@ -396,7 +433,8 @@ static bool still_may(struct session *s)
 	}
 	/* It lives on without its streams, and claims them when it is authorized. */
 	if (o->claimed)
-		oftp_tell_left(s->worker->l, s->id);
+		desk_left(s->worker->l, s->id);
+	o->claimed = false;
 	if (o->s.state == OFTP_DECIDING)
 		wait_for_approval(s);
 	return false;
@@ -449,7 +487,6 @@ static void answered(struct session *s, struct login *g)
 		if (still_may(s))
 			allow(s, 0, 0);
 		break;
-	case LOGIN_LEFT:
 	case LOGIN_RELEASE:
 		break;
 	}
@@ -490,18 +527,6 @@ bool oftp_forbidden(struct session *s, struct worker *w, enum refusal_reason why
 
 /* ---- the end ---- */
 
-void oftp_tell_left(struct lcore *l, uint64_t session)
-{
-	struct login *g = login_new(0);
-
-	if (!g)
-		return; /* it is asked when somebody wants them */
-	g->kind = LOGIN_LEFT;
-	g->session = session;
-	if (!desk_ask(l, g))
-		login_free(g);
-}
-
 void oftp_leave(struct session *s, struct worker *w)
 {
 	struct oftp_session *o = s->oftp;
@@ -514,5 +539,5 @@ void oftp_leave(struct session *s, struct worker *w)
 	}
 	o->leaving = o->left = true;
 	if (!acks_leave(&w->acks, s->id, s->newest_mark))
-		oftp_tell_left(w->l, s->id);
+		desk_left(w->l, s->id);
 }

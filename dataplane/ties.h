@@ -11,9 +11,12 @@
 #include "dataplane/auth.h"
 #include "dataplane/framing/fields.h"
 
+#define TIES_PER_ADDRESS 256u /* devices that log from one address: behind a NAT */
+
 struct tie {
 	struct ip_addr addr;
 	uint64_t session;
+	uint32_t lcore, slot; /* where the session is */
 	char serial[AUTH_SERIAL];
 };
 

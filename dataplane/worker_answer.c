@@ -26,7 +26,7 @@ void worker_block_completed(void *ctx, const struct block *b)
 		struct session *s;
 
 		if (m.slot == ACKS_NOBODY) {
-			oftp_tell_left(w->l, m.session);
+			desk_left(w->l, m.session);
 			continue;
 		}
 		s = &w->sessions[m.slot];
@@ -81,14 +81,6 @@ void worker_answer(struct worker *w)
 	}
 }
 
-static void release(struct worker *w, const struct login *g, struct session *s)
-{
-	if (s)
-		oftp_release(s, w, g->turns);
-	else if (!acks_leave_unknown(&w->acks, g->session))
-		oftp_tell_left(w->l, g->session);
-}
-
 bool worker_hear_control(struct worker *w)
 {
 	bool any = false;
@@ -100,8 +92,9 @@ bool worker_hear_control(struct worker *w)
 		any = true;
 		if (!s->conn || s->id != g->session || !s->oftp)
 			s = NULL;
-		if (g->kind == LOGIN_RELEASE)
-			release(w, g, s);
+		/* Who is gone has said so, or will when its last block comes back. */
+		if (g->kind == LOGIN_RELEASE && s)
+			oftp_release(s, w, g->turns);
 		if (g->kind == LOGIN_RELEASE || !s)
 			login_free(g);
 		else

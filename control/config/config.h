@@ -129,8 +129,9 @@ struct config {
 		uint32_t neighbours, reassembly_per_source; /* of each port */
 		uint32_t icmp_rate;			    /* messages a second, of each port */
 		uint64_t reassembly;			    /* bytes, of each port */
-		uint64_t tcp_receive;	 /* bytes by true size, of each connection */
-		uint32_t device_rate;	 /* logs a second; 0: none */
+		uint64_t tcp_receive; /* bytes by true size, of each connection */
+		uint32_t device_rate; /* logs a second; 0: none */
+		uint32_t device_streams, pending_per_source;
 		uint32_t handshake_rate; /* a second from one source; 0: any number */
 		uint64_t handshake_timeout;
 		uint64_t message_size;

@@ -67,6 +67,8 @@ void config_to_policy(const struct config *cfg, struct dp_policy *policy)
 	policy->handshakes_per_source = cfg->limits.handshake_rate;
 	policy->handshake_timeout_us = cfg->limits.handshake_timeout;
 	policy->device_rate = cfg->limits.device_rate;
+	policy->device_streams = cfg->limits.device_streams;
+	policy->pending_per_source = cfg->limits.pending_per_source;
 }
 
 static void to_journal(const struct config *cfg, struct journal_config *j)

@@ -245,6 +245,7 @@ static void note_time(struct journal *j, uint64_t us)
 static void account(struct journal *j)
 {
 	struct commit *c = &j->commit;
+	uint32_t streams = atomic_load_explicit(&j->device_streams, memory_order_relaxed);
 	uint64_t off = j->w.end;
 
 	pthread_mutex_lock(&j->mutex);
@@ -259,6 +260,9 @@ static void account(struct journal *j)
 			j->w.index_broken = true;
 		if (fold_block(j->fold, &r) != 0)
 			j->poisoned = true;
+		if (streams)
+			count(&j->streams_displaced,
+				fold_make_room(j->fold, streams, displaced_before(j)));
 		rotate_note(j, f, disk);
 		off += disk;
 		count(f->flags & BLOCK_FLAG_RAW ? &j->blocks_raw : &j->blocks_compressed, 1);

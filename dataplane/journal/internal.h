@@ -188,7 +188,9 @@ struct journal {
 	char last_error[256];
 
 	_Atomic uint64_t blocks_compressed, blocks_raw, commits, fsyncs, raw_bytes, disk_bytes;
-	_Atomic uint64_t write_errors, sync_errors, retention_removed, streams_expired;
+	_Atomic uint64_t write_errors, sync_errors, retention_removed, streams_expired,
+		streams_displaced;
+	_Atomic uint32_t device_streams; /* that a device may have; 0: any number */
 	_Atomic uint64_t total_bytes;
 	_Atomic uint64_t committer_cpu_ns, compressor_cpu_ns; /* of threads that have ended */
 	_Atomic uint64_t commit_us[COMMIT_BUCKETS];
@@ -199,6 +201,14 @@ struct journal {
 static inline void count(_Atomic uint64_t *c, uint64_t n)
 {
 	atomic_fetch_add_explicit(c, n, memory_order_relaxed);
+}
+
+/* Epochs that newer ones have displaced may be forgotten if they were seen last before this. */
+static inline uint64_t displaced_before(struct journal *j)
+{
+	uint64_t wall = j->fs->wall_ns(j->fs->ctx), age = JOURNAL_DISPLACED_S * 1000000000ull;
+
+	return wall > age ? wall - age : 0;
 }
 
 static inline uint64_t counted(_Atomic uint64_t *c)

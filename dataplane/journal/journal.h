@@ -179,6 +179,17 @@ void journal_each_stream(struct journal *j, journal_stream_fn fn, void *ctx);
 void journal_find_stream(struct journal *j, const char *device, size_t len, uint32_t conn_id,
 	uint64_t epoch, journal_stream_fn fn, void *ctx);
 
+/* How many streams of the device are known. */
+uint32_t journal_device_streams(struct journal *j, const char *device, size_t len);
+/* Of these, how many make room for others: epochs that newer ones of the same connection id have
+ * displaced, unseen for JOURNAL_DISPLACED_S. Looks at all streams, under the journal's lock. */
+uint32_t journal_displaceable_streams(struct journal *j, const char *device, size_t len);
+#define JOURNAL_DISPLACED_S 3600u
+/* A device that comes to have more than `most` loses such ones; 0: any number is kept. */
+void journal_limit_streams(struct journal *j, uint32_t most);
+/* Lost so since start. Lock-free. */
+uint64_t journal_streams_displaced(struct journal *j);
+
 /* Streams forgotten since start, unseen for longer than stream_retention_s. Lock-free. */
 uint64_t journal_streams_expired(struct journal *j);
 

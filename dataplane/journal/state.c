@@ -22,6 +22,7 @@ void fold_free(struct fold *s)
 		free(s->streams[i].gaps);
 	names_free(&s->names);
 	free(s->devices);
+	free(s->device_streams);
 	free(s->streams);
 	free(s->slots);
 	free(s->scratch.device);
@@ -42,11 +43,17 @@ uint32_t state_device_get(struct fold *s, const void *name, uint16_t len)
 	if (i == s->device_cap) {
 		uint32_t cap = s->device_cap ? s->device_cap * 2 : 64;
 		struct journal_state_device *d = realloc(s->devices, cap * sizeof(*d));
+		uint32_t *n;
 
 		if (!d)
 			return UINT32_MAX;
-		memset(d + s->device_cap, 0, (cap - s->device_cap) * sizeof(*d));
 		s->devices = d;
+		n = realloc(s->device_streams, cap * sizeof(*n));
+		if (!n)
+			return UINT32_MAX;
+		s->device_streams = n;
+		memset(d + s->device_cap, 0, (cap - s->device_cap) * sizeof(*d));
+		memset(n + s->device_cap, 0, (cap - s->device_cap) * sizeof(*n));
 		s->device_cap = cap;
 	}
 	return i;
@@ -72,6 +79,16 @@ static uint32_t stream_slot(const struct fold *s, uint32_t device, uint32_t conn
 	return at;
 }
 
+void state_streams_index(struct fold *s)
+{
+	memset(s->slots, 0, ((size_t)s->slot_mask + 1) * sizeof(*s->slots));
+	for (uint32_t i = 0; i < s->stream_count; i++) {
+		const struct journal_state_stream *p = &s->streams[i].pub;
+
+		s->slots[stream_slot(s, p->device, p->conn_id, p->epoch)] = i + 1;
+	}
+}
+
 static int streams_rehash(struct fold *s, uint32_t slots_len)
 {
 	uint32_t *slots = calloc(slots_len, sizeof(*slots));
@@ -81,11 +98,7 @@ static int streams_rehash(struct fold *s, uint32_t slots_len)
 	free(s->slots);
 	s->slots = slots;
 	s->slot_mask = slots_len - 1;
-	for (uint32_t i = 0; i < s->stream_count; i++) {
-		const struct journal_state_stream *p = &s->streams[i].pub;
-
-		s->slots[stream_slot(s, p->device, p->conn_id, p->epoch)] = i + 1;
-	}
+	state_streams_index(s);
 	return 0;
 }
 
@@ -119,6 +132,9 @@ struct state_stream *state_stream_get(
 		st->pub.conn_id = conn_id;
 		st->pub.epoch = epoch;
 		s->slots[at] = ++s->stream_count;
+		s->device_streams[device]++;
+		if (!s->grown || s->device_streams[device] >= s->device_streams[s->grown - 1])
+			s->grown = device + 1;
 	}
 	return &s->streams[s->slots[at] - 1];
 }
@@ -346,28 +362,4 @@ const struct journal_state_stream *fold_stream_find(
 		return NULL;
 	at = stream_slot(s, d, conn_id, epoch);
 	return s->slots[at] ? &s->streams[s->slots[at] - 1].pub : NULL;
-}
-
-uint32_t fold_expire(struct fold *s, uint64_t ns)
-{
-	uint32_t kept = 0;
-	uint32_t gone;
-
-	for (uint32_t i = 0; i < s->stream_count; i++) {
-		if (s->streams[i].pub.last_seen_ns < ns)
-			free(s->streams[i].gaps);
-		else
-			s->streams[kept++] = s->streams[i];
-	}
-	gone = s->stream_count - kept;
-	s->stream_count = kept;
-	if (gone) {
-		memset(s->slots, 0, ((size_t)s->slot_mask + 1) * sizeof(*s->slots));
-		for (uint32_t i = 0; i < kept; i++) {
-			const struct journal_state_stream *p = &s->streams[i].pub;
-
-			s->slots[stream_slot(s, p->device, p->conn_id, p->epoch)] = i + 1;
-		}
-	}
-	return gone;
 }

@@ -69,6 +69,18 @@ const struct journal_state_stream *fold_stream(const struct fold *s, uint32_t i)
 const struct journal_state_stream *fold_stream_find(
 	const struct fold *s, const char *device, size_t len, uint32_t conn_id, uint64_t epoch);
 
+/* How many streams of the device there are. */
+uint32_t fold_device_streams(const struct fold *s, const char *device, size_t len);
+/* How many of them can be forgotten: another epoch of the same connection id was seen later, and
+ * they were last seen before `ns`. Looks at all streams. */
+uint32_t fold_displaceable(struct fold *s, const char *device, size_t len, uint64_t ns);
+/*
+ * After a block: the device that has come to have more streams than `most` by it (of several one)
+ * loses such ones, the oldest first, down to 7/8 of `most`. Returns how many. Looks at all streams
+ * where there is such a device.
+ */
+uint32_t fold_make_room(struct fold *s, uint32_t most, uint64_t ns);
+
 /* Forgets streams last seen before `ns`; returns how many. Their device stays. */
 uint32_t fold_expire(struct fold *s, uint64_t ns);
 

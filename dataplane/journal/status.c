@@ -176,6 +176,36 @@ const char *journal_io_text(const struct journal *j)
 	return j->io_what;
 }
 
+uint32_t journal_device_streams(struct journal *j, const char *device, size_t len)
+{
+	uint32_t n;
+
+	pthread_mutex_lock(&j->mutex);
+	n = fold_device_streams(j->fold, device, len);
+	pthread_mutex_unlock(&j->mutex);
+	return n;
+}
+
+uint32_t journal_displaceable_streams(struct journal *j, const char *device, size_t len)
+{
+	uint32_t n;
+
+	pthread_mutex_lock(&j->mutex);
+	n = fold_displaceable(j->fold, device, len, displaced_before(j));
+	pthread_mutex_unlock(&j->mutex);
+	return n;
+}
+
+void journal_limit_streams(struct journal *j, uint32_t most)
+{
+	atomic_store_explicit(&j->device_streams, most, memory_order_relaxed);
+}
+
+uint64_t journal_streams_displaced(struct journal *j)
+{
+	return counted(&j->streams_displaced);
+}
+
 uint64_t journal_streams_expired(struct journal *j)
 {
 	return counted(&j->streams_expired);

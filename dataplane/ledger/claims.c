@@ -8,16 +8,23 @@
 
 struct owner;
 
+/* A serial number of which something is held or waited for. */
+struct party {
+	struct party *next;
+	uint32_t n; /* streams */
+	char serial[CLAIMS_SERIAL];
+};
+
 /* One (serial, connection id). */
 struct held {
 	struct held *next;	 /* in its bucket */
 	struct held *next_owned; /* of its owner */
 	struct owner *owner;	 /* NULL: nobody */
-	struct claim *waiter;	 /* is to have it next */
+	struct party *party;
+	struct claim *waiter; /* is to have it next */
 	uint64_t refill_us, taken_us;
 	struct ip_addr before; /* from whom it was taken last, at taken_us */
 	uint32_t conn_id, tokens;
-	char serial[CLAIMS_SERIAL];
 };
 
 struct owner {
@@ -32,7 +39,9 @@ struct claims {
 	struct claims_ops ops;
 	void *ctx;
 	uint64_t n_held;
+	uint32_t per_serial;
 	struct held *held[BUCKETS];
+	struct party *parties[BUCKETS];
 	struct owner *owners[BUCKETS];
 };
 
@@ -45,7 +54,13 @@ struct claims *claims_new(const struct siphash_key *key, const struct claims_ops
 	c->key = *key;
 	c->ops = *ops;
 	c->ctx = ctx;
+	c->per_serial = UINT32_MAX;
 	return c;
+}
+
+void claims_limit(struct claims *c, uint32_t per_serial)
+{
+	c->per_serial = per_serial;
 }
 
 void claims_free(struct claims *c)
@@ -54,6 +69,10 @@ void claims_free(struct claims *c)
 		for (struct held *h = c->held[i], *next; h; h = next) {
 			next = h->next;
 			free(h);
+		}
+		for (struct party *p = c->parties[i], *next; p; p = next) {
+			next = p->next;
+			free(p);
 		}
 		for (struct owner *o = c->owners[i], *next; o; o = next) {
 			next = o->next;
@@ -83,9 +102,43 @@ static struct held **held_place(struct claims *c, const char *serial, uint32_t c
 	memcpy(name + n, &conn_id, sizeof(conn_id));
 	at = &c->held[siphash13(&c->key, name, n + sizeof(conn_id)) % BUCKETS];
 
-	while (*at && ((*at)->conn_id != conn_id || strcmp((*at)->serial, serial) != 0))
+	while (*at && ((*at)->conn_id != conn_id || strcmp((*at)->party->serial, serial) != 0))
 		at = &(*at)->next;
 	return at;
+}
+
+static struct party **party_place(struct claims *c, const char *serial)
+{
+	struct party **at = &c->parties[siphash13(&c->key, serial, strlen(serial) + 1) % BUCKETS];
+
+	while (*at && strcmp((*at)->serial, serial) != 0)
+		at = &(*at)->next;
+	return at;
+}
+
+/* Room for one more of it; NULL: there is none. */
+static struct party *party_join(struct claims *c, const char *serial)
+{
+	struct party **at = party_place(c, serial);
+
+	if (!*at) {
+		*at = calloc(1, sizeof(**at));
+		if (!*at)
+			return NULL;
+		memcpy((*at)->serial, serial, strlen(serial) + 1);
+	}
+	if ((*at)->n >= c->per_serial)
+		return NULL;
+	(*at)->n++;
+	return *at;
+}
+
+static void party_leave(struct claims *c, struct party *p)
+{
+	if (--p->n > 0)
+		return;
+	*party_place(c, p->serial) = p->next;
+	free(p);
 }
 
 static struct held *held_get(
@@ -97,9 +150,12 @@ static struct held *held_get(
 	if (h)
 		return h;
 	h = calloc(1, sizeof(*h));
-	if (!h)
+	if (h)
+		h->party = party_join(c, serial);
+	if (!h || !h->party) {
+		free(h);
 		return NULL;
-	memcpy(h->serial, serial, strlen(serial) + 1);
+	}
 	h->conn_id = conn_id;
 	h->tokens = CLAIMS_BURST;
 	h->refill_us = now_us;
@@ -113,7 +169,8 @@ static void held_drop_idle(struct claims *c, struct held *h)
 {
 	if (h->owner || h->waiter)
 		return;
-	*held_place(c, h->serial, h->conn_id) = h->next;
+	*held_place(c, h->party->serial, h->conn_id) = h->next;
+	party_leave(c, h->party);
 	c->n_held--;
 	free(h);
 }

@@ -52,9 +52,13 @@ struct claims *claims_new(const struct siphash_key *key, const struct claims_ops
 /* What still waits is refused with idle_timeout. */
 void claims_free(struct claims *c);
 
+/* So many streams of one serial number may be held or waited for at once; at first any number. */
+void claims_limit(struct claims *c, uint32_t per_serial);
+
 /*
  * Granted or refused at once or later. Refused: claim_rate; duplicate_serial, because a newer claim
- * of the same came; session_limit: out of memory. What the session has already it keeps.
+ * of the same came; session_limit: too many of its serial number, or out of memory. What the
+ * session has already it keeps.
  */
 void claims_ask(struct claims *c, struct claim *claim, uint64_t now_us);
 

@@ -170,6 +170,68 @@ static void fold_expires_streams_not_devices(void **state)
 	fold_free(f);
 }
 
+/* A block of one device's: a row of each (connection id, epoch), at `ns` and a nanosecond apart. */
+static void fold_epochs(struct fold *f, const char *device, uint32_t conn_id, uint64_t first,
+	uint64_t last, uint64_t ns)
+{
+	static uint64_t number;
+	struct block *b = block_new(64u << 10);
+	struct journal_part part;
+	struct journal_records r;
+
+	block_reset(b);
+	b->number = ++number;
+	block_device_add(b, device, (uint16_t)strlen(device), 0);
+	for (uint64_t e = first; e <= last; e++) {
+		b->streams[b->stream_count] =
+			(struct block_stream){.epoch = e, .conn_id = conn_id, .confirmed = e};
+		b->rows[b->row_count++] = (struct block_row){
+			.stream = (uint16_t)b->stream_count++, .seq_no = e, .time_ns = ns + e};
+	}
+	r = records_of_block(b, &part);
+	assert_int_equal(fold_block(f, &r), 0);
+	block_free(b);
+}
+
+static bool known(struct fold *f, uint32_t conn_id, uint64_t epoch)
+{
+	return fold_stream_find(f, "DEVICE-A", 8, conn_id, epoch) != NULL;
+}
+
+/* A device makes as many epochs as it likes; those that newer ones have displaced make room. */
+static void streams_of_a_device_are_bounded(void **state)
+{
+	struct fold *f = fold_new(&key);
+
+	(void)state;
+	fold_epochs(f, "DEVICE-A", 7, 1, 3, 50); /* of these the newest is its connection id's */
+	fold_epochs(f, "DEVICE-A", 1, 1, 9, 100);
+	fold_epochs(f, "DEVICE-B", 1, 1, 4, 100);
+	assert_int_equal(fold_device_streams(f, "DEVICE-A", 8), 12);
+	assert_int_equal(fold_device_streams(f, "DEVICE-B", 8), 4);
+	assert_int_equal(fold_device_streams(f, "DEVICE-C", 8), 0);
+	assert_int_equal(fold_displaceable(f, "DEVICE-A", 8, 1000), 10);
+	assert_int_equal(fold_displaceable(f, "DEVICE-A", 8, 104), 5); /* 2 of 7, 101 to 103 */
+	fold_epochs(f, "DEVICE-A", 1, 10, 17, 100);
+	assert_int_equal(fold_make_room(f, 20, 1000), 0); /* as many as it may */
+	fold_epochs(f, "DEVICE-A", 1, 18, 18, 100);
+	assert_int_equal(fold_make_room(f, 16, 51), 0); /* none is so old */
+	fold_epochs(f, "DEVICE-A", 1, 19, 19, 100);
+	assert_int_equal(fold_make_room(f, 16, 1000), 22 - 14);
+	assert_int_equal(fold_device_streams(f, "DEVICE-A", 8), 14);
+	assert_int_equal(fold_stream_count(f), 14 + 4);
+	for (uint64_t e = 1; e <= 19; e++)
+		assert_int_equal(known(f, 1, e), e > 6);
+	assert_false(known(f, 7, 2));
+	assert_true(known(f, 7, 3));
+	/* Far too many that are all of today: they stay. */
+	for (uint32_t id = 100; id < 200; id++)
+		fold_epochs(f, "DEVICE-A", id, 1, 1, 2000);
+	assert_int_equal(fold_make_room(f, 16, 1), 0);
+	assert_int_equal(fold_device_streams(f, "DEVICE-A", 8), 114);
+	fold_free(f);
+}
+
 static void many_devices_and_streams(void **state)
 {
 	struct fold *f = fold_new(&key);
@@ -275,6 +337,7 @@ int main(void)
 		cmocka_unit_test(fold_survives_its_checkpoint),
 		cmocka_unit_test(damaged_checkpoints_are_refused_or_whole),
 		cmocka_unit_test(fold_expires_streams_not_devices),
+		cmocka_unit_test(streams_of_a_device_are_bounded),
 		cmocka_unit_test(many_devices_and_streams),
 		cmocka_unit_test(gap_lists),
 		cmocka_unit_test(gap_lists_are_bounded),

@@ -249,6 +249,31 @@ static void the_end_refuses_what_waits(void **state)
 	begin(state);
 }
 
+static void a_serial_has_so_many_at_once(void **state)
+{
+	struct claim a = claim_of(1, 1, "SERIAL-A", 1), b = claim_of(2, 1, "SERIAL-A", 3),
+		     c = claim_of(3, 1, "SERIAL-B", 1), d = claim_of(4, 1, "SERIAL-A", 1);
+
+	(void)state;
+	claims_limit(claims, 3);
+	a.n = b.n = 2;
+	a.conn_id[1] = 2;
+	b.conn_id[1] = 4;
+	claims_ask(claims, &a, now);
+	claims_ask(claims, &b, now);
+	expect("grant 1, refuse 2 session_limit");
+	assert_int_equal(claims_held(claims), 2); /* nothing is left of what was refused */
+	/* Another serial's business it is not, and what is held changes hands as ever. */
+	claims_ask(claims, &c, now);
+	claims_ask(claims, &d, now);
+	expect("grant 3, release 1");
+	claims_left(claims, 1);
+	expect("grant 4");
+	claims_ask(claims, &b, now);
+	expect("grant 2");
+	assert_int_equal(claims_held(claims), 4);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -260,6 +285,7 @@ int main(void)
 		T(who_ends_while_it_waits_waits_no_more),
 		T(its_own_it_gets_again_for_another_epoch),
 		T(its_own_it_gets_no_more_when_a_newer_one_waits),
+		T(a_serial_has_so_many_at_once),
 		T(new_epochs_have_a_rate),
 		T(two_addresses_in_turns_are_told),
 		T(the_same_address_comes_as_often_as_it_likes_but_for_the_rate),
