@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "control/checks.h"
+#include "control/login_keys.h"
 #include "control/method.h"
 #include "control/metrics_http.h"
 #include "control/skew.h"
@@ -82,6 +83,7 @@ static int open_registry(struct control *c, char *err, size_t err_size)
 		return -1;
 	}
 	refusals_init(&c->wire.refusals, &c->devices.key);
+	guesses_init(&c->guesses, &c->devices.key);
 	return load_serial(c, err, err_size) == 0
 		       ? trust_start(c, c->options.tls_dir, err, err_size)
 		       : -1;
@@ -91,7 +93,8 @@ static int set_up(struct control *c, char *err, size_t err_size)
 {
 	c->loop = loop_new();
 	c->jobs = c->loop ? jobs_new(c->loop, CONTROL_MAX_JOBS) : NULL;
-	if (!c->jobs) {
+	c->keys = c->jobs ? login_keys_new(c) : NULL;
+	if (!c->keys) {
 		snprintf(err, err_size, "control: %s", strerror(errno));
 		return -1;
 	}
@@ -372,6 +375,8 @@ bool control_detach(struct control *c)
 	c->server = NULL;
 	ended = jobs_free(c->jobs);
 	c->jobs = NULL;
+	ended = login_keys_free(c->keys) && ended;
+	c->keys = NULL;
 	loop_remove(c->loop, c->dp_watch);
 	loop_remove(c->loop, c->journal_watch);
 	events_set_sink(&c->events, NULL, NULL);
@@ -386,6 +391,7 @@ void control_free(struct control *c)
 		return;
 	server_free(c->server);
 	jobs_free(c->jobs);
+	login_keys_free(c->keys);
 	top_free(c);
 	loop_remove(c->loop, c->signal_watch);
 	if (c->signal_fd >= 0)

@@ -16,6 +16,7 @@
 #include "control/config/config.h"
 #include "control/devices.h"
 #include "control/events.h"
+#include "control/guesses.h"
 #include "control/jobs.h"
 #include "control/loop.h"
 #include "control/notify.h"
@@ -101,6 +102,8 @@ struct control {
 	struct loop *loop;
 	struct server *server;
 	struct jobs *jobs;
+	struct login_keys *keys;
+	struct guesses guesses; /* of keys and passwords */
 	struct registry *registry;
 	struct settings settings;
 	struct devices devices;

@@ -3,15 +3,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <openssl/hmac.h>
 
 #include "control/control.h"
+#include "control/login_keys.h"
 #include "control/registry_trust.h"
 #include "tls/scram_login.h"
 
-static void answer(struct control *c, struct login *g, bool granted, enum refusal_reason why,
+void login_answer(struct control *c, struct login *g, bool granted, enum refusal_reason why,
 	const char *detail)
 {
 	g->granted = granted;
@@ -21,6 +21,15 @@ static void answer(struct control *c, struct login *g, bool granted, enum refusa
 		dp_login_answer(c->dp, g);
 	else
 		login_free(g);
+}
+
+void login_wait(struct control *c, struct login *g, uint32_t wait_s)
+{
+	char detail[AUTH_TEXT];
+
+	snprintf(detail, sizeof(detail),
+		"too many wrong guesses from its address, or at once: in %u s again", wait_s);
+	login_answer(c, g, false, REFUSAL_login_rate, detail);
 }
 
 /* ---- user and password --------------------------------------------------------------------- */
@@ -92,16 +101,17 @@ static void begin(struct control *c, struct login *g)
 	char user[SCRAM_USER];
 
 	if (certified(c, g->serial)) {
-		answer(c, g, false, REFUSAL_legacy_disabled, "this serial has used a certificate");
+		login_answer(
+			c, g, false, REFUSAL_legacy_disabled, "this serial has used a certificate");
 	} else if (!scram_message_set(&first, g->first.at, g->first.len) ||
 		   !scram_first_user(&first, user)) {
-		answer(c, g, false, REFUSAL_bad_password,
+		login_answer(c, g, false, REFUSAL_bad_password,
 			"not SCRAM-SHA-256-PLUS with tls-exporter");
 	} else if (!verifier_of(c, user, &v) || scram_challenge(&v, &first, &challenge) != 0) {
-		answer(c, g, false, REFUSAL_session_limit, "the registry does not answer");
+		login_answer(c, g, false, REFUSAL_session_limit, "the registry does not answer");
 	} else {
 		text_to(&g->challenge, &challenge);
-		answer(c, g, true, 0, "");
+		login_answer(c, g, true, 0, "");
 	}
 }
 
@@ -110,155 +120,42 @@ static void prove(struct control *c, struct login *g)
 	struct scram_message first, challenge, final, last;
 	struct scram_verifier v;
 	char user[SCRAM_USER], detail[SCRAM_USER + 40];
+	uint64_t now_us = clock_mono_us(), guesser;
+	uint32_t wait_s;
 	bool right;
 
 	if (!g->bound) {
-		answer(c, g, false, REFUSAL_bad_password,
+		login_answer(c, g, false, REFUSAL_bad_password,
 			"TLS 1.2 without the extended master secret has no channel binding");
 		return;
 	}
 	if (certified(c, g->serial)) { /* since it was challenged */
-		answer(c, g, false, REFUSAL_legacy_disabled, "this serial has used a certificate");
+		login_answer(
+			c, g, false, REFUSAL_legacy_disabled, "this serial has used a certificate");
 		return;
 	}
 	if (!scram_message_set(&first, g->first.at, g->first.len) ||
 		!scram_message_set(&challenge, g->challenge.at, g->challenge.len) ||
 		!scram_message_set(&final, g->final.at, g->final.len) ||
 		!scram_first_user(&first, user)) {
-		answer(c, g, false, REFUSAL_bad_password, "not SCRAM");
+		login_answer(c, g, false, REFUSAL_bad_password, "not SCRAM");
 		return;
 	}
 	if (!verifier_of(c, user, &v)) {
-		answer(c, g, false, REFUSAL_session_limit, "the registry does not answer");
+		login_answer(c, g, false, REFUSAL_session_limit, "the registry does not answer");
+		return;
+	}
+	guesser = guesses_source(&c->guesses, &g->addr, user);
+	wait_s = guesses_begin(&c->guesses, guesser, now_us);
+	if (wait_s) {
+		login_wait(c, g, wait_s);
 		return;
 	}
 	right = scram_final_right(&v, &first, &challenge, &final, g->binding, &last);
+	guesses_done(&c->guesses, guesser, right, now_us);
 	text_to(&g->challenge, &last);
 	snprintf(detail, sizeof(detail), "user %s: %.24s", user, last.at);
-	answer(c, g, right, REFUSAL_bad_password, right ? "" : detail);
-}
-
-/* ---- preshared keys ------------------------------------------------------------------------ */
-
-struct key_job {
-	struct job job;
-	struct control *c;
-	struct login *g;
-	char own[SCRAM_TEXT], all[SCRAM_TEXT]; /* verifiers; empty: none */
-	bool right;
-};
-
-static bool fits(const char *key, const char *verifier)
-{
-	struct scram_verifier v;
-
-	return verifier[0] && scram_verifier_parse(&v, verifier) == 0 &&
-	       scram_password_right(&v, key);
-}
-
-static void hash(struct job *job)
-{
-	struct key_job *k = (struct key_job *)job;
-
-	k->right = fits(k->g->key, k->own) || fits(k->g->key, k->all);
-}
-
-static void nothing(struct job *job)
-{
-	(void)job;
-}
-
-static void take_row(void *ctx, const struct device_row *row)
-{
-	struct key_job *k = ctx;
-
-	snprintf(k->own, sizeof(k->own), "%s", row->psk);
-}
-
-struct kept {
-	struct device_row row;
-	char psk[SCRAM_TEXT];
-};
-
-static void keep(void *ctx, const struct device_row *row)
-{
-	struct kept *k = ctx;
-
-	k->row.state = row->state;
-	k->row.legacy = row->legacy;
-	k->row.rate = row->rate;
-	snprintf(k->psk, sizeof(k->psk), "%s", row->psk);
-}
-
-/* As an operator would have. false: the registry does not. */
-static bool authorize(struct control *c, const char *serial)
-{
-	struct kept k = {.row = {.serial = serial}};
-	struct audit_row audit = {
-		.time_ns = clock_wall_ns(),
-		.who = CERTSTORE_OWN,
-		.uid = geteuid(),
-		.pid = getpid(),
-		.what = "auth.preshared_key",
-		.target = serial,
-		.after = "authorized",
-	};
-
-	k.row.psk = k.psk;
-	if (registry_device(c->registry, serial, keep, &k) < 0 || k.row.state == AUTH_DENIED)
-		return false;
-	audit.before = auth_state_name(k.row.state);
-	k.row.state = AUTH_AUTHORIZED;
-	if (devices_decide(&c->devices, &k.row, &audit) != REGISTRY_OK)
-		return false;
-	event_begin(&c->events, EVENT_NOTICE, "device");
-	event_add(&c->events, "device", "%s", serial);
-	event_add(&c->events, "after", "%s", "authorized by its preshared key");
-	event_end(&c->events);
-	/* Lcores know of it when this returns. */
-	return trust_changed(c, TRUST_DEVICES);
-}
-
-static void hashed(struct job *job)
-{
-	struct key_job *k = (struct key_job *)job;
-	struct control *c = k->c;
-
-	if (!c->dp || job_cancelled(job))
-		login_free(k->g);
-	else if (!k->right)
-		answer(c, k->g, false, REFUSAL_bad_password, "a wrong preshared key");
-	else if (authorize(c, k->g->serial))
-		answer(c, k->g, true, 0, "");
-	else
-		answer(c, k->g, false, REFUSAL_not_authorized, "");
-	free(k);
-}
-
-static void judge_key(struct control *c, struct login *g)
-{
-	struct key_job *k = calloc(1, sizeof(*k));
-
-	if (k) {
-		*k = (struct key_job){.job = {.run = hash,
-					      .notified = nothing,
-					      .finished = hashed,
-					      .wake = nothing},
-			.c = c,
-			.g = g};
-		registry_meta_get(c->registry, TRUST_PSK_FOR_ALL, k->all, sizeof(k->all));
-		registry_device(c->registry, g->serial, take_row, k);
-		if (!k->own[0] && !k->all[0]) {
-			/* No key was ever set: an operator decides. */
-			answer(c, g, false, REFUSAL_not_authorized, "");
-			free(k);
-			return;
-		}
-		if (job_start(c->jobs, &k->job) == 0)
-			return;
-	}
-	answer(c, g, false, REFUSAL_session_limit, "too many keys at once");
-	free(k);
+	login_answer(c, g, right, REFUSAL_bad_password, right ? "" : detail);
 }
 
 void logins_judge(void *ctx, struct login *g)
@@ -267,7 +164,7 @@ void logins_judge(void *ctx, struct login *g)
 
 	switch ((enum login_kind)g->kind) {
 	case LOGIN_KEY:
-		judge_key(c, g);
+		login_keys_judge(c->keys, g);
 		return;
 	case LOGIN_SASL:
 		begin(c, g);

@@ -1,7 +1,7 @@
 /*
  * What workers may not decide about a login of the OFTP profile (dataplane/login.h): is the
- * preshared key right, which authorizes by itself; are user and password. A key is hashed in a
- * thread of its own. Control thread only.
+ * preshared key right, which authorizes by itself (login_keys.h); are user and password. Control
+ * thread only.
  */
 #ifndef SLUICE_CONTROL_LOGINS_H
 #define SLUICE_CONTROL_LOGINS_H
@@ -12,5 +12,11 @@ struct control;
 
 /* For dp_judge_set(); `ctx` is the struct control. */
 void logins_judge(void *ctx, struct login *g);
+
+/* The answer to a question; takes it over. */
+void login_answer(struct control *c, struct login *g, bool granted, enum refusal_reason why,
+	const char *detail);
+/* It is not judged: whoever it is has guessed too often. */
+void login_wait(struct control *c, struct login *g, uint32_t wait_s);
 
 #endif

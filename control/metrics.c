@@ -183,6 +183,9 @@ static void write_journal(struct text *t, struct control *c)
 	seconds(t, s.compressor_cpu_ns);
 	counter(t, "journal_retention_removed_segments_total", "Segments removed by retention.",
 		s.retention_removed_segments);
+	counter(t, "journal_streams_displaced_total",
+		"Epochs forgotten to make room for newer ones (limits.device-streams).",
+		journal_streams_displaced(dp_journal(c->dp)));
 	counter(t, "journal_compacted_segments_total", "Finished segments rewritten.",
 		s.compacted_segments);
 	counter(t, "journal_compacted_from_bytes_total", "Their bytes before.",

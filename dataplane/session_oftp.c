@@ -342,8 +342,12 @@ static enum session_result oftp_answer(struct session *s, struct worker *w)
 	if (!o)
 		return SESSION_WAIT;
 	send_out(s, w);
-	if (o->s.state == OFTP_ENDED)
-		return o->s.out_len ? SESSION_WAIT : SESSION_DONE;
+	if (o->s.state == OFTP_ENDED) {
+		if (o->s.out_len)
+			return SESSION_WAIT;
+		oftp_leave(s, w); /* nothing more is accepted: its streams need not wait for FINs */
+		return SESSION_DONE;
+	}
 	if (s->finished)
 		return o->s.out_len || oftp_outstanding(o) ? SESSION_WAIT : SESSION_DONE;
 	if (!s->paused || !oftp_server_ready(&o->s))

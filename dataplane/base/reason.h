@@ -63,7 +63,8 @@
 	X(protocol_error)                                                                          \
 	X(conflict)                                                                                \
 	X(weak_certificate)                                                                        \
-	X(peer_gave_up)
+	X(peer_gave_up)                                                                            \
+	X(login_rate)
 
 #define REASON_ENUM_DROP(s)    DROP_##s,
 #define REASON_ENUM_WIRE(s)    WIRE_##s,

@@ -145,6 +145,7 @@ class Client:
         while True:
             found = oftp.decode(self.buffer)
             if found:
+                self.version = self.buffer[2]
                 self.buffer = self.buffer[found[3]:]
                 return found[:3]
             data = self.conn.recv(65536)

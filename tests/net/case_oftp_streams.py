@@ -7,7 +7,7 @@ import shutil
 import oftp
 from appliance import balanced
 from case_oftp import SERIAL, connect, device
-from case_oftp_login import ended, stage_of
+from case_oftp_login import Trace, counted, ended, expect_everywhere, stage_of
 from case_trust import refused, until
 from cases import collector, equal, expect
 from oftp_client import ALLOWED, NEW_EPOCH, Stream
@@ -173,6 +173,8 @@ def oftp_two_take_turns(appliance):
     """two addresses that log in as the same device in turns: duplicate_serial; too often: claim_rate"""
     pem = device(appliance)
     appliance.ns.ip("addr", "add", "192.0.2.9/24", "dev", "sluice0")
+    trace = Trace(appliance)
+    before = {reason: counted(appliance, reason) for reason in ("claim_rate", "duplicate_serial")}
     sources = ("192.0.2.1", "192.0.2.9")
     reasons, kept = set(), []
     for n in range(60):
@@ -182,7 +184,125 @@ def oftp_two_take_turns(appliance):
         if "claim_rate" in reasons and n > 4:
             break
     expect("claim_rate" in reasons, f"refused only for {reasons}")
-    refused(appliance, "claim_rate")
-    refused(appliance, "duplicate_serial")
+    for reason, number in before.items():
+        expect_everywhere(appliance, trace, reason, number)
+    trace.close()
     until(appliance, "an alarm", lambda: [
         a for a in appliance.ctl("status")["alarms"] if a["name"] == "duplicate_serial"])
+
+
+def number_as(stream, seq):
+    """As if the client had numbered an item so: another one than the next."""
+    logs = [b"<13>epoch %x item %d" % (stream.epoch, seq)]
+    stream.unconfirmed[seq], stream.digests[seq] = logs, oftp.digest(seq, logs)
+    stream.last = max(stream.last, seq)
+    return logs[0]
+
+
+def begin_epoch(c, stream):
+    """In the midst of a session, which goes on with it."""
+    stream.__init__(stream.conn_id)
+    c.send("SEQ_QUERY", 9, conn_id=stream.conn_id, epoch=stream.epoch)
+    equal("SEQ_REPLY", c.until("SEQ_REPLY")[1], 9)
+
+
+def open_gaps(appliance, *words):
+    return sorted((g["device"], g["conn_id"], g["epoch"], g["first"], g["last"])
+                  for g in appliance.ctl("gap", "list", *words)["gaps"])
+
+
+@case(cores=APART)
+def oftp_epochs_survive_kill_9(appliance):
+    """gaps of two devices, connection ids and epochs are known after kill -9; an old epoch may come back"""
+    other = "FGT60F0000000002"
+    pems = {SERIAL: device(appliance), other: device(appliance, other)}
+    first, second, theirs = Stream(1), Stream(2), Stream(1)
+    c, d = connect(appliance, [first, second], pems[SERIAL]), connect(appliance, [theirs], pems[other], other)
+    sent = {SERIAL: [], other: []}
+
+    def send(to, stream, seqs, serial=SERIAL):
+        for seq in seqs:
+            sent[serial].append(number_as(stream, seq))
+            to.item(stream, seq)
+        to.confirmed()
+
+    def gap(stream, low, high, serial=SERIAL):
+        return (serial, stream.conn_id, f"{stream.epoch:016x}", low, high)
+
+    for one in (c, d):
+        equal("result", one.login()["result"], ALLOWED)
+    send(c, first, (1, 4))
+    send(c, second, (2,))
+    send(d, theirs, (3,), other)
+    old = copy.deepcopy(first)
+    begin_epoch(c, first)
+    send(c, first, (3, 4, 9))
+    wanted = sorted([gap(old, 2, 3), gap(first, 1, 2), gap(first, 5, 8), gap(second, 1, 1),
+                     gap(theirs, 1, 2, other)])
+    equal("gaps", open_gaps(appliance), wanted)
+    equal("of one device", open_gaps(appliance, other), wanted[-1:])
+    for _ in range(2):
+        appliance.kill()
+        appliance.start()
+        equal("gaps after kill -9", open_gaps(appliance), wanted)
+    c.drop(), d.drop()
+    # Restored from a snapshot of before the new epoch, of which it knows nothing.
+    c = connect(appliance, [old], pems[SERIAL])
+    equal("result", c.login()["result"], ALLOWED)
+    equal("the same epoch, where it was", (old.confirmed, old.last), (4, 4))
+    send(c, old, (2, 5))
+    c.drop()
+    appliance.kill()
+    appliance.start()
+    equal("gaps left", open_gaps(appliance), sorted(
+        [gap(old, 3, 3), gap(first, 1, 2), gap(first, 5, 8), gap(second, 1, 1), gap(theirs, 1, 2, other)]))
+    # And the newer one is where it was, too.
+    c = connect(appliance, [first, second], pems[SERIAL])
+    c.login()
+    equal("confirmed", (first.confirmed, second.confirmed), (9, 2))
+    send(c, first, (5, 6, 7, 8))
+    equal("gaps left", open_gaps(appliance, SERIAL), sorted(
+        [gap(old, 3, 3), gap(first, 1, 2), gap(second, 1, 1)]))
+    for serial, logs in sent.items():
+        equal("stored once, in the order of arrival",
+              sorted(appliance.logs("--device", serial)), sorted(logs))
+    total = appliance.total()
+    expect(balanced(total), total)
+
+
+@case()
+def oftp_gaps_are_bounded(appliance):
+    """of 700 gaps 512 stay open, after kill -9 too; what comes for a closed one is counted and not stored"""
+    pem = device(appliance)
+    stream = Stream(1)
+    c = connect(appliance, [stream], pem)
+    c.login()
+    for seq in range(1, 1402, 2):
+        number_as(stream, seq)
+        c.item(stream, seq)
+    c.confirmed()
+    kept = [(n, n) for n in range(1400 - 2 * 511, 1401, 2)]
+
+    def check(kept):
+        equal("gaps", [g[3:] for g in open_gaps(appliance)], kept)
+
+    check(kept)
+    c.drop()
+    appliance.kill()
+    appliance.start()
+    check(kept)
+    c = connect(appliance, [stream], pem)
+    c.login()
+    for seq in (2, kept[0][0], 1400):
+        number_as(stream, seq)
+        c.item(stream, seq)
+    number_as(stream, 1402)
+    c.item(stream, 1402)
+    c.confirmed()
+    equal("confirmed", stream.confirmed, 1402)
+    check(kept[1:-1])
+    account = appliance.accounts()[SERIAL]
+    equal("late, too late", (account["late"], account["dropped"]["malformed"]), (2, 1))
+    expect(balanced(account), account)
+    seqs = [r["seq_no"] for r in stored(appliance)]
+    equal("stored", seqs, [*range(1, 1402, 2), kept[0][0], 1400, 1402])

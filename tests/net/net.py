@@ -12,7 +12,9 @@ import case_frames  # noqa: E402
 import case_life  # noqa: E402
 import case_load  # noqa: E402
 import case_oftp  # noqa: E402
+import case_oftp_bounds  # noqa: E402
 import case_oftp_login  # noqa: E402
+import case_oftp_session  # noqa: E402
 import case_oftp_streams  # noqa: E402
 import case_oftp_torture  # noqa: E402
 import case_peer  # noqa: E402
@@ -27,9 +29,9 @@ import case_wire  # noqa: E402
 from cases import Suite  # noqa: E402
 
 suite = Suite("net")
-for module in (case_wire, case_tcp, case_relp, case_send, case_oftp, case_oftp_login, case_oftp_streams,
-               case_refusals,
-               case_oftp_torture, case_control, case_life, case_load, case_peer, case_ports,
+for module in (case_wire, case_tcp, case_relp, case_send, case_oftp, case_oftp_login, case_oftp_session,
+               case_oftp_bounds, case_oftp_streams, case_oftp_torture, case_refusals,
+               case_control, case_life, case_load, case_peer, case_ports,
                case_frames, case_trust, case_tls, case_fleet):
     suite.cases += module.CASES
 

@@ -157,7 +157,7 @@ def python_ssl(appliance):
 REASONS = TOP / "dataplane/base/reason.h"
 # Slugs that have another cause than what a TLS syslog sender shows or offers: logins, the clear, and
 # limits (tests/unit/dp/test_tls*.c, test_admit.c, tests/net).
-ELSEWHERE = ("sn_mismatch legacy_disabled bad_password claim_rate conflict duplicate_serial "
+ELSEWHERE = ("sn_mismatch legacy_disabled bad_password login_rate claim_rate conflict duplicate_serial "
              "cleartext_forbidden handshake_timeout handshake_rate session_limit half_open_limit "
              "address_not_allowed journal_failed")
 

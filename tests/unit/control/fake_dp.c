@@ -296,6 +296,7 @@ void dp_judge_set(struct dp *d, dp_judge_fn fn, void *ctx)
 
 void dp_login_answer(struct dp *d, struct login *g)
 {
+	g->next = d->answered;
 	d->answered = g;
 }
 
@@ -327,6 +328,11 @@ const char *journal_state_name(enum journal_state s)
 enum journal_state journal_state(const struct journal *j)
 {
 	return j->state;
+}
+
+uint64_t journal_streams_displaced(struct journal *j)
+{
+	return j->streams_displaced;
 }
 
 uint64_t journal_streams_expired(struct journal *j)

@@ -28,7 +28,7 @@ struct fake_log {
 struct journal {
 	pthread_mutex_t mutex; /* readers are threads */
 	enum journal_state state;
-	uint64_t block, logs, streams_expired;
+	uint64_t block, logs, streams_expired, streams_displaced;
 	int efd;
 	struct fake_log *v;
 	unsigned count, cap;
@@ -81,7 +81,7 @@ struct dp {
 	uint64_t trace_lost;  /* before the next */
 	dp_judge_fn judge;
 	void *judge_ctx;
-	struct login *answered; /* the test frees it */
+	struct login *answered; /* newest first; the test frees them */
 };
 
 /* With one port that is up, two lcores, two devices, a session. */

@@ -75,6 +75,15 @@ void rig_tls_send(struct rig *r, struct rig_tls *t, const void *data, uint32_t l
 	give(r, t);
 }
 
+uint32_t rig_tls_take(struct rig_tls *t, void *to, uint32_t size)
+{
+	int n;
+
+	take(t);
+	n = size ? SSL_read(t->client.ssl, to, (int)size) : 0;
+	return n > 0 ? (uint32_t)n : 0;
+}
+
 void rig_tls_wait_end(struct rig *r, struct rig_tls *t)
 {
 	time_t end = time(NULL) + WAIT_S;
