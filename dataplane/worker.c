@@ -90,6 +90,8 @@ static void accepted(struct worker *w, struct tcp_conn *conn)
 	s = &w->sessions[w->free_slots[--w->free_count]];
 	session_init(s, w, conn, ((uint64_t)l->index << 48) | ++w->next_id);
 	s->slot = (uint32_t)(s - w->sessions);
+	if (s->slot >= w->top)
+		w->top = s->slot + 1;
 	s->quantum = SESSION_QUANTUM;
 	w->count++;
 	tcp_set_user(conn, s);

@@ -30,10 +30,13 @@ static void sweep(struct worker *w)
 	const struct dp_policy *pol = l->policy;
 
 	w->swept_us = l->now_us;
-	for (uint32_t i = 0; i < SWEEP_SLOTS && w->count > 0; i++) {
-		struct session *s = &w->sessions[w->swept];
+	if (w->count == 0)
+		w->top = 0;
+	for (uint32_t i = 0; i < SWEEP_SLOTS && i < w->top; i++) {
+		uint32_t at = w->swept < w->top ? w->swept : 0;
+		struct session *s = &w->sessions[at];
 
-		w->swept = w->swept + 1 < w->slots ? w->swept + 1 : 0;
+		w->swept = at + 1;
 		if (s->conn && !s->closing && s->protocol && s->protocol->care)
 			s->protocol->care(s, w);
 		if (!s->conn || s->queued)

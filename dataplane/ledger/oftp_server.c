@@ -220,13 +220,20 @@ void oftp_server_challenge(struct oftp_server *s, struct oftp_bytes sasl)
 bool oftp_server_attach(
 	struct oftp_server *s, uint32_t i, struct stream *ledger, uint64_t client_confirmed)
 {
+	struct oftp_msg reply = {.type = OFTP_SEQ_REPLY, .tag = s->epoch_tag};
 	struct oftp_server_stream *st = &s->streams[i];
 
 	assert(i < s->n_streams);
 	st->ledger = ledger;
 	st->stale = stream_conflicts(ledger, client_confirmed);
-	st->owed |= s->unattached; /* the query of its epoch is not answered yet */
+	if (!s->unattached)
+		return st->stale;
 	s->unattached = false;
+	if (s->state != OFTP_OPEN)
+		return st->stale; /* it was refused meanwhile */
+	st->owed = false;
+	put_stream(&reply, st);
+	say(s, &reply);
 	return st->stale;
 }
 
@@ -292,6 +299,7 @@ static enum oftp_event query(struct oftp_server *s, const struct oftp_msg *m)
 	if (oftp_has(m, OFTP_O_EPOCH) && m->epoch != st->epoch) {
 		*st = (struct oftp_server_stream){.conn_id = st->conn_id, .epoch = m->epoch};
 		s->unattached = true;
+		s->epoch_tag = m->tag;
 		return OFTP_EV_EPOCH;
 	}
 	put_stream(&reply, st);

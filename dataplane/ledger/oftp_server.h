@@ -48,9 +48,9 @@ struct oftp_server {
 	enum oftp_error error; /* what ended it, if the peer did wrong */
 	const char *reason;    /* slug; else */
 	bool reliable;
-	bool unattached; /* a new epoch waits for its stream */
+	bool unattached; /* a new epoch waits for its stream; the query had the tag epoch_tag */
 	uint16_t keepalive_s;
-	uint32_t features, login_tag, disk_used_pm;
+	uint32_t features, login_tag, epoch_tag, disk_used_pm;
 	uint32_t n_streams, current, n_serials;
 	const struct text *serials;
 	uint64_t heard_us;
@@ -79,7 +79,7 @@ enum oftp_event oftp_server_message(struct oftp_server *s, const struct oftp_hea
 
 /*
  * Stream i (of s->n_streams, as the login named them) is this one from now on. `client_confirmed`:
- * what the client says is confirmed (0 with OFTP_EV_EPOCH). true: it conflicts (the client knows of
+ * what the client says is confirmed (0 with OFTP_EV_EPOCH, which is answered by this). true: it conflicts (the client knows of
  * more than we: we were restored); a new epoch is asked for.
  */
 bool oftp_server_attach(

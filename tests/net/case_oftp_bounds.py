@@ -20,6 +20,7 @@ def oftp_login_has_its_time(appliance):
     before = counted(appliance, "handshake_timeout")
     c = connect(appliance, [], pem)
     c.conn.sendall(oftp.encode("STATUS", 1, log_status=1))
+    equal("what it says instead", c.until("ERROR")[2]["error"], 3)
     _, _, options = c.until("BYE")
     equal("its end", options["reason"], "handshake_timeout")
     expect_everywhere(appliance, trace, "handshake_timeout", before)

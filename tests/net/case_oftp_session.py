@@ -102,7 +102,7 @@ def oftp_silence_ends(appliance):
     equal("its answer's head", said[:12], struct.pack(">HBBII", 0xF514, 1, 12, 9, 0xCAFE))
     code, length, status, used = struct.unpack(">HHBI", said[12:])
     equal("its answer", (code, length, status), (29, 5, 0))
-    expect(0 < used <= 1000, f"{used} thousandths of the disk are used")
+    expect(used <= 1000, f"{used} thousandths of the disk are used")
     c.conn.settimeout(0.2)
     try:
         raise Failed(f"more than its answer: {c.read()}")

@@ -386,6 +386,7 @@ static void a_server_that_was_restored_asks_for_a_new_epoch(void **state)
 	/* It begins one before it sends. */
 	m = (struct oftp_msg){.version = 1,
 		.type = OFTP_SEQ_QUERY,
+		.tag = 31,
 		.has = HAS(CONN_ID) | HAS(EPOCH),
 		.conn_id = 1,
 		.epoch = 99};
@@ -394,9 +395,11 @@ static void a_server_that_was_restored_asks_for_a_new_epoch(void **state)
 	assert_false(oftp_server_ready(&s));
 	stream_init(&later, 99, 1, more, 4);
 	assert_false(oftp_server_attach(&s, s.current, &later, 0));
-	oftp_server_flush(&s);
 	heard(OFTP_SEQ_REPLY);
+	assert_int_equal(said.tag, 31);
 	assert_int_equal(said.stream[0].epoch, 99);
+	oftp_server_flush(&s);
+	assert_false(hear()); /* once */
 	assert_int_equal(said.stream[0].state, OFTP_STREAM_GO_ON);
 	assert_int_equal(item(1, 99, 1), OFTP_EV_ITEM);
 	assert_int_equal(item(1, EPOCH, 1), OFTP_EV_END);
