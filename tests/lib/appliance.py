@@ -111,7 +111,7 @@ class Appliance:
     def close(self):
         if self.process is not None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(60)  # the kernel waits for its disk
             self.process = None
         # EAL leaves its run-time directory, in a place that all namespaces share.
         shutil.rmtree(f"/var/run/dpdk/{self.dir.name}", ignore_errors=True)
