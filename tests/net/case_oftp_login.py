@@ -301,6 +301,13 @@ def oftp_without_certificate(appliance):
     trace.close()
 
 
+def send_eccf(appliance, wanted, *logs, devid=""):
+    """A record from PEER4; until `wanted` logs have been received in all."""
+    with appliance.ns.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(oftp.eccf(logs, devid, "root"), (HOST4, 514))
+    return appliance.wait_total("received", wanted)
+
+
 @case()
 def oftp_reliable_disable(appliance):
     """`reliable disable`: control by TLS, logs as EC CF records over UDP are the session's serial's"""
@@ -308,14 +315,9 @@ def oftp_reliable_disable(appliance):
     c = connect(appliance, [], pem)
     equal("result", c.login(reliable=0)["result"], ALLOWED)
 
-    def send(wanted, *logs, devid=""):
-        with appliance.ns.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.sendto(oftp.eccf(logs, devid, "root"), (HOST4, 514))
-        return appliance.wait_total("received", wanted)
-
-    send(2, b"date=2026-11-22 one", b"date=2026-11-22 two")
-    send(3, b"date=2026-11-22 three", devid=SERIAL)
-    send(4, b"date=2026-11-22 another's", devid=OTHER)
+    send_eccf(appliance, 2, b"date=2026-11-22 one", b"date=2026-11-22 two")
+    send_eccf(appliance, 3, b"date=2026-11-22 three", devid=SERIAL)
+    send_eccf(appliance, 4, b"date=2026-11-22 another's", devid=OTHER)
     appliance.wait_total("stored", 4)
     records = appliance.records("--device", SERIAL)
     equal("logs of the serial", [r["log"][16:] for r in records], ["one", "two", "three"])
@@ -327,6 +329,38 @@ def oftp_reliable_disable(appliance):
     expect(ended(c), "it lives on")
     c.drop()
     until(appliance, "Down", lambda: not appliance.ctl("device", "show", SERIAL)["up"])
-    send(5, b"date=2026-11-22 after its end")
+    send_eccf(appliance, 5, b"date=2026-11-22 after its end")
     appliance.wait_total("stored", 5)
     equal("logs of the serial", len(appliance.logs("--device", SERIAL)), 3)
+
+
+@case()
+def oftp_reliable_disable_follows_its_session(appliance):
+    """the address is the serial's from AUTH_CHANGED on, through a newer session of its, until it is denied"""
+    pem = device(appliance, authorized=False)
+
+    def stored(device):
+        return [log[16:] for log in appliance.logs("--device", device)]
+
+    older = connect(appliance, [], pem)
+    equal("it waits", older.login(reliable=0)["result"], PENDING)
+    send_eccf(appliance, 1, b"date=2026-11-22 while it waits")
+    appliance.ctl("device", "authorize", SERIAL)
+    equal("allowed", older.until("AUTH_CHANGED")[2]["result"], ALLOWED)
+    send_eccf(appliance, 2, b"date=2026-11-22 allowed")
+    newer = connect(appliance, [], pem)
+    equal("another session", newer.login(reliable=0)["result"], ALLOWED)
+    _, _, options = older.until("BYE")
+    equal("the older one ends, without a reproach", options.get("reason"), None)
+    expect(ended(older), "it lives on")
+    send_eccf(appliance, 3, b"date=2026-11-22 by the newer one")
+    appliance.ctl("device", "deny", SERIAL)
+    _, _, options = newer.until("AUTH_CHANGED")
+    equal("denied", (options["result"], options["reason"]), (REFUSED, "denied"))
+    expect(ended(newer), "it lives on")
+    newer.drop()
+    until(appliance, "Down", lambda: not appliance.ctl("session", "list")["sessions"])
+    send_eccf(appliance, 4, b"date=2026-11-22 after it")
+    appliance.wait_total("stored", 4)
+    equal("the serial's", stored(SERIAL), [b"allowed", b"by the newer one"])
+    equal("the address's", stored(PEER4), [b"while it waits", b"after it"])
