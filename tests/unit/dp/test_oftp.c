@@ -102,6 +102,7 @@ static int begin(void **state)
 		before = told;
 		pump();
 	}
+	refused = false;
 	return 0;
 }
 
