@@ -8,7 +8,7 @@
 #include "control/control.h"
 #include "control/logins.h"
 #include "control/registry_trust.h"
-#include "control/scram.h"
+#include "tls/scram.h"
 
 struct key_job {
 	struct job job;

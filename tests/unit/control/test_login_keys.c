@@ -6,7 +6,7 @@
 #include "control/guesses.h"
 #include "control/login_keys.h"
 #include "control/registry_trust.h"
-#include "control/scram.h"
+#include "tls/scram.h"
 #include "tests/unit/control/harness.h"
 
 #define SERIAL "FGT60F0000000001"
