@@ -147,10 +147,14 @@ static char *odd(const struct pki_options *o)
 {
 	struct cert_bundle b = read_pem(ca.cert_pem, ca.key_pem);
 	const struct pki_cert issuer = {b.certs[0], b.key};
-	struct pki_cert made = pki_issue(&issuer, o);
+	/* There is no MD5 with ECDSA. */
+	const struct pki_options of_rsa = {.cn = "Old Root", .rsa_bits = 2048, .ca = true};
+	struct pki_cert rsa = pki_issue(NULL, &of_rsa);
+	struct pki_cert made = pki_issue(o->md5 ? &rsa : &issuer, o);
 	const struct pki_cert *one = &made;
 	char *pem = pki_pem(&one, 1);
 
+	pki_free(&rsa);
 	pki_free(&made);
 	cert_bundle_free(&b);
 	return pem;
@@ -172,6 +176,10 @@ static void each_thing_that_would_stumble_is_named(void **state)
 			"no_legal_sn"},
 		{{.cn = "FGT60F0000000001", .sha1 = true, .lasting_s = DAYS(90)}, CERT_ROLE_DEVICE,
 			"sha1_signature"},
+		{{.cn = "FGT60F0000000001", .md5 = true, .lasting_s = DAYS(90)}, CERT_ROLE_DEVICE,
+			"missing_intermediate md5_signature"},
+		{{.cn = "FGT60F0000000001", .strange_key = true, .lasting_s = DAYS(90)},
+			CERT_ROLE_DEVICE, "unknown_key"},
 		{{.cn = "FGT60F0000000001", .rsa_bits = 1024, .lasting_s = DAYS(90)},
 			CERT_ROLE_DEVICE, "weak_key"},
 		{{.cn = "FGT60F0000000001", .from_s = -9000, .lasting_s = 8000}, CERT_ROLE_DEVICE,

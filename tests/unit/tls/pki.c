@@ -39,13 +39,24 @@ static void add_name(X509_NAME *name, const char *field, const char *value)
 			value);
 }
 
+/* Of an algorithm that nobody has heard of. */
+static void set_strange_key(X509 *cert)
+{
+	static const char bytes[] = "no key";
+
+	must(X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(cert),
+		     OBJ_txt2obj("1.3.6.1.4.1.32473.1", 1), V_ASN1_UNDEF, NULL,
+		     OPENSSL_memdup(bytes, sizeof(bytes)), sizeof(bytes)) == 1,
+		"strange key");
+}
+
 struct pki_cert pki_issue(const struct pki_cert *issuer, const struct pki_options *o)
 {
 	static long serial = 1000;
 	struct pki_cert c = {.cert = X509_new()};
 	X509 *by = issuer ? issuer->cert : c.cert;
 	X509_NAME *name = X509_get_subject_name(c.cert);
-	const EVP_MD *md = o->sha1 ? EVP_sha1() : EVP_sha256();
+	const EVP_MD *md = o->md5 ? EVP_md5() : o->sha1 ? EVP_sha1() : EVP_sha256();
 
 	c.key = o->rsa_bits ? EVP_RSA_gen(o->rsa_bits) : EVP_EC_gen(o->curve ? o->curve : "P-256");
 	must(c.key != NULL, "key");
@@ -64,6 +75,8 @@ struct pki_cert pki_issue(const struct pki_cert *issuer, const struct pki_option
 	add_name(name, "CN", o->cn);
 	X509_set_issuer_name(c.cert, X509_get_subject_name(by));
 	X509_set_pubkey(c.cert, c.key);
+	if (o->strange_key)
+		set_strange_key(c.cert);
 	if (o->ca) {
 		add_extension(c.cert, by, NID_basic_constraints, "critical,CA:TRUE");
 		add_extension(c.cert, by, NID_key_usage, "critical,keyCertSign,cRLSign");

@@ -23,7 +23,8 @@ struct pki_options {
 	unsigned rsa_bits;	   /* 0: P-256 */
 	const char *curve;	   /* another than that */
 	int64_t from_s, lasting_s; /* relative to now; lasting 0: ten days */
-	bool sha1;
+	bool sha1, md5;
+	bool strange_key; /* of an algorithm that nobody knows */
 };
 
 /* `issuer` NULL: self-signed. Fails the test where OpenSSL does. */
