@@ -35,8 +35,9 @@ void admit_refresh(const struct lcore *l, struct device *d)
 
 bool admit_rate_spend(struct lcore *l, struct device *d, enum rate_way way, uint32_t logs)
 {
-	return rates_spend(
-		&l->dp->rates, rates_who(d->rate_who, way), d->rate, logs, l->now_us * 1000);
+	/* At the end all is taken that TCP has acknowledged. */
+	return l->draining || rates_spend(&l->dp->rates, rates_who(d->rate_who, way), d->rate, logs,
+				      l->now_us * 1000);
 }
 
 enum admit admit_address(const struct lcore *l, const struct ip_addr *src)

@@ -84,6 +84,11 @@ bool lcore_drain_round(struct lcore *l)
 	if (l->worker)
 		parted = (settled || journal_state(l->in.journal) != JOURNAL_RUNNING) &&
 			 worker_part(l->worker);
+	/* The last logs of those who part are made durable, too. */
+	if (settled) {
+		intake_flush(&l->in);
+		settled = intake_settled(&l->in);
+	}
 	tx_flush(l);
 	if (settled && parted)
 		atomic_store_explicit(&l->drained, true, memory_order_release);

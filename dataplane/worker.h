@@ -36,7 +36,7 @@ struct worker {
 	struct session *sessions; /* limits.sessions of them, untouched until used */
 	uint32_t *free_slots;
 	uint32_t free_count, slots;
-	uint32_t top; /* no slot from here on is taken */
+	uint32_t top;		 /* no slot from here on is taken */
 	uint32_t count;		 /* sessions in use */
 	struct session *ready;	 /* head of the circle of those with something to read */
 	struct session *shaking; /* the same of those that shake hands */

@@ -6,14 +6,21 @@
  */
 #include "dataplane/session_protocol.h"
 
+/* Who was slowed down is read now: no device's rate goes before what TCP has acknowledged. */
 static void deafen(struct worker *w)
 {
 	w->deaf = true;
 	for (uint32_t i = 0, seen = 0; i < w->slots && seen < w->count; i++) {
-		if (!w->sessions[i].conn)
+		struct session *s = &w->sessions[i];
+
+		if (!s->conn)
 			continue;
 		seen++;
-		tcp_deafen(w->sessions[i].conn);
+		tcp_deafen(s->conn);
+		if (s->stage == SESSION_SLOWED) {
+			session_leave_line(s);
+			worker_ready(w, s);
+		}
 	}
 }
 
@@ -34,14 +41,37 @@ bool worker_drain(struct worker *w)
 	return !worker_held_up(w) || journal_state(w->l->in.journal) != JOURNAL_RUNNING;
 }
 
+/*
+ * The log that had begun and has no end: TCP has acknowledged it, so it is stored as far as it
+ * came. Who is answered sends again what is not. false: there is no room yet.
+ */
+static bool read_tail(struct session *s, struct worker *w)
+{
+	bool never = journal_state(w->l->in.journal) != JOURNAL_RUNNING;
+	enum session_result r;
+
+	if (s->stage != SESSION_OPEN)
+		return true; /* it was not let in */
+	s->cut_off |= !s->peer_closed;
+	s->peer_closed = s->tls_ended = true;
+	s->closed = never; /* then what finds no room is counted */
+	do {
+		s->quantum = SESSION_QUANTUM;
+		r = session_read(s, w);
+	} while (r == SESSION_AGAIN && s->conn && !s->closing);
+	s->closed = false;
+	return never || r != SESSION_NO_ROOM;
+}
+
 /* Says what there is to say, as far as there is room, and closes behind it. */
 static void part(struct session *s, struct worker *w)
 {
 	const struct session_protocol *p = s->protocol;
 
-	if (p && p->farewell && !p->farewell(s, w))
+	if (p && p->farewell ? !p->farewell(s, w) : !read_tail(s, w))
 		return;
-	worker_close(w, s);
+	if (s->conn && !s->closing)
+		worker_close(w, s);
 }
 
 bool worker_part(struct worker *w)

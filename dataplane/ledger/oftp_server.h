@@ -79,8 +79,8 @@ enum oftp_event oftp_server_message(struct oftp_server *s, const struct oftp_hea
 
 /*
  * Stream i (of s->n_streams, as the login named them) is this one from now on. `client_confirmed`:
- * what the client says is confirmed (0 with OFTP_EV_EPOCH, which is answered by this). true: it conflicts (the client knows of
- * more than we: we were restored); a new epoch is asked for.
+ * what the client says is confirmed (0 with OFTP_EV_EPOCH, which is answered by this). true: it
+ * conflicts (the client knows of more than we: we were restored); a new epoch is asked for.
  */
 bool oftp_server_attach(
 	struct oftp_server *s, uint32_t i, struct stream *ledger, uint64_t client_confirmed);

@@ -144,6 +144,7 @@ void rig_start(struct rig *r, const struct rig_options *o)
 	cfg.cores.compressors = 1;
 	cfg.limits.sessions = o->sessions ? o->sessions : 256;
 	cfg.policy.sessions = cfg.limits.sessions;
+	cfg.policy.device_rate = o->device_rate;
 	if (o->half_open)
 		cfg.limits.half_open = o->half_open;
 	if (o->blocks)

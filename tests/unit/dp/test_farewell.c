@@ -1,6 +1,6 @@
 /*
  * The end: everybody is told goodbye, and hears it though the network loses frames and one lcore's
- * frames go out by another. Run as `test_farewell lossy|dark|late`.
+ * frames go out by another. Run as `test_farewell lossy|dark|all|late`.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,11 +11,13 @@
 #include <cmocka.h>
 
 #include "dataplane/base/bytes.h"
+#include "dataplane/journal/reader.h"
 #include "dataplane/lcore.h"
 #include "tests/unit/dp/rig.h"
 
 #define OPEN	"1 open 30 relp_version=0\ncommands=syslog\n"
 #define OPENED	"1 rsp 58 200 OK\nrelp_version=0\nrelp_software=sluice\ncommands=syslog\n"
+#define MANY	200u /* logs: a minute, at their rate */
 #define GOODBYE "0 serverclose 0\n"
 
 static struct rig rig;
@@ -143,6 +145,48 @@ static void frames_for_an_lcore_that_has_ended_are_sent(void **state)
 	end();
 }
 
+/* Logs that begin so; those that are marked as parts. */
+static unsigned stored(const char *begin, unsigned *parts)
+{
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
+	struct journal_fault fault;
+	struct journal_reader *r;
+	struct journal_log log;
+	unsigned n = 0;
+
+	*parts = 0;
+	assert_int_equal(journal_reader_open(rig.dir, &q, &r, &fault), JOURNAL_OK);
+	while (journal_reader_next(r, &log) == 1)
+		if (log.len >= strlen(begin) && memcmp(log.log, begin, strlen(begin)) == 0) {
+			n++;
+			*parts += (log.flags & LOG_FLAG_PARTIAL) != 0;
+		}
+	journal_reader_close(r);
+	return n;
+}
+
+/* Of one that is slowed down, and of a log that has no end yet: their sender has let go of it. */
+static void what_tcp_has_acknowledged_is_stored(void **state)
+{
+	unsigned parts;
+
+	(void)state;
+	begin(&(struct rig_options){
+		.lcores = RIG_APART, .cleartext = DP_CLEAR_RELP, .device_rate = 3});
+	for (unsigned i = 0; i < MANY; i++)
+		say(&lines, "<13>one of many\n");
+	say(&lines, "<13>a tail");
+	while (lines.c.snd_una != lines.c.snd_nxt)
+		rig_pump(&rig);
+	rig_stop(&rig);
+	assert_true(lines.c.peer_fin);
+	assert_int_equal(stored("<13>one of many", &parts), MANY);
+	assert_int_equal(parts, 0);
+	assert_int_equal(stored("<13>a tail", &parts), 1);
+	assert_int_equal(parts, 1);
+	end();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -151,6 +195,7 @@ int main(int argc, char **argv)
 	} v[] = {
 		{"lossy", cmocka_unit_test(a_goodbye_that_is_lost_is_said_again)},
 		{"dark", cmocka_unit_test(who_does_not_answer_is_not_waited_for_for_ever)},
+		{"all", cmocka_unit_test(what_tcp_has_acknowledged_is_stored)},
 		{"late", cmocka_unit_test(frames_for_an_lcore_that_has_ended_are_sent)},
 	};
 
@@ -160,6 +205,6 @@ int main(int argc, char **argv)
 
 			return cmocka_run_group_tests(tests, NULL, NULL);
 		}
-	fprintf(stderr, "usage: %s lossy|dark|late\n", argv[0]);
+	fprintf(stderr, "usage: %s lossy|dark|all|late\n", argv[0]);
 	return 2;
 }
