@@ -62,7 +62,7 @@ uint32_t guesses_begin(struct guesses *g, uint64_t who, uint64_t now_us)
 	return 0;
 }
 
-void guesses_done(struct guesses *g, uint64_t who, bool right, uint64_t now_us)
+void guesses_done(struct guesses *g, uint64_t who, bool right, uint32_t most_s, uint64_t now_us)
 {
 	struct guesser *e = find(g, who);
 	uint32_t wait_s = GUESSES_WAIT_S;
@@ -76,7 +76,7 @@ void guesses_done(struct guesses *g, uint64_t who, bool right, uint64_t now_us)
 	e->wrong_us = now_us;
 	if (e->wrong++ < GUESSES_FREE)
 		return;
-	for (uint32_t i = e->wrong - GUESSES_FREE; i > 1 && wait_s < GUESSES_WAIT_MAX; i--)
+	for (uint32_t i = e->wrong - GUESSES_FREE; i > 1 && wait_s < most_s; i--)
 		wait_s *= 2;
 	e->until_us = now_us + wait_s * 1000000ull;
 }

@@ -16,6 +16,7 @@
 #define GUESSES_FREE	  5u /* wrong ones that cost no time */
 #define GUESSES_WAIT_S	  1u /* after the next one; then 2, 4, ... */
 #define GUESSES_WAIT_MAX  64u
+#define GUESSES_WAIT_SITE 1u /* of an address, behind which there may be many who are right */
 #define GUESSES_FORGET_US 600000000u /* without a wrong one: all is forgotten */
 #define GUESSES_SLOTS	  4096u
 
@@ -40,6 +41,7 @@ uint64_t guesses_source(const struct guesses *g, const struct ip_addr *addr, con
  * 1 or more.
  */
 uint32_t guesses_begin(struct guesses *g, uint64_t who, uint64_t now_us);
-void guesses_done(struct guesses *g, uint64_t who, bool right, uint64_t now_us);
+/* After a wrong one it waits for `most_s` seconds at most. */
+void guesses_done(struct guesses *g, uint64_t who, bool right, uint32_t most_s, uint64_t now_us);
 
 #endif

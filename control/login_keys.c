@@ -14,8 +14,8 @@ struct key_job {
 	struct job job;
 	struct login_keys *keys;
 	struct login *g;
-	struct key_job *next; /* of those that wait for their turn */
-	uint64_t guesser;
+	struct key_job *next;		       /* of those that wait for their turn */
+	uint64_t guesser, site;		       /* of its address and serial; of its address */
 	char own[SCRAM_TEXT], all[SCRAM_TEXT]; /* verifiers; empty: none */
 	bool right;
 };
@@ -100,6 +100,16 @@ static bool authorize(struct control *c, const char *serial)
 	return trust_changed(c, TRUST_DEVICES);
 }
 
+/* Both accounts. One with a wrong key must not keep out those who share its address for long. */
+static void judged(const struct key_job *k, bool right)
+{
+	struct guesses *g = &k->keys->c->guesses;
+	uint64_t now_us = clock_mono_us();
+
+	guesses_done(g, k->guesser, right, GUESSES_WAIT_MAX, now_us);
+	guesses_done(g, k->site, right, GUESSES_WAIT_SITE, now_us);
+}
+
 static void drop(struct key_job *k)
 {
 	login_free(k->g);
@@ -118,7 +128,7 @@ static void begin_next(struct login_keys *keys)
 		keys->waiting--;
 		if (job_start(keys->jobs, &k->job) == 0)
 			continue;
-		guesses_done(&keys->c->guesses, k->guesser, true, clock_mono_us());
+		judged(k, true);
 		login_answer(keys->c, k->g, false, REFUSAL_session_limit, "no thread for its key");
 		free(k);
 	}
@@ -130,7 +140,7 @@ static void hashed(struct job *job)
 	struct login_keys *keys = k->keys;
 	struct control *c = keys->c;
 
-	guesses_done(&c->guesses, k->guesser, k->right, clock_mono_us());
+	judged(k, k->right);
 	if (!c->dp || job_cancelled(job)) {
 		drop(k);
 		return;
@@ -160,8 +170,15 @@ static void judge(struct login_keys *keys, struct key_job *k)
 	struct control *c = keys->c;
 	uint32_t wait_s = 1;
 
+	uint64_t now_us = clock_mono_us();
+
 	if (keys->waiting < LOGIN_KEYS_WAITING)
-		wait_s = guesses_begin(&c->guesses, k->guesser, clock_mono_us());
+		wait_s = guesses_begin(&c->guesses, k->site, now_us);
+	if (wait_s == 0) {
+		wait_s = guesses_begin(&c->guesses, k->guesser, now_us);
+		if (wait_s)
+			guesses_done(&c->guesses, k->site, true, GUESSES_WAIT_SITE, now_us);
+	}
 	if (wait_s == 0) {
 		line_up(keys, k);
 		return;
@@ -183,7 +200,8 @@ void login_keys_judge(struct login_keys *keys, struct login *g)
 		.job = {.run = hash, .notified = nothing, .finished = hashed, .wake = nothing},
 		.keys = keys,
 		.g = g,
-		.guesser = guesses_source(&c->guesses, &g->addr, ""),
+		.guesser = guesses_source(&c->guesses, &g->addr, g->serial),
+		.site = guesses_source(&c->guesses, &g->addr, ""),
 	};
 	registry_meta_get(c->registry, TRUST_PSK_FOR_ALL, k->all, sizeof(k->all));
 	registry_device(c->registry, g->serial, take_row, k);

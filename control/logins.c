@@ -152,7 +152,7 @@ static void prove(struct control *c, struct login *g)
 		return;
 	}
 	right = scram_final_right(&v, &first, &challenge, &final, g->binding, &last);
-	guesses_done(&c->guesses, guesser, right, now_us);
+	guesses_done(&c->guesses, guesser, right, GUESSES_WAIT_MAX, now_us);
 	text_to(&g->challenge, &last);
 	snprintf(detail, sizeof(detail), "user %s: %.24s", user, last.at);
 	login_answer(c, g, right, REFUSAL_bad_password, right ? "" : detail);

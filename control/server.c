@@ -89,6 +89,8 @@ struct server *server_bind(const char *path, uid_t owner, gid_t group, char *err
 {
 	struct server *s = calloc(1, sizeof(*s));
 	struct stat st;
+	int rc, error;
+	mode_t mask;
 
 	if (!s) {
 		snprintf(err, err_size, "control socket: out of memory");
@@ -110,8 +112,13 @@ struct server *server_bind(const char *path, uid_t owner, gid_t group, char *err
 	}
 	unlink(path);
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s->fd < 0 || bind(s->fd, (struct sockaddr *)&s->addr, sizeof(s->addr)) != 0 ||
-		chmod(path, 0666) != 0 || stat(path, &st) != 0 || listen(s->fd, BACKLOG) != 0) {
+	/* Its mode is set by the umask, not by its name: the directory may be somebody else's. */
+	mask = umask(0111);
+	rc = s->fd < 0 ? -1 : bind(s->fd, (struct sockaddr *)&s->addr, sizeof(s->addr));
+	error = errno;
+	umask(mask);
+	errno = error;
+	if (rc != 0 || lstat(path, &st) != 0 || listen(s->fd, BACKLOG) != 0) {
 		snprintf(err, err_size, "control socket %s: %s", path, strerror(errno));
 		if (s->fd >= 0)
 			close(s->fd);

@@ -45,7 +45,12 @@ int desk_init(struct lcore *l)
  */
 static void *left_as_pointer(uint64_t session)
 {
-	return (void *)(uintptr_t)(session << 1 | 1);
+	const union {
+		uintptr_t number;
+		void *pointer;
+	} v = {.number = (uintptr_t)(session << 1 | 1)};
+
+	return v.pointer;
 }
 
 static bool is_left(const void *g)

@@ -117,6 +117,9 @@ static int begin(struct contact *c, const struct settings *s, bool log_in)
 		close(c->epoll);
 		return -1;
 	}
+	/* What the password took on the terminal is no time of the connection's. */
+	c->now = world_now_us();
+	c->end_us = c->now + s->conn_timeout * 1000000ull;
 	cfg.visit = true;
 	cfg.bound = QUEUE;
 	c->client = client_new(&cfg);

@@ -56,7 +56,9 @@ int legacy_init(struct legacy *l, const struct settings *s, const struct link *l
 			.answer = answer,
 			.proven = proven,
 			.ctx = l,
-			.certified = serial[0] && strcmp(serial, cfg->serial) == 0}};
+			/* And the server is known by its certificate. */
+			.certified = s->certificate_verification && serial[0] &&
+				     strcmp(serial, cfg->serial) == 0}};
 	if (!scram_client_first(&l->exchange, s->legacy_user, any)) {
 		snprintf(err, size, "legacy-user: no user has this name");
 		return -1;

@@ -168,6 +168,7 @@ static enum send_exit act(struct line *l, const struct settings *s)
 		return SEND_USAGE;
 	}
 	warn_if_all_can_read(s->certificate_password);
+	warn_if_all_can_read(s->legacy_password);
 	if (strcmp(l->command, "send") != 0 && l->n > 0) {
 		usage("too much: ", l->operands[0]);
 		return SEND_USAGE;

@@ -543,10 +543,12 @@ enum send_exit send_run(const struct settings *settings, char *const *paths, int
 	s->now = s->alone_us = world_now_us();
 	if (settings->priority && getpriority(PRIO_PROCESS, 0) < NICENESS)
 		setpriority(PRIO_PROCESS, 0, NICENESS);
-	if (start(s, paths, n, err, sizeof(err)) == 0)
+	if (start(s, paths, n, err, sizeof(err)) == 0) {
+		s->now = s->alone_us = world_now_us(); /* a password may have been asked for */
 		status = loop(s);
-	else
+	} else {
 		tell("%s", err);
+	}
 	control_close(&s->control);
 	input_free(s->input);
 	if (s->client) {

@@ -5,13 +5,15 @@
 
 #include <openssl/x509v3.h>
 
+#define NAME_ENTRIES 32 /* no CA has more; a peer may write a thousand */
+
 /*
  * What a name says but for its CN, to be freed; NULL where that names nobody (a place is no name),
- * or when out of memory.
+ * or is no CA's, or when out of memory.
  */
 static X509_NAME *but_for_cn(const X509_NAME *name)
 {
-	X509_NAME *rest = X509_NAME_dup(name);
+	X509_NAME *rest = X509_NAME_entry_count(name) <= NAME_ENTRIES ? X509_NAME_dup(name) : NULL;
 	bool names_somebody = false;
 
 	for (int i = X509_NAME_entry_count(rest) - 1; i >= 0; i--) {
@@ -33,44 +35,38 @@ static X509_NAME *but_for_cn(const X509_NAME *name)
 	return NULL;
 }
 
-/* Whether two CAs belong together: one organization or, where `b` names none, one name but for CN.
- */
-static bool kindred(const X509_NAME *a, const X509_NAME *b)
-{
-	char ours[TLS_NAME], theirs[TLS_NAME];
-	X509_NAME *rest_a, *rest_b;
-	bool same;
-
-	name_entry(b, NID_organizationName, theirs, sizeof(theirs));
-	if (theirs[0]) {
-		name_entry(a, NID_organizationName, ours, sizeof(ours));
-		return strcmp(ours, theirs) == 0;
-	}
-	/* Microsoft's authorities: DC=local, DC=corp, CN=... */
-	rest_a = but_for_cn(a);
-	rest_b = but_for_cn(b);
-	same = rest_a && rest_b && X509_NAME_cmp(rest_a, rest_b) == 0;
-	X509_NAME_free(rest_a);
-	X509_NAME_free(rest_b);
-	return same;
-}
-
 /*
  * The chain breaks off at `last`, whose issuer is not there. It is a missing intermediate where the
- * issuer is kindred to one of our anchors; else another CA's.
+ * issuer is kindred to one of our anchors (of one organization, or, where it names none, of one
+ * name but for the CN: Microsoft's authorities have DC=local, DC=corp, CN=...); else another CA's.
  */
 static bool issuer_is_of_ours(const struct tls_context *ctx, const X509 *last)
 {
 	const X509_NAME *issuer = X509_get_issuer_name(last);
+	char ours[TLS_NAME], theirs[TLS_NAME];
+	X509_NAME *rest = NULL;
+	bool found = false;
 
-	for (int i = 0; i < sk_X509_NAME_num(ctx->names); i++) {
+	name_entry(issuer, NID_organizationName, theirs, sizeof(theirs));
+	if (!theirs[0] && !(rest = but_for_cn(issuer)))
+		return false;
+	for (int i = 0; i < sk_X509_NAME_num(ctx->names) && !found; i++) {
 		const X509_NAME *anchor = sk_X509_NAME_value(ctx->names, i);
 
+		if (rest) {
+			X509_NAME *other = but_for_cn(anchor);
+
+			found = other && X509_NAME_cmp(other, rest) == 0;
+			X509_NAME_free(other);
+		} else {
+			name_entry(anchor, NID_organizationName, ours, sizeof(ours));
+			found = strcmp(ours, theirs) == 0;
+		}
 		/* The same name with another key is another CA. */
-		if (kindred(anchor, issuer) && X509_NAME_cmp(anchor, issuer) != 0)
-			return true;
+		found &= X509_NAME_cmp(anchor, issuer) != 0;
 	}
-	return false;
+	X509_NAME_free(rest);
+	return found;
 }
 
 static X509 *keep(X509 *cert)
@@ -200,9 +196,11 @@ bool tls_conn_permitted(
 	const char *sni = c->set->contexts[c->context].sni;
 	const SSL_CIPHER *cipher = SSL_get_current_cipher(c->ssl);
 
-	/* A resumed session was judged by the set of its first handshake. */
+	/* A resumed session was judged by the set of its first handshake. As to CRLs OpenSSL looks
+	 * at the newest of an authority's name alone, also where its signature is another's. */
+	*why = REFUSAL_revoked;
 	if (now == c->set && !SSL_session_reused(c->ssl))
-		return true;
+		return !chain_revoked(now, &c->chain);
 	ctx = &now->contexts[c->context > 0 ? set_context(now, sni, strlen(sni)) : 0];
 	*why = REFUSAL_tls_version;
 	if (SSL_version(c->ssl) < now->min_version)

@@ -66,7 +66,7 @@ static uint32_t displaced(struct state_stream **v, uint32_t n, uint64_t ns)
 {
 	uint32_t found = 0, newest = 0; /* of its connection id */
 
-	qsort(v, n, sizeof(*v), by_conn_id);
+	qsort(v, n, sizeof(struct state_stream *), by_conn_id);
 	for (uint32_t i = 1; i < n; i++) {
 		struct state_stream *st = v[i];
 
@@ -78,14 +78,15 @@ static uint32_t displaced(struct state_stream **v, uint32_t n, uint64_t ns)
 	for (uint32_t i = 0; i < n; i++)
 		if (v[i]->going)
 			v[found++] = v[i];
-	qsort(v, found, sizeof(*v), by_age);
+	qsort(v, found, sizeof(struct state_stream *), by_age);
 	return found;
 }
 
 /* The device's streams that may be displaced are marked, but for all beyond `most`; how many. */
 static uint32_t mark(struct fold *s, uint32_t d, uint32_t most, uint64_t ns)
 {
-	struct state_stream **v = malloc(((size_t)s->device_streams[d] + 1) * sizeof(*v));
+	struct state_stream **v =
+		malloc(((size_t)s->device_streams[d] + 1) * sizeof(struct state_stream *));
 	uint32_t n = 0, found;
 
 	for (uint32_t i = 0; v && i < s->stream_count; i++) {

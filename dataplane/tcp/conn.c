@@ -158,6 +158,7 @@ void tcp_close(struct tcp_conn *c, uint64_t now)
 	 */
 	if (c->state == TCPS_SYN_RECEIVED) {
 		c->flags |= CF_FIN_QUEUED;
+		c->flags &= ~(uint32_t)CF_WANT_ROOM;
 		return;
 	}
 	if (c->state == TCPS_ESTABLISHED)

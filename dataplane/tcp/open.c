@@ -75,7 +75,8 @@ void tcp_open_timeout(struct tcp_conn *c, uint64_t now)
 		return;
 	}
 	c->retries++;
-	c->backoff++;
+	if (c->backoff < UINT8_MAX)
+		c->backoff++;
 	c->retransmits++;
 	c->stack->n.retransmits++;
 	send_syn(c, now);

@@ -111,7 +111,7 @@ struct tcp_config {
 	uint32_t delayed_ack_us; /* every second full-sized segment is acknowledged at once */
 	uint32_t rto_min_us, rto_max_us;
 	uint32_t syn_retries;	  /* of a SYN-ACK; at most 7 */
-	uint32_t connect_retries; /* of our SYN; 7 are three minutes */
+	uint32_t connect_retries; /* of our SYN; 7 are three minutes; at most 255 */
 	uint32_t data_retries;	  /* timeouts in a row until it is given up; at most 255 */
 	uint32_t time_wait_us;
 	uint64_t keepalive_idle_us; /* 0: no keepalives */

@@ -34,7 +34,7 @@ static uint32_t guess(uint64_t who, bool right)
 	uint32_t wait = guesses_begin(&g, who, now);
 
 	if (wait == 0)
-		guesses_done(&g, who, right, now);
+		guesses_done(&g, who, right, GUESSES_WAIT_MAX, now);
 	return wait;
 }
 
@@ -85,7 +85,7 @@ static void so_many_are_judged_at_once(void **state)
 	for (unsigned i = 0; i < GUESSES_AT_ONCE; i++)
 		assert_int_equal(guesses_begin(&g, who, now), 0);
 	assert_int_equal(guesses_begin(&g, who, now), 1);
-	guesses_done(&g, who, true, now);
+	guesses_done(&g, who, true, GUESSES_WAIT_MAX, now);
 	assert_int_equal(guesses_begin(&g, who, now), 0);
 	assert_int_equal(guesses_begin(&g, who, now), 1);
 }
@@ -118,8 +118,9 @@ static void a_full_table_forgets_the_quietest(void **state)
 	for (uint64_t i = 0; i < 8; i++)
 		assert_int_equal(guesses_begin(&g, who + i * GUESSES_SLOTS, now), 0);
 	assert_int_equal(guesses_begin(&g, who + 8 * GUESSES_SLOTS, now), 1);
-	guesses_done(&g, who + 8 * GUESSES_SLOTS, true, now); /* nothing of it is there */
-	guesses_done(&g, who, true, now);
+	guesses_done(&g, who + 8 * GUESSES_SLOTS, true, GUESSES_WAIT_MAX,
+		now); /* nothing of it is there */
+	guesses_done(&g, who, true, GUESSES_WAIT_MAX, now);
 	assert_int_equal(guesses_begin(&g, who + 8 * GUESSES_SLOTS, now), 0);
 }
 

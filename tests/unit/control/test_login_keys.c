@@ -135,7 +135,7 @@ static void who_guesses_on_waits(void **state)
 		uint64_t who = guesses_source(&h->c->guesses, &addr, "");
 
 		assert_int_equal(guesses_begin(&h->c->guesses, who, now), 0);
-		guesses_done(&h->c->guesses, who, false, now);
+		guesses_done(&h->c->guesses, who, false, GUESSES_WAIT_MAX, now);
 	}
 	ask(1, "the right key"); /* answered at once: nothing is computed */
 	g = answer();
