@@ -82,6 +82,12 @@ struct dp_policy {
 	uint64_t number; /* given by dp_policy_publish() */
 };
 
+/*
+ * How long a peer has, from our goodbye on, to acknowledge it: for two retransmissions by timeout
+ * (RFC 6298) after a tail loss probe (RFC 8985). Then its connection is reset.
+ */
+#define FAREWELL_US 1000000u
+
 struct dp_config {
 	unsigned ports_count;
 	struct dp_port_config ports[DP_MAX_PORTS];
@@ -108,7 +114,8 @@ struct dp_config {
 		uint32_t tcp_receive;
 		/* Of each port; see struct net_config. */
 		uint32_t neighbours, reassembly_per_source, icmp_rate;
-		uint64_t reassembly; /* bytes */
+		uint64_t reassembly;  /* bytes */
+		uint64_t farewell_us; /* FAREWELL_US; tests have more time */
 	} limits;
 	struct dp_policy policy;
 	struct journal_config journal;

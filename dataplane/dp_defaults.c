@@ -18,6 +18,7 @@ void dp_config_defaults(struct dp_config *cfg)
 	cfg->limits.devices = 100000;
 	cfg->limits.half_open = cfg->limits.time_wait = 16384;
 	cfg->limits.tcp_receive = 4 * DP_MESSAGE_SIZE_MAX;
+	cfg->limits.farewell_us = FAREWELL_US;
 	cfg->limits.neighbours = 4096;
 	cfg->limits.reassembly = 8 << 20;
 	cfg->limits.reassembly_per_source = 64;

@@ -311,17 +311,12 @@ uint32_t worker_session_count(const struct worker *w);
 
 /* ---- worker_drain.c: the end ---- */
 
-/*
- * How long a peer has, from our goodbye on, to acknowledge it: for two retransmissions by timeout
- * (RFC 6298) after a tail loss probe (RFC 8985). Then its connection is reset.
- */
-#define FAREWELL_US 1000000u
-
 /* A round: takes no more bytes from the network, reads those that are there, answers; true when
  * there is nothing more to read. */
 bool worker_drain(struct worker *w);
 /* Says goodbye to everybody and closes, as far as there is room to say it, at each call; true when
- * all have acknowledged it or had FAREWELL_US from the first call on: all connections are gone. */
+ * all have acknowledged it or had limits.farewell_us from the first call on: all connections are
+ * gone. */
 bool worker_part(struct worker *w);
 /* Resets all connections. */
 void worker_leave(struct worker *w);

@@ -93,7 +93,7 @@ bool worker_part(struct worker *w)
 		heard &= !s->conn || tcp_fin_acked(s->conn);
 	}
 	tcp_flush(w->tcp, now);
-	if (!heard && now - w->parting_us < FAREWELL_US)
+	if (!heard && now - w->parting_us < w->l->dp->cfg.limits.farewell_us)
 		return false;
 	worker_leave(w);
 	return true;

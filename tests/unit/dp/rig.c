@@ -145,6 +145,8 @@ void rig_start(struct rig *r, const struct rig_options *o)
 	cfg.limits.sessions = o->sessions ? o->sessions : 256;
 	cfg.policy.sessions = cfg.limits.sessions;
 	cfg.policy.device_rate = o->device_rate;
+	if (o->farewell_us)
+		cfg.limits.farewell_us = o->farewell_us;
 	if (o->half_open)
 		cfg.limits.half_open = o->half_open;
 	if (o->blocks)

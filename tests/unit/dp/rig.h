@@ -37,6 +37,7 @@ struct rig_options {
 	const struct journal_fs *fs; /* NULL: the real one */
 	uint32_t sessions;	     /* 0: 256 */
 	uint32_t half_open;	     /* 0: as by default */
+	uint32_t farewell_us;	     /* 0: as by default */
 	uint32_t device_rate;	     /* logs a second of each device; 0: none */
 	uint32_t blocks;	     /* of the journal's pool; 0: as by default */
 	unsigned tx_queues;	     /* of the port; 0: one for each lcore */
