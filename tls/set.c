@@ -286,6 +286,11 @@ static int context_new(struct tls_set *s, struct tls_context *c, const struct tl
 	SSL_CTX_set_security_level(c->ctx, spec->algorithm == TLS_ALG_LOW ? 1 : 2);
 	SSL_CTX_set_options(c->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 					    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_SSLv3);
+#ifdef SSL_OP_NO_RX_CERTIFICATE_COMPRESSION /* OpenSSL 3.2 and later: RFC 8879 */
+	/* What a stranger's few bytes inflate to is work that nobody has paid for. */
+	SSL_CTX_set_options(c->ctx,
+		SSL_OP_NO_RX_CERTIFICATE_COMPRESSION | SSL_OP_NO_TX_CERTIFICATE_COMPRESSION);
+#endif
 	SSL_CTX_clear_options(c->ctx, SSL_OP_NO_TICKET | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 					 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
