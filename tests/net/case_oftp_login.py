@@ -353,6 +353,7 @@ def oftp_reliable_disable_follows_its_session(appliance):
     _, _, options = older.until("BYE")
     equal("the older one ends, without a reproach", options.get("reason"), None)
     expect(ended(older), "it lives on")
+    older.drop()  # else it stays in fin-wait-2, and in the list
     send_eccf(appliance, 3, b"date=2026-11-22 by the newer one")
     appliance.ctl("device", "deny", SERIAL)
     _, _, options = newer.until("AUTH_CHANGED")
