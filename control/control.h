@@ -24,6 +24,7 @@
 #include "control/registry.h"
 #include "control/server.h"
 #include "control/settings.h"
+#include "control/skew.h"
 #include "control/trust.h"
 #include "control/watchdog.h"
 #include "control/wire_events.h"
@@ -123,7 +124,7 @@ struct control {
 	struct loop_watch *signal_watch, *dp_watch, *journal_watch;
 
 	uint64_t start_us, start_ns; /* monotonic, wall */
-	uint64_t next_tick_us, next_ready_us, next_alarms_us;
+	uint64_t next_tick_us, next_ready_us, next_alarms_us, next_silence_us;
 	uint64_t durable_block, durable_logs; /* as last announced */
 	bool ready;			      /* has been, once */
 	bool stop;			      /* the loop shall end */
@@ -135,7 +136,8 @@ struct control {
 	struct verify_job *verify; /* the one that runs, or NULL */
 	struct top_sample *top;
 	struct skew_job *skew; /* the one that runs, or NULL */
-	uint64_t next_skew_us, skew_block;
+	struct skew_known skew_known;
+	uint64_t next_skew_us, skew_block; /* the next look; up to where the last one went */
 	uint64_t next_subscription;
 	uint64_t streams_expired; /* as many as were told by now */
 

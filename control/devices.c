@@ -161,8 +161,10 @@ static void note_contact(struct devices *d, struct device *dev, const struct aut
 {
 	struct device_facts *f = touch(d, dev);
 
-	if (ev->not_after_s)
+	if (ev->not_after_s && ev->not_after_s != dev->not_after_s) {
 		dev->not_after_s = ev->not_after_s;
+		d->ends_changed = true;
+	}
 	if (!f)
 		return;
 	f->contact = true;

@@ -50,6 +50,7 @@ struct devices {
 	unsigned by_state[AUTH_DENIED + 1];
 	struct device *dirty;
 	unsigned dirty_count;
+	bool ends_changed; /* one has shown a certificate that ends at another time than its last */
 	uint64_t refused_new; /* unknown serials not registered: a bound was reached */
 	uint64_t batches, write_errors;
 };

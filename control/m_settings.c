@@ -82,6 +82,10 @@ static void set(struct call *call, unsigned id, const char *value)
 	c->events.least = (enum event_level)c->settings.v[SETTING_EVENT_LEVEL].number;
 	if (id == SETTING_LEGACY_AUTH_MODE)
 		trust_changed(c, TRUST_DEVICES);
+	else if (id == SETTING_DEVICE_SILENT)
+		c->next_silence_us = 0;
+	else if (id == SETTING_SKEW_EVERY)
+		c->next_skew_us = 0;
 	call_result(call, with_schema(setting_json(c, id)));
 }
 

@@ -21,16 +21,19 @@ static int64_t parse_watchdog(const char *value)
 	return (int64_t)(us / 1000000u);
 }
 
-static int64_t parse_silent(const char *value)
+static int64_t parse_seconds(const char *value)
 {
 	uint64_t us;
 
-	if (strcmp(value, "none") == 0)
-		return 0;
-	if (unit_parse_duration(value, &us) != UNIT_OK || us < 60000000u ||
+	if (unit_parse_duration(value, &us) != UNIT_OK || us < 1000000u ||
 		us > 30u * 86400u * 1000000ull || us % 1000000u)
 		return -1;
 	return (int64_t)(us / 1000000u);
+}
+
+static int64_t parse_seconds_or_none(const char *value)
+{
+	return strcmp(value, "none") == 0 ? 0 : parse_seconds(value);
 }
 
 static int64_t parse_switch(const char *value)
@@ -45,8 +48,12 @@ static const struct setting_spec specs[SETTING_COUNT] = {
 		"debug, information, notice, warning, error or critical", parse_level, true},
 	[SETTING_LCORE_WATCHDOG] = {"lcore-watchdog", "5s", "whole seconds from 1s to 300s",
 		parse_watchdog, true},
-	[SETTING_DEVICE_SILENT] = {"device-silent", "1h", "none, or whole seconds from 1m to 30d",
-		parse_silent, true},
+	[SETTING_DEVICE_SILENT] = {"device-silent", "1h", "none, or whole seconds from 1s to 30d",
+		parse_seconds_or_none, true},
+	[SETTING_DUPLICATE_STANDS] = {"duplicate-serial-stands", "10m",
+		"whole seconds from 1s to 30d", parse_seconds, true},
+	[SETTING_SKEW_EVERY] = {"clock-skew-every", "5m", "none, or whole seconds from 1s to 30d",
+		parse_seconds_or_none, true},
 	[SETTING_LEGACY_AUTH_MODE] = {"legacy-auth-mode", "disable", "enable or disable",
 		parse_switch, true},
 };

@@ -14,6 +14,8 @@ enum setting_id {
 	SETTING_EVENT_LEVEL,	  /* own events below it are not written */
 	SETTING_LCORE_WATCHDOG,	  /* seconds without a heartbeat until the alarm */
 	SETTING_DEVICE_SILENT,	  /* seconds without a log until the alarm; 0: none */
+	SETTING_DUPLICATE_STANDS, /* seconds that the alarm duplicate_serial stands */
+	SETTING_SKEW_EVERY,	  /* seconds between two looks at devices' clocks; 0: none */
 	SETTING_LEGACY_AUTH_MODE, /* the OFTP login by user and password */
 	SETTING_COUNT
 };

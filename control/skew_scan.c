@@ -29,7 +29,7 @@ void skew_scan(struct skew_scan *s, bool (*cancelled)(void *ctx), void *ctx)
 {
 	const struct journal_query q = {
 		.until_ns = UINT64_MAX,
-		.after_block = s->durable > SKEW_BLOCKS ? s->durable - SKEW_BLOCKS : 0,
+		.after_block = s->after,
 		.max_block = s->durable,
 	};
 	struct journal_fault fault = {0};

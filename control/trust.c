@@ -246,6 +246,7 @@ bool trust_changed(struct control *c, enum trust_change change)
 {
 	bool ok = rebuild_auth(c);
 
+	c->next_alarms_us = 0; /* what it says of certificates may be over, or begin */
 	if (change == TRUST_GENERATION)
 		ok = new_generation(c) == 0 && ok;
 	if (change != TRUST_DEVICES)

@@ -128,14 +128,25 @@ static void check_silence(struct control *c)
 	alarm_set(&c->alarms, s.count > 0, "device_silent", "", text);
 }
 
+static uint64_t silence_period_us(const struct control *c)
+{
+	const uint64_t us = (uint64_t)c->settings.v[SETTING_DEVICE_SILENT].number * 1000000u;
+
+	return us && us < TRUST_ALARMS_US ? us : TRUST_ALARMS_US;
+}
+
 void trust_alarms_tick(struct control *c, uint64_t now_us)
 {
 	const int64_t now_s = (int64_t)(clock_wall_ns() / NS_PER_S);
 
-	if (now_us < c->next_alarms_us)
-		return;
-	c->next_alarms_us = now_us + TRUST_ALARMS_US;
-	check_ours(c, now_s);
-	check_theirs(c, now_s);
-	check_silence(c);
+	if (now_us >= c->next_alarms_us || c->devices.ends_changed) {
+		c->next_alarms_us = now_us + TRUST_ALARMS_US;
+		c->devices.ends_changed = false;
+		check_ours(c, now_s);
+		check_theirs(c, now_s);
+	}
+	if (now_us >= c->next_silence_us) {
+		c->next_silence_us = now_us + silence_period_us(c);
+		check_silence(c);
+	}
 }

@@ -1,5 +1,6 @@
 /* Alarms about who we are and who they are: certificates that end, CRLs out of date, devices that
- * are silent. Looked at once a minute, and after each change of certificates. */
+ * are silent. Looked at once a minute; certificates also with the next tick after they, or what was
+ * decided about a device, have changed; silence as often as it may last, where that is less. */
 #ifndef SLUICE_CONTROL_TRUST_ALARMS_H
 #define SLUICE_CONTROL_TRUST_ALARMS_H
 
@@ -11,7 +12,7 @@
 
 struct control;
 
-/* Each second; looks when it is time. */
+/* Each second; looks when it is time (control's next_alarms_us, next_silence_us). */
 void trust_alarms_tick(struct control *c, uint64_t now_us);
 
 #endif

@@ -38,23 +38,39 @@ static void note(
 
 static void note_duplicate(struct control *c, const char *serial, uint64_t now_us)
 {
+	struct wire_events *w = &c->wire;
 	unsigned at = 0;
 
 	for (unsigned i = 0; i < WIRE_DUPLICATES; i++) {
-		if (strcmp(c->wire.duplicates[i].serial, serial) == 0) {
+		if (strcmp(w->duplicates[i].serial, serial) == 0) {
 			at = i;
 			break;
 		}
-		if (c->wire.duplicates[i].until_us < c->wire.duplicates[at].until_us)
+		if (w->duplicates[i].last_us < w->duplicates[at].last_us)
 			at = i;
 	}
-	if (c->wire.duplicates[at].until_us && strcmp(c->wire.duplicates[at].serial, serial) != 0)
-		alarm_clear(&c->alarms, "duplicate_serial", c->wire.duplicates[at].serial);
-	snprintf(
-		c->wire.duplicates[at].serial, sizeof(c->wire.duplicates[at].serial), "%s", serial);
-	c->wire.duplicates[at].until_us = now_us + WIRE_DUPLICATE_US;
+	if (w->duplicates[at].last_us && strcmp(w->duplicates[at].serial, serial) != 0)
+		alarm_clear(&c->alarms, "duplicate_serial", w->duplicates[at].serial);
+	snprintf(w->duplicates[at].serial, sizeof(w->duplicates[at].serial), "%s", serial);
+	w->duplicates[at].last_us = now_us;
 	alarm_raise(&c->alarms, "duplicate_serial", serial,
 		"two sources take turns to log in as %s: see `sluicectl refusal list`", serial);
+}
+
+/* Nobody says that it is over; it has not been told of again for so long. */
+static void end_duplicates(struct control *c, uint64_t now_us)
+{
+	const uint64_t stands_us =
+		(uint64_t)c->settings.v[SETTING_DUPLICATE_STANDS].number * 1000000u;
+
+	for (unsigned i = 0; i < WIRE_DUPLICATES; i++) {
+		const uint64_t last_us = c->wire.duplicates[i].last_us;
+
+		if (last_us && last_us + stands_us < now_us) {
+			alarm_clear(&c->alarms, "duplicate_serial", c->wire.duplicates[i].serial);
+			c->wire.duplicates[i].last_us = 0;
+		}
+	}
 }
 
 static void refused(struct control *c, const struct auth_event *ev)
@@ -166,10 +182,5 @@ void wire_events_tick(struct control *c, uint64_t now_us)
 	wire_events_flush(c);
 	if (c->trust.devices_stale)
 		trust_changed(c, TRUST_DEVICES);
-	for (unsigned i = 0; i < WIRE_DUPLICATES; i++) {
-		if (c->wire.duplicates[i].until_us && c->wire.duplicates[i].until_us < now_us) {
-			alarm_clear(&c->alarms, "duplicate_serial", c->wire.duplicates[i].serial);
-			c->wire.duplicates[i].until_us = 0;
-		}
-	}
+	end_duplicates(c, now_us);
 }

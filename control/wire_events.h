@@ -16,7 +16,6 @@
 #define WIRE_AUDIT_BURST    32	      /* rows of the audit at once; then */
 #define WIRE_AUDIT_US	    10000000u /* one for so long: some 3 million a year at the very most */
 #define WIRE_DUPLICATES	    16	      /* serials whose alarm may stand at once */
-#define WIRE_DUPLICATE_US   600000000u
 
 struct control;
 
@@ -36,7 +35,7 @@ struct wire_events {
 	struct wire_note notes[WIRE_AUDIT_BURST];
 	struct {
 		char serial[AUTH_SERIAL];
-		uint64_t until_us;
+		uint64_t last_us; /* told of then; 0: a free place */
 	} duplicates[WIRE_DUPLICATES];
 };
 

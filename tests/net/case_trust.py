@@ -27,11 +27,11 @@ def openssl(*words, data=None):
     return subprocess.run(["openssl", *words], input=data, capture_output=True, check=True).stdout
 
 
-def issue(appliance, serial=SERIAL):
+def issue(appliance, serial=SERIAL, days=100):
     """A device's certificate and key as PEM files, out of the PFX that sluiced gives."""
     pfx = appliance.dir / f"{serial}.pfx"
-    said = appliance.ctl("cert", "issue", serial, "--key", "p-256", "--out", str(pfx),
-                         "--password-file", password_file(appliance))
+    said = appliance.ctl("cert", "issue", serial, "--key", "p-256", "--days", str(days), "--out",
+                         str(pfx), "--password-file", password_file(appliance))
     equal("mode of the PFX", stat.S_IMODE(os.stat(pfx).st_mode), 0o600)
     expect("pkcs12" not in said, "the key is printed")
     pem = appliance.dir / f"{serial}.pem"

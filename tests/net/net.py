@@ -6,6 +6,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
+import case_alarms  # noqa: E402
 import case_control  # noqa: E402
 import case_fleet  # noqa: E402
 import case_frames  # noqa: E402
@@ -32,7 +33,7 @@ suite = Suite("net")
 for module in (case_wire, case_tcp, case_relp, case_send, case_oftp, case_oftp_login, case_oftp_session,
                case_oftp_bounds, case_oftp_streams, case_oftp_torture, case_refusals,
                case_control, case_life, case_load, case_peer, case_ports,
-               case_frames, case_trust, case_tls, case_fleet):
+               case_frames, case_trust, case_alarms, case_tls, case_fleet):
     suite.cases += module.CASES
 
 
