@@ -1,4 +1,5 @@
 /* sluice-load: a fleet of log senders, and the check of what became of their logs. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -73,6 +74,8 @@ int main(int argc, char **argv)
 		{"certs", load_certs_main},
 	};
 
+	/* A receiver that ends a connection is told of, as any other failure is. */
+	signal(SIGPIPE, SIG_IGN);
 	for (unsigned i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import pathlib
 import signal
 import sys
@@ -10,13 +11,15 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import measure  # noqa: E402
-import receivers  # noqa: E402,F401  (finds tests/lib)
+import receivers  # noqa: E402  (finds tests/lib)
 import runs  # noqa: E402
 import scenarios  # noqa: E402
 from cases import Failed  # noqa: E402
 
 
 def main():
+    # What asks and counts stays off the receiver's CPU.
+    os.sched_setaffinity(0, {receivers.SENDER_CPU})
     # However it is ended, namespaces, mounts and settings go back.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(prog="bench/run")

@@ -33,11 +33,20 @@ def resident(pid):
     return int(re.search(r"^RssAnon:\s*(\d+) kB", text, re.M)[1]) * 1024
 
 
-def softirq(cpu, stat=None):
-    """Seconds that a CPU has spent in softirqs."""
+def columns(cpu, stat):
     text = stat if stat is not None else pathlib.Path("/proc/stat").read_text()
-    row = re.search(rf"^cpu{cpu} (.*)$", text, re.M)
-    return int(row[1].split()[6]) / TICKS
+    return [int(column) / TICKS for column in re.search(rf"^cpu{cpu} (.*)$", text, re.M)[1].split()]
+
+
+def softirq(cpu, stat=None):
+    """Seconds that a CPU has spent in softirqs, as ticks have sampled it."""
+    return columns(cpu, stat)[6]
+
+
+def unused(cpu, stat=None):
+    """Seconds that a CPU had nothing to do, or was another guest's: these columns are by the clock."""
+    _, _, _, idle, iowait, _, _, steal, *_ = columns(cpu, stat)
+    return idle + iowait + steal
 
 
 def spread(values):
@@ -45,17 +54,25 @@ def spread(values):
     return statistics.median(values), min(values), max(values)
 
 
+def openssl(root):
+    """The version of OpenSSL in a file system."""
+    for library in sorted(pathlib.Path(root).glob("usr/lib/*/libcrypto.so.3")):
+        said = re.search(rb"OpenSSL (\d+\.\d+\.\d+)", library.read_bytes())
+        if said:
+            return said[1].decode()
+    return None
+
+
 def machine():
     model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     memory = re.search(r"MemTotal:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text())
-    version = output("openssl", "version").split()
     return {
         "cpu": model[1] if model else platform.machine(),
         "cpus": os.cpu_count(),
         "memory_mib": int(memory[1]) // 1024,
         "kernel": platform.release(),
         "load_before": os.getloadavg()[0],
-        "openssl": version[1] if len(version) > 1 else None,
+        "openssl": openssl("/"),
         "commit": output("git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "--short=12",
                          "HEAD").strip(),
     }

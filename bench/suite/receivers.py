@@ -40,13 +40,14 @@ class Receiver:
     def __init__(self, directory):
         self.directory = tempfile.mkdtemp(prefix="sluice-bench-", dir=directory)
         self.ns = self.far = None
-        self.softirq_before, self.threads_before, self.busy_before = 0, {}, None
+        self.begun, self.softirq_before, self.threads_before, self.busy_before = None, 0, {}, None
 
     def mark(self):
         """From here on CPU time is counted."""
         self.busy_before = self.busy()
         self.threads_before = measure.thread_cpu(self.pid())
         self.softirq_before = measure.softirq(RECEIVER_CPU)
+        self.begun = time.monotonic(), measure.unused(RECEIVER_CPU)
 
     def busy(self):
         """Seconds of rounds that did something, for who polls; None: all of its CPU time is work."""
@@ -60,12 +61,15 @@ class Receiver:
         return max(0.0, polling - (self.busy() - self.busy_before))
 
     def spent(self):
-        """CPU seconds since mark(): the receiver's by thread's name, and softirqs on its CPU."""
+        """Seconds since mark(): its CPU's that were used, by whatever (threads, softirqs in their place or in none, the
+        kernel's threads); of them the receiver's by thread's name, and softirqs as sampled. One lies in another."""
+        since, unused = self.begun
+        used = time.monotonic() - since - (measure.unused(RECEIVER_CPU) - unused)
         threads = {}
         for thread, (name, seconds) in measure.thread_cpu(self.pid()).items():
             before = self.threads_before.get(thread, (name, 0))[1]
             threads[name] = threads.get(name, 0) + seconds - before
-        return threads, measure.softirq(RECEIVER_CPU) - self.softirq_before
+        return used, threads, measure.softirq(RECEIVER_CPU) - self.softirq_before
 
     def load(self, *words, what="send"):
         """Sends to it; sluice-load's report."""
@@ -77,7 +81,7 @@ class Receiver:
             raise Failed(f"sluice-load: {done.stderr[-500:]}")
         said = json.loads(report.read_text())
         if done.returncode:
-            said["failed"] = done.stderr[-500:]
+            said["said"] = done.stderr[-500:]
         return said
 
     def start_load(self, what, *words):
@@ -200,6 +204,7 @@ class Sluice(Receiver):
                 before, since = total["stored"], now
             if total["stored"] >= report["sent"] or (now - since > 0.5 and total["pending"] == 0):
                 break
+            time.sleep(0.05)  # each question is work of the receiver's
         return before, since
 
     def compare(self):
@@ -238,7 +243,7 @@ class Peer(Receiver):
         self.inside = "/tmp/" + os.path.basename(self.home)
         self.file = pathlib.Path(self.home) / "stored"
         self.settings = {"package": self.package, "version": self.version(), "protocol": protocol,
-                         "durable": False, "compressed": "no", "port": "veth, RPS to the receiver's CPU"}
+                         "durable": False, "compressed": "no", "port": "veth, RPS to the receiver's CPU", "openssl": measure.openssl(self.root)}
 
     def in_chroot(self, *words):
         return ["chroot", self.root, *words]
@@ -340,3 +345,13 @@ class SyslogNg(Peer):
         return ["/usr/sbin/syslog-ng", "--foreground", "--no-caps", "--cfgfile", f"{self.inside}/conf",
                 "--persist-file", f"{self.inside}/persist", "--control", f"{self.inside}/ctl",
                 "--pidfile", f"{self.inside}/pid", "--worker-threads", "1"]
+
+
+class Rsyslog12(Rsyslog):
+    """Debian 12's: with sluiced's OpenSSL, where sluiced is built on Debian 12."""
+
+    package = "rsyslog"
+
+
+class SyslogNg12(SyslogNg):
+    package = "syslog-ng"

@@ -1,7 +1,7 @@
 """Who is measured on the native path: the sender is the other end of its virtio ring, past both kernels.
 
     sender (CPU 0, net_vhost) -- ring in shared memory -- sluiced (CPU 1, net_virtio_user)
-    sender (CPU 0, net_vhost) -- ring in shared memory -- testpmd rxonly (CPU 1)
+    sender (CPU 0, net_vhost) -- ring in shared memory -- testpmd rxonly, ring_copy (CPU 1)
 
 The sender waits where the ring is full, so nothing is lost on this wire but by the receiver.
 """
@@ -104,28 +104,30 @@ class RingNull(RingSluice):
         return None
 
 
-class Testpmd(OnRing, Receiver):
-    """What the ring and its driver alone can do: frames are taken and let go, none is looked at."""
+class Bare(OnRing, Receiver):
+    """Somebody who takes frames off the ring and stores nothing; it tells its cycles a frame when it ends."""
 
-    name, MAC = "testpmd rxonly", "02:00:00:00:00:01"
+    MAC = "02:00:00:00:00:01"
     more_words = ("--target-mac", MAC)  # it announces no address
 
     def __init__(self, directory):
         super().__init__(directory)
         self.socket = f"{self.directory}/vhost"
-        self.process, self.said = None, {}
+        self.process = None
         self.settings = {"port": f"net_virtio_user, {self.RING} descriptors", "durable": False, "compressed": "no",
                          "version": measure.output("dpkg-query", "-W", "-f", "${Version}", "dpdk-dev")}
 
+    def eal(self):
+        return ["--no-pci", "--no-huge", "-m", "512", "--no-telemetry", "--file-prefix", os.path.basename(self.directory),
+                "--single-file-segments", "--iova-mode=va",
+                f"--vdev=net_virtio_user0,path={self.socket},queues=1,queue_size={self.RING},mac={self.MAC}"]
+
+    def log(self):
+        return pathlib.Path(f"{self.directory}/receiver.log")
+
     def start_on_ring(self):
-        self.log = open(f"{self.directory}/testpmd.log", "wb")
-        self.process = subprocess.Popen(
-            ["dpdk-testpmd", f"--lcores=0@{RECEIVER_CPU},1@{RECEIVER_CPU}", "--no-pci", "--no-huge", "-m", "512",
-             "--no-telemetry", "--file-prefix", os.path.basename(self.directory), "--single-file-segments",
-             "--iova-mode=va", f"--vdev=net_virtio_user0,path={self.socket},queues=1,queue_size={self.RING},mac={self.MAC}",
-             "--", "--forward-mode=rxonly", "--auto-start", "--record-core-cycles", "--no-flush-rx",
-             f"--rxd={self.RING}", f"--txd={self.RING}", "--burst=64", "--total-num-mbufs=16384"],
-            stdin=subprocess.PIPE, stdout=self.log, stderr=self.log)
+        with open(self.log(), "wb") as log:
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.PIPE, stdout=log, stderr=log)
 
     def pid(self):
         return self.process.pid
@@ -141,17 +143,47 @@ class Testpmd(OnRing, Receiver):
         """Its own count, and its cycles a frame, of rounds that found any."""
         report = json.loads((pathlib.Path(self.directory) / "report.json").read_text())
         self.process.communicate(b"\n", 30)
-        text = pathlib.Path(f"{self.directory}/testpmd.log").read_text(errors="replace")
-        taken = re.search(r"RX-total: (\d+)", text)
-        cycles = re.search(r"CPU cycles/packet=([\d.]+) .* at (\d+) MHz", text)
-        if not taken or not cycles:
-            raise Failed("testpmd: " + text[-500:])
-        self.busy_us = float(cycles[1]) / float(cycles[2])
+        taken, cycles, mhz = self.figures(self.log().read_text(errors="replace"))
+        self.busy_us = cycles / mhz
         # Behind the logs came a ring's worth of frames that are for nobody.
-        stored = min(int(taken[1]), report["sent"])
+        stored = min(taken, report["sent"])
         return {"stored": stored, "missing": report["sent"] - stored, "duplicate": 0, "altered": 0, "unsent": 0}
 
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait(10)
+
+
+class Testpmd(Bare):
+    """What the ring and its driver alone can do: frames are taken and let go, none is looked at."""
+
+    name = "testpmd rxonly"
+
+    def command(self):
+        return ["dpdk-testpmd", f"--lcores=0@{RECEIVER_CPU},1@{RECEIVER_CPU}", *self.eal(), "--", "--forward-mode=rxonly",
+                "--auto-start", "--record-core-cycles", "--no-flush-rx", f"--rxd={self.RING}", f"--txd={self.RING}",
+                "--burst=64", "--total-num-mbufs=16384"]
+
+    def figures(self, text):
+        taken = re.search(r"RX-total: (\d+)", text)
+        cycles = re.search(r"CPU cycles/packet=([\d.]+) .* at (\d+) MHz", text)
+        if not taken or not cycles:
+            raise Failed("testpmd: " + text[-500:])
+        return int(taken[1]), float(cycles[1]), float(cycles[2])
+
+
+class Copied(Bare):
+    """The least that one who keeps logs does beside: each datagram is copied, no header is looked at."""
+
+    name = "frames copied, no more"
+
+    def command(self):
+        return [str(BUILD / "bench/ring_copy"), f"--lcores=0@{RECEIVER_CPU}", *self.eal()]
+
+    def figures(self, text):
+        said = re.search(r"^\{.*\}$", text, re.M)
+        if not said:
+            raise Failed("ring_copy: " + text[-500:])
+        said = json.loads(said[0])
+        return said["frames"], said["cycles_per_frame"], said["mhz"]

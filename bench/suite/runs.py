@@ -29,7 +29,7 @@ class Bench:
             "receiver_cpu_us_per_log": round(measure.spread([s[2] for s in samples])[0], 4),
             "lost": lost, "latency_us": latency or {"p50": None, "p99": None, "p999": None},
             "runs": len(samples), "min": round(least, 1), "max": round(most, 1),
-            "openssl": measure.machine()["openssl"], "settings": settings,
+            "openssl": settings.get("openssl") or measure.machine()["openssl"], "settings": settings,
         }
         self.rows.append(row)
         figures = (f"{rate:14,.0f}/s ({least:,.0f} to {most:,.0f})  {row['receiver_cpu_us_per_log']:8.3f} us/log"
@@ -48,8 +48,8 @@ def one_run(receiver, *words):
         receiver.mark()
     report = receiver.load(*words)
     _, last = receiver.wait(report)
-    threads, softirq = receiver.spent()
-    cpu, idle = sum(threads.values()), receiver.idle(threads)
+    used, threads, softirq = receiver.spent()
+    idle = receiver.idle(threads)
     # Both by the machine's monotonic clock; it takes the sender a while to get to its first log.
     seconds = max(last - report["start_monotonic_s"], report["elapsed_s"])
     said = receiver.compare()
@@ -59,13 +59,13 @@ def one_run(receiver, *words):
                 "duplicate": 0, "altered": 0, "unsent": 0}
     wrong = said["duplicate"] + said["altered"] + said["unsent"]
     if wrong or (report["errors"] and report["protocol"] != "udp"):
-        raise Failed(f"{receiver.name}: {said}, {report.get('failed')}")
+        raise Failed(f"{receiver.name}: {said}, {report.get('said')}")
     stored = max(said["stored"], 1)
     return {
         "logs_per_s": stored / seconds, "bytes_per_s": report["bytes"] * stored / report["sent"] / seconds,
-        "cpu_us": (cpu + softirq) * 1e6 / stored,
+        "cpu_us": used * 1e6 / stored,
         # What testpmd tells of itself is exact; of others it is their CPU time less rounds that found nothing.
-        "work_us": getattr(receiver, "busy_us", (cpu + softirq - idle) * 1e6 / stored),
+        "work_us": getattr(receiver, "busy_us", (used - idle) * 1e6 / stored),
         "threads_us": {name: seconds * 1e6 / stored for name, seconds in threads.items()}, "softirq_us": softirq * 1e6 / stored,
         "lost": said["missing"], "sent": report["sent"], "backlog_s": seconds - report["elapsed_s"],
         # A sender on a ring never sleeps: it tells how long it turned for nothing.

@@ -7,7 +7,7 @@ import tempfile
 import measure
 from cases import Failed
 from netns import run
-from receivers import BUILD, LOAD, RECEIVER_CPU, Rsyslog, Sluice, SyslogNg
+from receivers import BUILD, LOAD, RECEIVER_CPU, Rsyslog, Rsyslog12, Sluice, SyslogNg, SyslogNg12
 from ring import RingSluice
 from runs import middle, streams
 
@@ -52,7 +52,9 @@ def handshake(bench):
         makers = {"sluiced": lambda: Sluice(bench.directory, {"limits": {"handshake-rate": "none",
                                                                          "devices": 200000}}, certs),
                   "rsyslog": lambda: Rsyslog(bench.directory, "tls", 64, certs),
-                  "syslog-ng": lambda: SyslogNg(bench.directory, "tls", 64, certs)}
+                  "syslog-ng": lambda: SyslogNg(bench.directory, "tls", 64, certs),
+                  "rsyslog, Debian 12": lambda: Rsyslog12(bench.directory, "tls", 64, certs),
+                  "syslog-ng, Debian 12": lambda: SyslogNg12(bench.directory, "tls", 64, certs)}
         found, loops = {name: [] for name in makers}, []
         for _ in range(bench.runs):
             loops.append(tls_loop(certs, 300 if bench.quick else 3000))
@@ -62,15 +64,15 @@ def handshake(bench):
                     report = receiver.load("--certs", certs, "--tls-version", "1.3", "--devices", "256", "--at-once",
                                            "32", "--duration", str(bench.seconds), what="handshakes")
                     receiver.wait({**report, "sent": report["done"]})
-                    threads, softirq = receiver.spent()
-                    cpu, idle = sum(threads.values()), receiver.idle(threads)
+                    used, threads, _ = receiver.spent()
+                    idle = receiver.idle(threads)
                     missing = receiver.compare()["missing"]
                     # Peers may lose the log of a connection that is closed behind it; that is told.
                     if report["done"] == 0 or (missing and name == "sluiced"):
                         raise Failed(f"handshake {name}: {missing} of {report['done']} are missing")
                     found[name].append({"per_s": report["handshakes_per_s"], "report": report, "lost": missing,
-                                        "cpu_us": (cpu + softirq) * 1e6 / report["done"], "receiver": receiver,
-                                        "work_us": (cpu + softirq - idle) * 1e6 / report["done"]})
+                                        "cpu_us": used * 1e6 / report["done"], "receiver": receiver,
+                                        "work_us": (used - idle) * 1e6 / report["done"]})
         bench.row("handshake", "OpenSSL, server's half, in memory", "memory",
                   [(1e6 / one["server_cpu_us"], 0, one["server_cpu_us"]) for one in loops], loops[0])
         loop = measure.spread([one["server_cpu_us"] for one in loops])[0]

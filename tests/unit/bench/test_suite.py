@@ -52,6 +52,10 @@ class Measure(unittest.TestCase):
         self.assertEqual(measure.softirq(1, stat), 400 / measure.TICKS)
         self.assertEqual(measure.softirq(0, stat), 300 / measure.TICKS)
 
+    def test_what_a_cpu_had_to_spare(self):
+        stat = "cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 1 2 3 400 50 6 7 8 9 10\n"
+        self.assertEqual(measure.unused(0, stat), (400 + 50 + 8) / measure.TICKS)
+
     def test_own_threads(self):
         self.assertGreater(sum(s for _, s in measure.thread_cpu("self").values()), 0)
 
