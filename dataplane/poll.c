@@ -1,13 +1,15 @@
 /*
  * The loop of a polling lcore, and how it sleeps.
  *
- * `poll: busy` never sleeps and makes no system call. `poll: adaptive` sleeps after a while without
- * work: it says so (waker), looks at every ring once more, goes offline for RCU and waits for an
- * rx interrupt, a wake-up by another thread or its next timer; where a port has no interrupts it
- * waits IDLE_SLEEP_US at most.
+ * `poll: busy` never sleeps and makes no system call. `poll: adaptive` lets others run every few
+ * rounds without work, since a compressor, the committer or the kernel's own threads behind a sync
+ * may wait for this very CPU; after a while it sleeps: it says so (waker), looks at every ring once
+ * more, goes offline for RCU and waits for an rx interrupt, a wake-up by another thread or its next
+ * timer; where a port has no interrupts it waits IDLE_SLEEP_US at most.
  */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -19,6 +21,7 @@
 #include "dataplane/desk.h"
 
 #define IDLE_ROUNDS   256u
+#define YIELD_ROUNDS  4u
 #define IDLE_SLEEP_US 200u
 #define SLEEP_MAX_US  100000u /* the watchdog sees a heartbeat at least this often */
 #define CALL_WAIT_US  2000000u
@@ -228,7 +231,10 @@ int lcore_main(void *arg)
 			continue;
 		}
 		if (++idle < IDLE_ROUNDS) {
-			rte_pause();
+			if (idle % YIELD_ROUNDS == 0)
+				sched_yield();
+			else
+				rte_pause();
 			continue;
 		}
 		idle_sleep(l);
