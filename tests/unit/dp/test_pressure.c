@@ -68,11 +68,13 @@ static void hoarders_go_and_an_honest_sender_is_served(void **state)
 		assert_true(rig_tcp_send(&rig, &honest, log, (uint32_t)n));
 	}
 	rig_wait_stored(&rig, HONEST); /* all of them have been looked at by then */
-	gone = gone_by_now();
+	/* What the evicted had sent is a part of a log each, kept and flagged. One more may have to
+	 * go before there is memory enough. */
+	do {
+		gone = gone_by_now();
+		rig_wait_stored(&rig, HONEST + gone);
+	} while (evicted() != gone);
 	assert_true(gone < HOARDERS); /* no more than need be */
-	assert_int_equal(evicted(), gone);
-	/* What the evicted had sent is a part of a log each, kept and flagged. */
-	rig_wait_stored(&rig, HONEST + gone);
 	rig_check_equations(&rig);
 }
 
