@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bench/load/load.h"
+#include "bench/load/relp_answer.h"
 
 #define FRAME_MAX (LINES_MAX + 32u)
 #define OPEN_S	  30u
@@ -30,47 +31,6 @@ static uint32_t next_txnr(uint32_t n)
 	return n == TXNR_MAX ? 1 : n + 1;
 }
 
-/* Up to 9 digits and the character behind them; NULL: more is needed (*bad false) or it is none. */
-static const uint8_t *read_number(const uint8_t *p, const uint8_t *end, uint32_t *v, bool *bad)
-{
-	unsigned n = 0;
-
-	for (*v = 0; p + n < end && p[n] >= '0' && p[n] <= '9' && n < 9; n++)
-		*v = *v * 10 + (uint32_t)(p[n] - '0');
-	*bad = p + n < end && (n == 0 || (p[n] != ' ' && p[n] != '\n'));
-	return p + n < end && !*bad ? p + n : NULL;
-}
-
-enum answer { ANSWER_NONE, ANSWER_OK, ANSWER_EMPTY, ANSWER_BAD };
-
-/* The first answer of `in`: `TXNR rsp LEN [200 ...] LF`; *total bytes of it. */
-static enum answer read_answer(const uint8_t *in, uint32_t len, uint32_t *txnr, uint32_t *total)
-{
-	static const char command[] = " rsp ";
-	const uint8_t *end = in + len, *p;
-	uint32_t n;
-	bool bad;
-
-	p = read_number(in, end, txnr, &bad);
-	if (!p)
-		return bad ? ANSWER_BAD : ANSWER_NONE;
-	n = (uint32_t)(end - p) < 5 ? (uint32_t)(end - p) : 5;
-	if (memcmp(p, command, n) != 0)
-		return ANSWER_BAD; /* `0 serverclose 0`, too: it takes no more */
-	if (n < 5)
-		return ANSWER_NONE;
-	p = read_number(p + 5, end, &n, &bad);
-	if (!p)
-		return bad ? ANSWER_BAD : ANSWER_NONE;
-	p += *p == ' ';
-	if ((size_t)(end - p) < (size_t)n + 1)
-		return ANSWER_NONE;
-	*total = (uint32_t)(p - in) + n + 1;
-	if (p[n] != '\n' || (n > 0 && (n < 3 || memcmp(p, "200", 3) != 0)))
-		return ANSWER_BAD;
-	return n > 0 ? ANSWER_OK : ANSWER_EMPTY;
-}
-
 static void acknowledged(struct load *l, struct relp_flow *r)
 {
 	uint64_t now = load_now_ns(), since = r->since[r->acked % l->o->window];
@@ -88,18 +48,18 @@ static bool take_answers(struct load *l, struct load_flow *f)
 	for (;;) {
 		ssize_t n = link_read(f, r->in + r->in_len, sizeof(r->in) - r->in_len);
 		uint32_t at = 0, txnr, total = 0;
-		enum answer a = ANSWER_NONE;
+		enum relp_answer a = RELP_ANSWER_NONE;
 
 		if (n == LINK_NOTHING)
 			return true;
 		if (n < 0)
 			return n == LINK_END && r->closed;
 		r->in_len += (uint32_t)n;
-		while (at < r->in_len && ((a = read_answer(r->in + at, r->in_len - at, &txnr,
-						   &total)) == ANSWER_OK ||
-						 a == ANSWER_EMPTY)) {
+		while (at < r->in_len && ((a = relp_answer_read(r->in + at, r->in_len - at, &txnr,
+						   &total)) == RELP_ANSWER_OK ||
+						 a == RELP_ANSWER_EMPTY)) {
 			/* librelp answers `close` without a word. */
-			if (txnr != r->next_rsp || (a == ANSWER_EMPTY && r->acked < r->sent))
+			if (txnr != r->next_rsp || (a == RELP_ANSWER_EMPTY && r->acked < r->sent))
 				return false;
 			at += total;
 			r->next_rsp = next_txnr(txnr);
@@ -108,7 +68,7 @@ static bool take_answers(struct load *l, struct load_flow *f)
 			else
 				r->closed = txnr != 1;
 		}
-		if (a == ANSWER_BAD || (at == 0 && r->in_len == sizeof(r->in)))
+		if (a == RELP_ANSWER_BAD || (at == 0 && r->in_len == sizeof(r->in)))
 			return false;
 		memmove(r->in, r->in + at, r->in_len - at);
 		r->in_len -= at;

@@ -1,7 +1,8 @@
 /*
  * What is durable, as the journal's own reader finds it: nothing invented or altered, each item
  * whole in one block, once in its stream and in order, nothing missing that was confirmed, and all
- * of a stream's seq_nos stored or told as gaps.
+ * of a stream's seq_nos stored or told as gaps. Of plain senders: what RELP has answered is there,
+ * nothing more often than it was sent, a connection's logs in order, and the accounts add up.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,14 @@ struct stream_seen {
 	uint8_t *seqs; /* a byte each: 1 stored */
 };
 
+#define PORTS	   8192u /* of plain senders' connections, from FIRST_PORT on */
+#define FIRST_PORT 20000u
+
 struct disk {
 	struct world *w;
+	uint8_t plain[PLAIN_KINDS][SIM_LOGS]; /* how often each is there */
+	uint64_t plain_logs[PLAIN_KINDS];
+	uint32_t last_of_port[PORTS]; /* 1 and the number of the log before */
 	uint8_t stored[SIM_DEVICES][SIM_LOGS];
 	struct stream_seen streams[STREAMS];
 	unsigned n_streams;
@@ -104,11 +111,72 @@ static void begin_item(struct disk *k, const struct journal_log *log, unsigned d
 	k->next = n;
 }
 
+/* Its number; SIM_LOGS: the beginning of some log, which does not say it. */
+static uint32_t plain_number(const struct plain *p, const struct journal_log *log)
+{
+	const bool part = log->flags & LOG_FLAG_PARTIAL;
+	uint8_t text[SIM_SEGMENT];
+	uint32_t n = 0;
+
+	if (part && log->len < 11)
+		return SIM_LOGS;
+	if (part && p->kind != PLAIN_TCP)
+		sim_fail("a part of a log that comes whole or not", p->kind, log->len);
+	for (unsigned i = 5; i < 10; i++)
+		n = n * 10 + (uint32_t)(log->log[i] - '0');
+	if (n >= p->n_made || log->len > p->made[n].len || (log->len < p->made[n].len && !part))
+		sim_fail("a plain log that nobody made", p->kind, n);
+	plain_text(p, n, text);
+	if (memcmp(text, log->log, log->len) != 0)
+		sim_fail("a plain log is altered", p->kind, n);
+	return n;
+}
+
+static struct plain *plain_of(const struct disk *k, const struct journal_log *log)
+{
+	static const uint8_t transports[PLAIN_KINDS] = {
+		TRANSPORT_RELP, TRANSPORT_TCP, TRANSPORT_UDP};
+
+	for (unsigned i = 0; i < PLAIN_KINDS; i++) {
+		const struct ip_addr addr = wire_host_addr(SIM_DEVICES + i);
+
+		if (k->w->plain[i] && log->has_source && log->transport == transports[i] &&
+			memcmp(&log->source, &addr, sizeof(addr)) == 0)
+			return k->w->plain[i];
+	}
+	sim_fail("a log from nowhere", log->transport, log->len);
+}
+
+static void take_plain(struct disk *k, const struct journal_log *log)
+{
+	struct plain *p = plain_of(k, log);
+	uint32_t n = plain_number(p, log);
+	uint32_t *last = &k->last_of_port[(uint16_t)(log->source_port - FIRST_PORT) % PORTS];
+
+	end_item(k);
+	k->logs++;
+	k->plain_logs[p->kind]++;
+	if (n == SIM_LOGS)
+		return;
+	if (++k->plain[p->kind][n] > p->made[n].sent)
+		sim_fail("a plain log is there more often than it was sent", p->kind, n);
+	if (p->kind == PLAIN_UDP)
+		return;
+	if (n < *last)
+		sim_fail("a connection's logs are out of order", p->kind, n);
+	*last = n + 1;
+}
+
 static void take_log(struct disk *k, const struct journal_log *log)
 {
 	unsigned device;
-	uint32_t n = number(k, log, &device);
+	uint32_t n;
 
+	if (log->len > 0 && log->log[0] == '<') {
+		take_plain(k, log);
+		return;
+	}
+	n = number(k, log, &device);
 	if (!log->has_stream)
 		sim_fail("a log without its stream", device, n);
 	if (strlen(k->w->devices[device]->serial) != log->device_len ||
@@ -238,13 +306,79 @@ static void check_accounts(struct disk *k)
 		sim_fail("more is told as dropped than was", t.client_dropped, dropped);
 }
 
-void check_disk(struct world *w)
+/* ---- plain senders ---- */
+
+/* What RELP has answered is there; what it sent once is not there twice, which take_plain() saw. */
+static void check_answered(const struct disk *k, const struct plain *p)
+{
+	for (uint32_t n = 0; n < p->acked; n++) {
+		if (!k->plain[PLAIN_RELP][n] && !p->made[n].rolled_back)
+			sim_fail("an answered log is not durable", n, p->acked);
+		k->w->met.answered_twice += k->plain[PLAIN_RELP][n] > 1;
+	}
+}
+
+static void check_one_plain(const struct disk *k, struct plain *p, bool begins)
+{
+	if (p->kind == PLAIN_RELP)
+		check_answered(k, p);
+	if (k->plain_logs[p->kind] < p->promised)
+		sim_fail("logs that were stored are gone", k->plain_logs[p->kind], p->promised);
+	if (!begins)
+		return;
+	p->base = p->promised = k->plain_logs[p->kind];
+	p->begun = p->owed = 0;
+}
+
+void check_promises(struct world *w)
+{
+	for (unsigned i = 0; i < PLAIN_KINDS; i++) {
+		struct plain *p = w->plain[i];
+		uint64_t now = p ? p->base + server_account(w, SIM_DEVICES + i).stored : 0;
+
+		if (p && now > p->promised)
+			p->promised = now;
+	}
+}
+
+/* All that came is stored or counted as dropped. */
+static void check_account(const struct disk *k, const struct plain *p)
+{
+	const struct account a = server_account(k->w, p->peer.host);
+
+	if (a.pending || a.duplicate || a.received != a.stored + a.dropped)
+		sim_fail("a plain sender's account does not add up", a.received, a.stored);
+	if (p->base + a.stored != k->plain_logs[p->kind])
+		sim_fail("its account does not say what is stored", a.stored,
+			k->plain_logs[p->kind] - p->base);
+	if (p->kind == PLAIN_UDP && a.received != p->begun)
+		sim_fail("datagrams came that were not counted", p->begun, a.received);
+	if (p->kind == PLAIN_TCP && (a.received < p->owed || a.received > p->begun))
+		sim_fail("lines that TCP took were not counted", p->owed, a.received);
+	k->w->met.plain_dropped += a.dropped;
+}
+
+void check_plain(struct world *w)
+{
+	struct disk *k = new_disk(w);
+
+	read_disk(k, w->server.fs);
+	for (unsigned i = 0; i < PLAIN_KINDS; i++)
+		if (w->plain[i])
+			check_account(k, w->plain[i]);
+	free_disk(k);
+}
+
+void check_disk(struct world *w, bool begins)
 {
 	struct disk *k = new_disk(w);
 
 	read_disk(k, w->server.fs);
 	for (unsigned i = 0; i < w->n_devices; i++)
 		check_confirmed(k, w->devices[i]);
+	for (unsigned i = 0; i < PLAIN_KINDS; i++)
+		if (w->plain[i])
+			check_one_plain(k, w->plain[i], begins);
 	if (w->server.j)
 		check_accounts(k);
 	free_disk(k);
@@ -277,6 +411,14 @@ void check_roll_back(struct world *w)
 		for (uint32_t i = 0; i < w->devices[d]->n_made; i++)
 			if (now->stored[d][i] && !then->stored[d][i])
 				w->devices[d]->made[i].rolled_back = true;
+	for (unsigned i = 0; i < PLAIN_KINDS; i++) {
+		struct plain *p = w->plain[i];
+
+		for (uint32_t n = 0; p && n < p->n_made; n++)
+			p->made[n].rolled_back |= now->plain[i][n] && !then->plain[i][n];
+		if (p)
+			p->base = p->promised = 0;
+	}
 	free_disk(now);
 	free_disk(then);
 }

@@ -33,6 +33,14 @@ static struct client *new_client(struct gadget *v, struct rng *random, uint32_t 
 	return c;
 }
 
+static void connected(void *user);
+static void bytes(void *user, const uint8_t *data, uint32_t n);
+static void lost(void *user)
+{
+	device_lost(user);
+}
+static const struct peer_user calls = {connected, bytes, lost};
+
 void device_init(struct world *w, unsigned index)
 {
 	struct gadget *v = calloc(1, sizeof(*v));
@@ -49,8 +57,7 @@ void device_init(struct world *w, unsigned index)
 	v->c = new_client(v, &v->random, window);
 	if (w->restores)
 		v->twin = new_client(v, &v->twin_random, window);
-	v->peer.w = w;
-	v->peer.device = index;
+	v->peer = (struct peer){.w = w, .host = index, .calls = &calls, .user = v};
 }
 
 void device_fini(struct gadget *v)
@@ -152,8 +159,9 @@ void device_tick(struct gadget *v)
 		speak(v);
 }
 
-void device_connected(struct gadget *v)
+static void connected(void *user)
 {
+	struct gadget *v = user;
 	uint8_t hello[HELLO] = {0x16, 3, 1, 0, HELLO - 5, 1};
 
 	memcpy(hello + 6, v->serial, strlen(v->serial));
@@ -164,8 +172,9 @@ void device_connected(struct gadget *v)
 	speak(v);
 }
 
-void device_bytes(struct gadget *v, const uint8_t *data, uint32_t n)
+static void bytes(void *user, const uint8_t *data, uint32_t n)
 {
+	struct gadget *v = user;
 	enum client_wish wish = client_received(v->c, data, n, v->w->mono_us);
 
 	if (follower(v) && client_received(v->twin, data, n, v->w->mono_us) != wish)

@@ -18,6 +18,7 @@ int mutant_by_name(const char *name)
 		[MUTANT_ACK_EARLY] = "ack-early",
 		[MUTANT_SPLIT_ITEM] = "split-item",
 		[MUTANT_CLAIM_SOON] = "claim-soon",
+		[MUTANT_SILENT_DROP] = "silent-drop",
 	};
 
 	for (int i = 1; i < (int)(sizeof(names) / sizeof(names[0])); i++)
@@ -133,4 +134,15 @@ void __wrap_claims_ask(struct claims *c, struct claim *claim, uint64_t now_us)
 	__real_claims_ask(c, claim, now_us);
 	while (n_released > 0)
 		claims_left(c, released[--n_released]);
+}
+
+/* ---- dropped without a word ---- */
+
+void __real_intake_drop(struct intake *in, uint32_t device, enum drop_reason reason, uint32_t n);
+void __wrap_intake_drop(struct intake *in, uint32_t device, enum drop_reason reason, uint32_t n);
+
+void __wrap_intake_drop(struct intake *in, uint32_t device, enum drop_reason reason, uint32_t n)
+{
+	if (sim_mutant != MUTANT_SILENT_DROP)
+		__real_intake_drop(in, device, reason, n);
 }

@@ -29,7 +29,7 @@ static void say(struct peer *p, uint8_t flags, uint32_t seq, const uint8_t *data
 	}
 	if (n > 0)
 		memcpy(seg + hdr, data, n);
-	wire_send(p->w, true, p->device, p->port, seg, hdr + n);
+	wire_send(p->w, true, p->host, p->port, seg, hdr + n);
 }
 
 static void arm(struct peer *p)
@@ -129,7 +129,7 @@ static void acked(struct peer *p, uint32_t ack, uint16_t wnd)
 /* Not of this connection: as a kernel answers it. */
 static void refuse(const struct peer *p, const uint8_t *seg)
 {
-	struct peer stranger = {.w = p->w, .device = p->device, .port = load_be16(seg + 2)};
+	struct peer stranger = {.w = p->w, .host = p->host, .port = load_be16(seg + 2)};
 
 	if (!(seg[13] & TCP_RST) && (seg[13] & TCP_ACK) && p->w->refuses)
 		say(&stranger, TCP_RST, load_be32(seg + 8), NULL, 0);
@@ -138,7 +138,7 @@ static void refuse(const struct peer *p, const uint8_t *seg)
 static void ended(struct peer *p)
 {
 	p->state = PEER_ENDED;
-	device_lost(p->w->devices[p->device]);
+	p->calls->lost(p->user);
 }
 
 void peer_segment(struct peer *p, const uint8_t *seg, uint32_t len)
@@ -167,7 +167,7 @@ void peer_segment(struct peer *p, const uint8_t *seg, uint32_t len)
 			p->state = PEER_OPEN;
 			p->rto_us = RTO_US;
 			say(p, TCP_ACK, p->nxt, NULL, 0);
-			device_connected(p->w->devices[p->device]);
+			p->calls->connected(p->user);
 		}
 		return;
 	}
@@ -182,13 +182,15 @@ void peer_segment(struct peer *p, const uint8_t *seg, uint32_t len)
 	}
 	acked(p, ack, load_be16(seg + 14));
 	if (n > 0 || (flags & TCP_FIN)) {
-		if (seq == p->rcv_nxt)
+		const bool next = seq == p->rcv_nxt;
+
+		if (next)
 			p->rcv_nxt += n + !!(flags & TCP_FIN);
 		say(p, TCP_ACK, p->nxt, NULL, 0);
-		if (p->rcv_nxt != seq + n + !!(flags & TCP_FIN))
+		if (!next)
 			return;
 		if (n > 0)
-			device_bytes(p->w->devices[p->device], seg + hdr, n);
+			p->calls->bytes(p->user, seg + hdr, n);
 		if ((flags & TCP_FIN) && p->state == PEER_OPEN)
 			ended(p);
 	}

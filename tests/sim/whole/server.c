@@ -21,11 +21,28 @@
 #define SESSIONS 32u
 #define SCRATCH	 65600u
 #define STALL_US 1500000u
+#define CROSSING 64u /* packets under way from one lcore to another */
 
 static struct rte_mempool *pool;
 /* What is told to control, who does not listen: they outlive the server, since EAL clears memory.
  */
 static struct rte_ring *events[SIM_WORKERS], *lines[SIM_WORKERS];
+/* Between lcores: [to][from]. */
+static struct rte_ring *crossing[SIM_WORKERS][SIM_WORKERS];
+
+static void make_rings(void)
+{
+	for (unsigned to = 0; to < SIM_WORKERS; to++)
+		for (unsigned from = 0; from < SIM_WORKERS; from++) {
+			char name[RTE_RING_NAMESIZE];
+
+			snprintf(name, sizeof(name), "cross-%u-%u", to, from);
+			crossing[to][from] = rte_ring_create(
+				name, CROSSING, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+			if (!crossing[to][from])
+				sim_fail("no ring", to, from);
+		}
+}
 
 void server_eal(void)
 {
@@ -42,6 +59,7 @@ void server_eal(void)
 		2048 + RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY);
 	if (!pool)
 		sim_fail("no packet buffers", (uint64_t)rte_errno, 0);
+	make_rings();
 }
 
 void server_init(struct world *w)
@@ -83,6 +101,7 @@ static struct dp_policy *new_policy(struct world *w)
 	*pol = defaults.policy;
 	pol->number = 1;
 	pol->sessions = SESSIONS;
+	pol->cleartext = DP_CLEAR_UDP_SYSLOG | DP_CLEAR_TCP_SYSLOG | DP_CLEAR_RELP;
 	pol->tls = (struct tls_set *)&set;
 	memset(v, 0, sizeof(v));
 	for (unsigned i = 0; i < n; i++) {
@@ -103,7 +122,7 @@ static struct lcore *new_lcore(struct world *w, struct dp *d, unsigned index)
 		abort();
 	l->dp = d;
 	l->index = index;
-	l->is_worker = true;
+	l->is_worker = l->is_rx = true;
 	l->pool = pool;
 	l->scratch = malloc(SCRATCH);
 	l->waker.fd = -1;
@@ -120,8 +139,11 @@ static struct lcore *new_lcore(struct world *w, struct dp *d, unsigned index)
 	}
 	events[index] = l->events;
 	lines[index] = l->lines;
-	d->lcores[index] = d->workers[index] = l;
-	d->lcores_count = d->workers_count = index + 1;
+	for (unsigned from = 0; from < SIM_WORKERS; from++)
+		if (from != index)
+			l->in_ring[from] = crossing[index][from];
+	d->lcores[index] = d->workers[index] = d->rxs[index] = l;
+	d->lcores_count = d->workers_count = d->rx_count = index + 1;
 	return l;
 }
 
@@ -181,7 +203,7 @@ bool server_start(struct world *w)
 		struct lcore *l = new_lcore(w, v->d, i);
 
 		/* It shares TCP's memory out among all workers. */
-		v->d->workers_count = SIM_WORKERS;
+		v->d->workers_count = v->d->rx_count = SIM_WORKERS;
 		l->worker = worker_new(l);
 		if (!l->worker)
 			abort();
@@ -229,6 +251,7 @@ void server_end(struct world *w, enum server_death how)
 			     : how == DEATH_KILLED ? memfs_kill(v->fs)
 						   : NULL;
 
+	check_promises(w);
 	w->dead = how != DEATH_STOPPED;
 	take_apart(w);
 	w->dead = true;
@@ -326,31 +349,76 @@ bool server_stopped(const struct world *w)
 	return dp_drain_over(w->server.d, w->mono_us);
 }
 
-void server_segment(struct world *w, const struct packet *p)
+static struct rte_mbuf *received(const struct packet *p, const struct ip_flow *flow)
 {
-	struct dp *d = w->server.d;
-	struct ip_flow flow = {.src = wire_device_addr(p->device),
-		.dst = wire_server_addr(),
-		.src_port = p->port,
-		.dst_port = 514};
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
 	struct pkt_meta *meta;
-	struct rte_mbuf *m;
-	struct lcore *l;
 
-	if (!d)
-		return; /* nobody is there */
-	l = shard_tcp(d, &flow);
-	m = rte_pktmbuf_alloc(pool);
 	if (!m)
 		sim_fail("no packet buffer", 0, 0);
 	memcpy(rte_pktmbuf_append(m, p->len), p->bytes, p->len);
 	meta = pkt_meta(m);
 	memset(meta, 0, sizeof(*meta));
-	meta->kind = PKT_TCP;
-	meta->flow = flow;
+	meta->kind = p->udp ? PKT_UDP : PKT_TCP;
+	meta->flow = *flow;
 	meta->payload_len = p->len;
-	begin_round(w, l);
-	worker_segment(l->worker, m);
+	return m;
+}
+
+/* Some lcore has polled it, and does with it what rx.c does with a frame that was parsed. */
+void server_segment(struct world *w, const struct packet *p)
+{
+	struct dp *d = w->server.d;
+	struct ip_flow flow = {.src = wire_host_addr(p->host),
+		.dst = wire_server_addr(),
+		.src_port = p->port,
+		.dst_port = 514};
+	struct lcore *at, *owner;
+	struct rte_mbuf *m;
+
+	if (!d)
+		return; /* nobody is there */
+	at = d->lcores[rng_below(&w->rng, SIM_WORKERS)];
+	if (p->udp && at->draining)
+		return; /* nobody listens any more */
+	owner = p->udp ? shard_udp(d, &flow.src) : shard_tcp(d, &flow);
+	m = received(p, &flow);
+	if (owner != at && !lcore_pass(at, owner, m)) {
+		w->met.ring_full++;
+		rte_pktmbuf_free(m);
+		return;
+	}
+	w->met.crossed += owner != at;
+	if (p->udp)
+		plain_arrived(w->plain[p->host - SIM_DEVICES], p->bytes, p->len);
+	if (owner != at)
+		return;
+	begin_round(w, owner);
+	if (p->udp)
+		rx_from_ring(owner, m);
+	else
+		worker_segment(owner->worker, m);
+}
+
+struct account server_account(const struct world *w, unsigned host)
+{
+	const struct ip_addr addr = wire_host_addr(host);
+	struct account a = {0};
+
+	for (unsigned i = 0; i < w->server.d->lcores_count; i++) {
+		struct device_table *t = w->server.d->lcores[i]->in.devices;
+		const struct device *v = device_at(t, device_known_by_addr(t, &addr));
+
+		if (device_known_by_addr(t, &addr) == DEVICE_OTHER)
+			continue;
+		a.received += v->received;
+		a.stored += v->stored;
+		a.pending += device_pending(v);
+		a.duplicate += v->duplicate;
+		for (unsigned r = 0; r < DROP_REASON_COUNT; r++)
+			a.dropped += v->dropped[r];
+	}
+	return a;
 }
 
 bool server_at_rest(const struct world *w)
@@ -360,8 +428,8 @@ bool server_at_rest(const struct world *w)
 	for (unsigned i = 0; i < d->lcores_count; i++) {
 		const struct intake *in = &d->lcores[i]->in;
 
-		if (!intake_settled(in) || (in->block && in->block->row_count > 0) ||
-			device_any_dirty(in->devices))
+		if (!lcore_rings_empty(d->lcores[i]) || !intake_settled(in) ||
+			(in->block && in->block->row_count > 0) || device_any_dirty(in->devices))
 			return false;
 	}
 	return w->server.j->queue_len == 0;
@@ -369,7 +437,7 @@ bool server_at_rest(const struct world *w)
 
 bool server_knows(const struct world *w, const struct peer *p)
 {
-	const struct ip_addr addr = wire_device_addr(p->device);
+	const struct ip_addr addr = wire_host_addr(p->host);
 
 	for (unsigned i = 0; i < w->server.d->lcores_count; i++) {
 		struct dp_session_info v[SESSIONS];

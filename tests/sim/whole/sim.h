@@ -1,9 +1,9 @@
 /*
  * The whole of it in one thread, from one seed: devices with the client's own code and a TCP of
- * their own on a virtual network; two workers with their TCP, sessions, ledger and intake,
- * control's desk, the journal on a virtual disk, as they are in sluiced. Stand-ins: the wire
- * (wire.c), TLS (tls.c: a hello with the serial, then the bytes as they are), the disk
- * (tests/unit/journal/memfs).
+ * their own on a virtual network, and beside them plain senders by RELP, TCP and UDP; two workers
+ * with their TCP, sessions, ledger and intake, control's desk, the journal on a virtual disk, as
+ * they are in sluiced. Stand-ins: the wire (wire.c), TLS (tls.c: a hello with the serial, then the
+ * bytes as they are), the disk (tests/unit/journal/memfs).
  */
 #ifndef SLUICE_SIM_WHOLE_H
 #define SLUICE_SIM_WHOLE_H
@@ -21,6 +21,7 @@
 #define SIM_WORKERS 2u
 #define SIM_TURNS   (SIM_WORKERS + 2) /* workers, control, committer */
 #define SIM_SEGMENT 1600u
+#define SIM_HOSTS   (SIM_DEVICES + PLAIN_KINDS) /* their addresses follow each other */
 
 struct rng {
 	uint64_t s;
@@ -48,23 +49,33 @@ static inline bool rng_one_in(struct rng *r, uint32_t n)
 /* Servers that are wrong in one way (mutant.c): tests of the test. */
 enum mutant {
 	MUTANT_NONE,
-	MUTANT_ACK_EARLY,  /* confirmed before it is durable */
-	MUTANT_SPLIT_ITEM, /* across two blocks */
-	MUTANT_CLAIM_SOON, /* granted before the old owner's logs are durable */
+	MUTANT_ACK_EARLY,   /* confirmed before it is durable */
+	MUTANT_SPLIT_ITEM,  /* across two blocks */
+	MUTANT_CLAIM_SOON,  /* granted before the old owner's logs are durable */
+	MUTANT_SILENT_DROP, /* what is dropped is not counted */
 };
 extern enum mutant sim_mutant;
 int mutant_by_name(const char *name); /* -1: none of these */
 
-/* ---- peer.c: a device's end of a TCP connection ---- */
+/* ---- peer.c: a client's end of a TCP connection ---- */
 
 #define PEER_OUT 65536u
 
 enum peer_state { PEER_CLOSED, PEER_SYN_SENT, PEER_OPEN, PEER_ENDED };
 
+/* Whose connection it is. */
+struct peer_user {
+	void (*connected)(void *user);
+	void (*bytes)(void *user, const uint8_t *data, uint32_t n);
+	void (*lost)(void *user); /* the other end has closed or reset it */
+};
+
 struct world;
 struct peer {
 	struct world *w;
-	unsigned device;
+	unsigned host;
+	const struct peer_user *calls;
+	void *user;
 	enum peer_state state;
 	uint16_t port;
 	uint32_t isn, una, nxt, rcv_nxt, wnd; /* una: number of out[0] */
@@ -78,7 +89,7 @@ void peer_open(struct peer *p, uint16_t port);
 void peer_drop(struct peer *p, bool say);
 uint32_t peer_write(struct peer *p, const void *data, uint32_t n);
 void peer_tick(struct peer *p);
-/* A segment of the server's; what it brings goes to device_bytes(). */
+/* A segment of the server's. */
 void peer_segment(struct peer *p, const uint8_t *seg, uint32_t len);
 
 /* ---- device.c ---- */
@@ -117,8 +128,6 @@ void device_init(struct world *w, unsigned index);
 void device_fini(struct gadget *v);
 void device_make_item(struct gadget *v);
 void device_tick(struct gadget *v);
-void device_connected(struct gadget *v);
-void device_bytes(struct gadget *v, const uint8_t *data, uint32_t n);
 void device_lost(struct gadget *v);
 void device_freeze(struct gadget *v);
 void device_restore(struct gadget *v);
@@ -126,25 +135,82 @@ void device_restore(struct gadget *v);
 void device_text(const struct gadget *v, uint32_t n, uint8_t *to, uint32_t len);
 bool device_at_rest(const struct gadget *v);
 
+/* ---- plain.c: who speaks no OFTP ---- */
+
+enum plain_kind { PLAIN_RELP, PLAIN_TCP, PLAIN_UDP, PLAIN_KINDS };
+
+/* A sender of numbered logs. Of a log, how often: */
+struct plain_log {
+	uint16_t len;
+	uint8_t sent;	  /* may it have come: connections that it went over, datagrams that came */
+	bool rolled_back; /* see struct made */
+};
+
+struct plain {
+	struct world *w;
+	enum plain_kind kind;
+	bool counted; /* TCP: octet counting */
+	struct peer peer;
+	uint64_t retry_us;
+	uint32_t n_made;
+	struct plain_log made[SIM_LOGS];
+	uint32_t acked; /* RELP: answered, so this one's are gone from it; TCP: handed to its TCP */
+	/* Of the connection. */
+	uint64_t life;	   /* of the server in which it came to be */
+	bool opened;	   /* RELP: `open` was answered */
+	uint64_t heard_us; /* RELP: when it owed us nothing, or answered */
+	uint32_t next;	   /* RELP: log that goes next */
+	uint32_t txnr;	   /* RELP: of the next answer */
+	uint32_t in_len;   /* RELP: of an answer that is not all there */
+	uint8_t in[2048];
+	uint64_t written; /* TCP: bytes */
+	uint32_t first, n_ends;
+	uint64_t ends[SIM_LOGS]; /* TCP: of the logs first, first + 1, ...: where they end */
+	/* In this life of the server. */
+	uint64_t begun; /* logs that it may have seen: TCP; and that it has: UDP */
+	uint64_t owed;	/* TCP: logs that its TCP has acknowledged */
+	/* What was stored before it began, and what is to be found, as its accounts said. */
+	uint64_t base, promised;
+};
+
+void plain_init(struct world *w, enum plain_kind kind);
+void plain_make_log(struct plain *p);
+void plain_tick(struct plain *p);
+void plain_cut(struct plain *p);
+/* A datagram of its has come. */
+void plain_arrived(struct plain *p, const uint8_t *text, uint32_t len);
+/* The text of log `n`: made[n].len bytes. */
+void plain_text(const struct plain *p, uint32_t n, uint8_t *to);
+bool plain_at_rest(const struct plain *p);
+
+/* ---- relp.c: the client of RELP among them ---- */
+
+/* false: it has been silent for too long, and may not even know us any more. */
+bool relp_say(struct plain *p);
+void relp_connected(struct plain *p);
+void relp_bytes(struct plain *p, const uint8_t *data, uint32_t n);
+
 /* ---- wire.c: packets under way ---- */
 
 struct packet {
 	struct packet *next;
 	uint64_t at;
-	bool to_server;
-	unsigned device;
-	uint16_t port; /* the device's */
+	bool to_server, udp;
+	unsigned host;
+	uint16_t port; /* the host's */
 	uint16_t len;
 	uint8_t bytes[SIM_SEGMENT];
 };
 
-void wire_send(struct world *w, bool to_server, unsigned device, uint16_t port, const uint8_t *seg,
+void wire_send(struct world *w, bool to_server, unsigned host, uint16_t port, const uint8_t *seg,
 	uint32_t len);
+void wire_datagram(
+	struct world *w, unsigned host, uint16_t port, const uint8_t *data, uint32_t len);
 /* Brings what is due. */
 void wire_run(struct world *w);
 /* All that is under way is lost. */
 void wire_empty(struct world *w);
-struct ip_addr wire_device_addr(unsigned device);
+struct ip_addr wire_host_addr(unsigned host);
 struct ip_addr wire_server_addr(void);
 
 /* ---- server.c ---- */
@@ -181,11 +247,21 @@ void server_restore(struct world *w);
 void server_resume(struct world *w);
 bool server_at_rest(const struct world *w);
 uint32_t server_sessions(const struct world *w);
+/* The account of a host that is known by its address, of this life. */
+struct account {
+	uint64_t received, stored, pending, duplicate, dropped;
+};
+struct account server_account(const struct world *w, unsigned host);
 
 /* ---- check.c: what is durable, held against what was promised ---- */
 
-/* Everything on the disk of a server that has just recovered, or has stopped. */
-void check_disk(struct world *w);
+/* Everything on the disk of a server that has just recovered, or has stopped. `begins`: a life of
+ * it, whose plain senders are counted from here on. */
+void check_disk(struct world *w, bool begins);
+/* The accounts of plain senders of a server at rest. */
+void check_plain(struct world *w);
+/* What the accounts of a server that dies now say is stored is to be found. */
+void check_promises(struct world *w);
 /* What the device still holds was not stored: it has heard all that there was to hear. */
 void check_told(struct world *w, const struct gadget *v);
 /* Those logs that are on the disk and not on the snapshot. */
@@ -205,11 +281,13 @@ struct world {
 	unsigned n_devices;
 	uint16_t next_port;
 	struct gadget *devices[SIM_DEVICES];
+	struct plain *plain[PLAIN_KINDS]; /* NULL: there is none */
 	struct server server;
 	struct packet *packets;
 	struct {
-		uint64_t logs, lives, cuts, deaths, faults, restored_servers, restored_clients,
-			dropped, clock_steps, failed, goodbyes, unheard;
+		uint64_t logs, plain_logs, plain_dropped, answered_twice, lives, cuts, deaths,
+			faults, restored_servers, restored_clients, dropped, clock_steps, failed,
+			goodbyes, unheard, crossed, ring_full;
 	} met;
 };
 

@@ -1,4 +1,4 @@
-/* The network, and what rx.c, tx.c, poll.c and net/port.c are for a worker on it. */
+/* The network, and what tx.c, poll.c and net/port.c are for a worker on it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +9,9 @@
 #define ETHERNET 14u
 #define IP	 20u
 
-struct ip_addr wire_device_addr(unsigned device)
+struct ip_addr wire_host_addr(unsigned host)
 {
-	const uint8_t a[4] = {192, 0, 2, (uint8_t)(10 + device)};
+	const uint8_t a[4] = {192, 0, 2, (uint8_t)(10 + host)};
 
 	return ip_addr_v4(a);
 }
@@ -39,20 +39,44 @@ static void put(struct world *w, const struct packet *p)
 	*at = copy;
 }
 
-void wire_send(struct world *w, bool to_server, unsigned device, uint16_t port, const uint8_t *seg,
-	uint32_t len)
+/* Lost, twice, late, or as it should be. */
+static void go(struct world *w, const struct packet *p)
 {
-	struct packet p = {.to_server = to_server, .device = device, .port = port};
-
-	if (len > SIM_SEGMENT)
-		sim_fail("a segment is too long", len, SIM_SEGMENT);
-	p.len = (uint16_t)len;
-	memcpy(p.bytes, seg, len);
 	if (w->loss && !w->calm && rng_one_in(&w->rng, w->loss))
 		return;
-	put(w, &p);
+	put(w, p);
 	if (w->loss && !w->calm && rng_one_in(&w->rng, 4 * w->loss))
-		put(w, &p);
+		put(w, p);
+}
+
+static void fill(struct packet *p, const uint8_t *data, uint32_t len)
+{
+	if (len > SIM_SEGMENT)
+		sim_fail("a packet is too long", len, SIM_SEGMENT);
+	p->len = (uint16_t)len;
+	memcpy(p->bytes, data, len);
+}
+
+void wire_send(struct world *w, bool to_server, unsigned host, uint16_t port, const uint8_t *seg,
+	uint32_t len)
+{
+	struct packet p = {.to_server = to_server, .host = host, .port = port};
+
+	fill(&p, seg, len);
+	go(w, &p);
+}
+
+void wire_datagram(struct world *w, unsigned host, uint16_t port, const uint8_t *data, uint32_t len)
+{
+	struct packet p = {.to_server = true, .udp = true, .host = host, .port = port};
+
+	fill(&p, data, len);
+	go(w, &p);
+}
+
+static struct peer *peer_of(struct world *w, unsigned host)
+{
+	return host < SIM_DEVICES ? &w->devices[host]->peer : &w->plain[host - SIM_DEVICES]->peer;
 }
 
 void wire_run(struct world *w)
@@ -64,7 +88,7 @@ void wire_run(struct world *w)
 		if (p->to_server)
 			server_segment(w, p);
 		else
-			peer_segment(&w->devices[p->device]->peer, p->bytes, p->len);
+			peer_segment(peer_of(w, p->host), p->bytes, p->len);
 		free(p);
 	}
 }
@@ -79,7 +103,12 @@ void wire_empty(struct world *w)
 	}
 }
 
-/* ---- in the place of the product's own ---- */
+/* ---- in the place of the product's own; what begins with __wrap_, by the linker ---- */
+
+unsigned __wrap_net_port_l2(
+	const struct net_port *p, const struct ip_addr *dst, uint8_t l2[NET_L2_MAX]);
+void __wrap_net_port_send_ip(struct net_port *p, const uint8_t *packet, uint32_t len,
+	const struct net_out *out, uint64_t now);
 
 struct rte_mbuf *tx_alloc(struct lcore *l, uint32_t len)
 {
@@ -108,37 +137,21 @@ void tx_flush(struct lcore *l)
 	(void)l;
 }
 
-bool rx_round(struct lcore *l)
-{
-	(void)l;
-	return false;
-}
-
-void rx_timers(struct lcore *l)
-{
-	(void)l;
-}
-
-void rx_from_ring(struct lcore *l, struct rte_mbuf *m)
-{
-	(void)l, (void)m;
-	sim_fail("a packet crosses from one worker to another", 0, 0);
-}
-
 void tx_net_out(struct tx_ctx *tc, struct net_out *out)
 {
 	(void)tc, (void)out;
 	sim_fail("a neighbour is not resolved", 0, 0);
 }
 
-unsigned net_port_l2(const struct net_port *p, const struct ip_addr *dst, uint8_t l2[NET_L2_MAX])
+unsigned __wrap_net_port_l2(
+	const struct net_port *p, const struct ip_addr *dst, uint8_t l2[NET_L2_MAX])
 {
 	(void)p, (void)dst;
 	memset(l2, 0, ETHERNET);
 	return ETHERNET;
 }
 
-void net_port_send_ip(struct net_port *p, const uint8_t *packet, uint32_t len,
+void __wrap_net_port_send_ip(struct net_port *p, const uint8_t *packet, uint32_t len,
 	const struct net_out *out, uint64_t now)
 {
 	(void)p, (void)packet, (void)len, (void)out, (void)now;
@@ -147,8 +160,7 @@ void net_port_send_ip(struct net_port *p, const uint8_t *packet, uint32_t len,
 
 bool lcore_pass(struct lcore *from, struct lcore *to, struct rte_mbuf *m)
 {
-	(void)from, (void)to, (void)m;
-	sim_fail("a packet crosses from one worker to another", 0, 0);
+	return rte_ring_sp_enqueue(to->in_ring[from->index], m) == 0;
 }
 
 void dp_policy_swap(struct dp *d, struct dp_policy *next)

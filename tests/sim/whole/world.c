@@ -39,6 +39,9 @@ static void begin(struct world *w)
 	server_init(w);
 	for (unsigned i = 0; i < w->n_devices; i++)
 		device_init(w, i);
+	for (unsigned i = 0; i < PLAIN_KINDS; i++)
+		if (one_in(w, 2))
+			plain_init(w, (enum plain_kind)i);
 	if (!server_start(w))
 		sim_fail("the first start fails", 0, 0);
 }
@@ -191,6 +194,17 @@ static void device_trouble(struct world *w, struct gadget *v)
 	}
 }
 
+static void run_plain(struct world *w, struct plain *p)
+{
+	if (!w->calm && one_in(w, 8))
+		plain_make_log(p);
+	if (!w->calm && one_in(w, 400)) {
+		w->met.cuts++;
+		plain_cut(p);
+	}
+	plain_tick(p);
+}
+
 /* ---- a step ---- */
 
 static void run_server(struct world *w)
@@ -202,7 +216,10 @@ static void run_server(struct world *w)
 			memfs_repair(w->server.fs);
 			return;
 		}
-		check_disk(w);
+		/* The power may have gone while it came to be: then it has seen a disk that is not.
+		 */
+		if (!memfs_was_cut(w->server.fs))
+			check_disk(w, true);
 	}
 	server_run(w, w->calm);
 	if (memfs_was_cut(w->server.fs)) {
@@ -223,6 +240,9 @@ static void step(struct world *w)
 			device_trouble(w, v);
 		device_tick(v);
 	}
+	for (unsigned i = 0; i < PLAIN_KINDS; i++)
+		if (w->plain[i])
+			run_plain(w, w->plain[i]);
 	wire_run(w);
 	run_server(w);
 	if (w->calm)
@@ -240,7 +260,10 @@ static bool at_rest(const struct world *w)
 	for (unsigned i = 0; i < w->n_devices; i++)
 		if (!device_at_rest(w->devices[i]))
 			return false;
-	return true;
+	for (unsigned i = 0; i < PLAIN_KINDS; i++)
+		if (w->plain[i] && !plain_at_rest(w->plain[i]))
+			return false;
+	return !w->packets;
 }
 
 static void become_calm(struct world *w)
@@ -263,6 +286,11 @@ static void say_restless(const struct world *w)
 			i, st.state, st.memory.items, st.confirm.items, st.confirmed, st.epochs,
 			st.reason);
 	}
+	for (unsigned i = 0; i < PLAIN_KINDS; i++)
+		if (w->plain[i])
+			printf("plain %u: state %d, %u of %u logs, %u bytes\n", i,
+				w->plain[i]->peer.state, w->plain[i]->acked, w->plain[i]->n_made,
+				w->plain[i]->peer.out_len);
 }
 
 static void come_to_rest(struct world *w)
@@ -288,6 +316,9 @@ static void leave(struct world *w)
 {
 	for (unsigned i = 0; i < w->n_devices; i++)
 		peer_drop(&w->devices[i]->peer, true);
+	for (unsigned i = 0; i < PLAIN_KINDS; i++)
+		if (w->plain[i])
+			peer_drop(&w->plain[i]->peer, true);
 	w->refuses = true; /* whose host is alive says so to connections that it does not know */
 	for (unsigned steps = 0; server_sessions(w) > 0; steps++) {
 		uint64_t us = steps < REST_STEPS / 2 ? 20000 : 10000000;
@@ -312,10 +343,11 @@ void world_live(struct world *w, uint64_t seed)
 	for (steps = 400 + rng_below(&w->rng, 1600); steps > 0; steps--)
 		step(w);
 	come_to_rest(w);
-	check_disk(w);
+	check_disk(w, false);
+	check_plain(w);
 	leave(w);
 	stop(w);
-	check_disk(w);
+	check_disk(w, false);
 }
 
 void world_free(struct world *w)
@@ -327,6 +359,8 @@ void world_free(struct world *w)
 		w->met.dropped += st.dropped;
 		device_fini(w->devices[i]);
 	}
+	for (unsigned i = 0; i < PLAIN_KINDS; i++)
+		free(w->plain[i]);
 	server_fini(w);
 	wire_empty(w);
 }
