@@ -159,6 +159,8 @@ static enum session_result detect(
 		p = &session_relp;
 		break;
 	}
+	if (s->denied && p != &session_oftp)
+		return SESSION_REFUSED;
 	if (s->nameless && p != &session_oftp) {
 		session_refused(s, REFUSAL_no_legal_sn, "only a login could say who it is");
 		return SESSION_ABORT;

@@ -61,6 +61,7 @@ struct session {
 	bool finished;	 /* the peer will say no more: it ends when its answers are out */
 	bool parting;	 /* it has been told goodbye, or will be as soon as there is room */
 	bool lost;	 /* logs that the peer waits for could not be stored */
+	bool denied;	 /* when it came; counted and listed, and a login will be told so */
 	bool answered;	 /* we have heard a whole flight of its handshake */
 	bool answering;	 /* on the worker's list of those with something to answer */
 	uint32_t newest_mark; /* acks.h */

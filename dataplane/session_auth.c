@@ -110,6 +110,7 @@ void session_open_as(struct session *s)
 	session_set_device(s, device);
 	device_at(l->in.devices, device)->sessions++;
 	s->up = true;
+	s->denied = false;
 	event_of(s, &ev, AUTH_EV_UP);
 	add_certificate(s, &ev);
 	tell_event(l, &ev);
@@ -138,6 +139,16 @@ static enum session_result hold_back(struct session *s)
 {
 	session_tell_pending(s);
 	session_enter_line(s, SESSION_PENDING);
+	return SESSION_HELD;
+}
+
+/* An OFTP login is told why; whoever speaks anything else is not listened to. */
+static enum session_result deny(struct session *s)
+{
+	session_refused(s, REFUSAL_denied, NULL);
+	s->denied = true;
+	session_enter_line(s, SESSION_PENDING);
+	worker_ready(s->worker, s);
 	return SESSION_HELD;
 }
 
@@ -176,8 +187,7 @@ enum session_result session_identify(struct session *s, struct worker *w)
 	}
 	switch (session_state_of(pol, s->serial)) {
 	case AUTH_DENIED:
-		session_refused(s, REFUSAL_denied, NULL);
-		return SESSION_REFUSED;
+		return deny(s);
 	case AUTH_AUTHORIZED:
 		break;
 	case AUTH_UNKNOWN:
@@ -263,6 +273,8 @@ void session_reconsider(struct session *s, struct worker *w)
 		session_open_as(s);
 		break;
 	case AUTH_DENIED:
+		if (s->denied)
+			break; /* it was told, or its login will be */
 		session_refused(s, REFUSAL_denied, NULL);
 		worker_close(w, s);
 		break;
@@ -332,8 +344,8 @@ bool session_identity_permitted(
 		return false;
 	state = session_state_of(pol, s->serial);
 	*why = state == AUTH_DENIED ? REFUSAL_denied : REFUSAL_not_authorized;
-	if (state == AUTH_DENIED)
-		return s->stage == SESSION_PENDING; /* it is told so by session_reconsider() */
+	if (state == AUTH_DENIED) /* it is told so by session_reconsider(), or as its login ends */
+		return s->stage == SESSION_PENDING || (s->oftp && oftp_logs_in(s));
 	return s->stage == SESSION_PENDING || state == AUTH_AUTHORIZED ||
 	       (s->oftp && !oftp_is_open(s));
 }

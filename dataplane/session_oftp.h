@@ -60,6 +60,13 @@ static inline bool oftp_is_open(const struct session *s)
 	return s->oftp->s.state == OFTP_OPEN;
 }
 
+/* Its login is still to come, or to be decided. */
+static inline bool oftp_logs_in(const struct session *s)
+{
+	return s->oftp->s.state == OFTP_FRESH || s->oftp->s.state == OFTP_SASL ||
+	       s->oftp->s.state == OFTP_DECIDING;
+}
+
 static inline bool oftp_may_say(const struct oftp_session *o)
 {
 	return OFTP_SERVER_OUT - o->s.out_len >= OFTP_SERVER_OUT_NEEDED;

@@ -76,7 +76,8 @@ static void refuse(struct session *s, enum refusal_reason why, const char *detai
 	oftp_waits_no_more(s);
 	trace(s, "LOGIN_REQUEST error: [handle_login()] %s%s%s", v.reason, detail ? ": " : "",
 		detail ? detail : "");
-	session_refused(s, why, detail);
+	if (why != REFUSAL_denied || !s->denied) /* else its certificate was */
+		session_refused(s, why, detail);
 	if (why == REFUSAL_bad_password && o->challenge.len)
 		v.sasl = (struct oftp_bytes){(const uint8_t *)o->challenge.at, o->challenge.len};
 	say_verdict(s, &v);
@@ -195,9 +196,11 @@ static void admit(struct session *s)
 
 static void is_named(struct session *s)
 {
-	/* Its certificate has more names than one, and it was up as another of them. */
-	if (strcmp(s->serial, s->oftp->serial) != 0)
+	/* Its certificate has more names than one, and it was up, or denied, as another of them. */
+	if (strcmp(s->serial, s->oftp->serial) != 0) {
 		session_down(s);
+		s->denied = false;
+	}
 	snprintf(s->serial, sizeof(s->serial), "%s", s->oftp->serial);
 	s->proven = true;
 	s->by_dns = s->nameless = false;

@@ -156,6 +156,15 @@ static uint64_t stalled_us(const struct session *s)
 	return s->progress_us + (s->answered ? ANSWERED_US : STALLED_US);
 }
 
+/* Nobody authorized it in time; one that was denied knows. */
+static void end_pending(struct worker *w, struct session *s)
+{
+	if (s->denied)
+		worker_close(w, s);
+	else
+		refuse(w, s, REFUSAL_not_authorized, "nobody authorized it in time");
+}
+
 /* Handshakes that take too long, and serials that nobody authorized in time. */
 static void check_lines(struct worker *w)
 {
@@ -167,7 +176,7 @@ static void check_lines(struct worker *w)
 		now - s->stage_us >= pol->handshake_timeout_us)
 		refuse(w, s, REFUSAL_handshake_timeout, NULL);
 	while ((s = w->lines[SESSION_PENDING].first) && now - s->stage_us >= pol->pending_hold_us)
-		refuse(w, s, REFUSAL_not_authorized, "nobody authorized it in time");
+		end_pending(w, s);
 	release_slowed(w);
 	if (!w->lines[SESSION_WAITING].first)
 		return;

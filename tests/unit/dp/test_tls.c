@@ -342,7 +342,8 @@ static void a_ticket_is_taken_and_held_against_the_registry(void **state)
 
 	set_device(WORLD_SERIAL, AUTH_DENIED); /* and control forgot the generation */
 	publish();
-	rig_tls_open(&rig, &t, 20, next_port++, &o);
+	assert_true(rig_tls_open(&rig, &t, 20, next_port++, &o));
+	rig_tls_send(&rig, &t, "<13>third\n", 10);
 	rig_tls_wait_end(&rig, &t);
 	rig_tls_free(&rig, &t);
 	assert_int_equal(wait_event(AUTH_EV_REFUSED)->reason, REFUSAL_denied);
@@ -408,6 +409,8 @@ static void refused_as(
 
 	dp_refusals(rig.dp, before);
 	rig_tls_open(&rig, &t, 22, next_port++, o);
+	if (reason == REFUSAL_denied) /* it might log in, and would be told so */
+		rig_tls_send(&rig, &t, "<13>no\n", 7);
 	rig_tls_wait_end(&rig, &t);
 	rig_tls_free(&rig, &t);
 	ev = wait_event(AUTH_EV_REFUSED);
