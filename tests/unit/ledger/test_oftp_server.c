@@ -405,6 +405,55 @@ static void a_server_that_was_restored_asks_for_a_new_epoch(void **state)
 	assert_int_equal(item(1, EPOCH, 1), OFTP_EV_END);
 }
 
+/* Another stream's mark moves meanwhile, and that of the old epoch did: neither is the new one's.
+ */
+static void a_new_epoch_is_not_told_of_before_its_stream_is_there(void **state)
+{
+	struct oftp_msg m = login_message();
+	static struct stream second, later;
+	static struct stream_range more[2][4];
+	struct stream_mark mark = {.seq = 1, .time_ns = 1};
+
+	(void)state;
+	m.n_streams = 2;
+	m.stream[1] = (struct oftp_stream){.conn_id = 2, .epoch = EPOCH};
+	stream_init(&second, EPOCH, 2, more[0], 4);
+	assert_int_equal(send(&m), OFTP_EV_LOGIN);
+	assert_false(oftp_server_attach(&s, 0, &stream, 0));
+	assert_false(oftp_server_attach(&s, 1, &second, 0));
+	oftp_server_verdict(&s, &NONE);
+	heard(OFTP_LOGIN_REPLY);
+	assert_int_equal(item(1, EPOCH, 1), OFTP_EV_ITEM);
+	m = (struct oftp_msg){.version = 1,
+		.type = OFTP_SEQ_QUERY,
+		.tag = 31,
+		.has = HAS(CONN_ID) | HAS(EPOCH),
+		.conn_id = 1,
+		.epoch = 99};
+	assert_int_equal(send(&m), OFTP_EV_EPOCH);
+	oftp_server_confirmed(&s, 0); /* of the old epoch, too late */
+	oftp_server_flush(&s);
+	assert_false(hear());
+	assert_int_equal(stream_accept(&second, 1, 1), STREAM_NEW);
+	stream_durable(&second, &mark);
+	oftp_server_confirmed(&s, 1);
+	oftp_server_flush(&s);
+	heard(OFTP_SEQ_REPLY);
+	assert_int_equal(said.tag, 0);
+	assert_int_equal(said.n_streams, 1);
+	assert_int_equal(said.stream[0].conn_id, 2);
+	assert_int_equal(said.stream[0].confirmed, 1);
+	stream_init(&later, 99, 1, more[1], 4);
+	assert_false(oftp_server_attach(&s, 0, &later, 0));
+	heard(OFTP_SEQ_REPLY);
+	assert_int_equal(said.tag, 31);
+	assert_int_equal(said.n_streams, 1);
+	assert_int_equal(said.stream[0].epoch, 99);
+	assert_int_equal(said.stream[0].confirmed, 0);
+	oftp_server_flush(&s);
+	assert_false(hear());
+}
+
 static void an_item_of_the_stale_epoch_ends_it(void **state)
 {
 	struct oftp_msg m = login_message();
@@ -589,6 +638,7 @@ int main(void)
 		session_test(a_query_is_answered_with_the_mark),
 		session_test(an_item_of_no_named_stream_or_epoch_ends_it),
 		session_test(a_server_that_was_restored_asks_for_a_new_epoch),
+		session_test(a_new_epoch_is_not_told_of_before_its_stream_is_there),
 		session_test(an_item_of_the_stale_epoch_ends_it),
 		session_test(lz4_must_have_been_agreed),
 		session_test(without_reliable_no_items_come_here),

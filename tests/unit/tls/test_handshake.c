@@ -567,10 +567,56 @@ static void a_hello_retry_request(void **state)
 	tls_set_unref(set);
 }
 
+/* RFC 8446 section 4.1.2: else the identity would be one context's, and the session another's. */
+static void a_second_hello_asks_for_the_first_ones_name(void **state)
+{
+	static const struct {
+		const char *first, *second;
+		bool in;
+	} cases[] = {
+		{"second.example", "second.example", true},
+		{"second.example", "Second.Example", true},
+		{"second.example", "first.example", false},
+		{"first.example", "second.example", false},
+		{NULL, "second.example", false},
+		{"second.example", NULL, false},
+	};
+	struct world w = world;
+	struct tls_failure why;
+	struct tls_set *set;
+
+	(void)state;
+	w.spec.contexts_count = 2;
+	w.spec.contexts[1] = w.spec.contexts[0];
+	w.spec.contexts[1].sni = "second.example";
+	set = world_set(&w);
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		link_open(&link, set,
+			&(struct tls_client_options){.cert = &world.device, .sni = cases[i].first},
+			false);
+		assert_int_equal(SSL_set1_groups_list(link.client.ssl, "ffdhe2048:P-256"), 1);
+		tls_client_handshake(&link.client);
+		link_up(&link);
+		assert_int_equal(tls_conn_handshake(link.server), TLS_AGAIN);
+		assert_int_equal(SSL_set_tlsext_host_name(link.client.ssl, cases[i].second), 1);
+		assert_int_equal(link_handshake(&link), cases[i].in);
+		assert_int_equal(link.status, cases[i].in ? TLS_OK : TLS_FAILED);
+		if (!cases[i].in) {
+			tls_conn_failure(link.server, &why);
+			assert_int_equal(why.reason, REFUSAL_protocol_error);
+			assert_non_null(strstr(why.detail, "another server name than before"));
+			assert_int_equal(link.client.alert, SSL_AD_ILLEGAL_PARAMETER);
+		}
+		link_close(&link);
+	}
+	tls_set_unref(set);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hello_retry_request),
+		cmocka_unit_test(a_second_hello_asks_for_the_first_ones_name),
 		cmocka_unit_test(a_device_comes_in_by_each_version),
 		cmocka_unit_test(bytes_may_come_one_by_one_and_go_three_by_three),
 		cmocka_unit_test(a_flight_is_a_step),
