@@ -19,6 +19,7 @@ case = collector(CASES, stage_of)
 
 CONNECTIONS = 4
 KILLS, LOGS = (100, 250000) if FULL else (20, 7500)  # logs of each connection
+STANDSTILL = 120  # seconds without a line of theirs, though they tell of every thousand logs
 LOG = re.compile(rb"<13>stream (\d) log (\d+) (\.*)")
 
 
@@ -44,15 +45,18 @@ class Senders:
             self.ended = True
             self.moved.notify_all()
 
-    def wait(self, confirmed):
+    def until(self, reached):
+        """As long as something moves it may take its time."""
         with self.moved:
-            if not self.moved.wait_for(lambda: self.ended or self.confirmed >= confirmed, 120):
-                raise Failed(f"it stands still: {self.last}")
+            while not self.ended and not reached():
+                if not self.moved.wait(STANDSTILL):
+                    raise Failed(f"it stands still: {self.last}")
+
+    def wait(self, confirmed):
+        self.until(lambda: self.confirmed >= confirmed)
 
     def finish(self):
-        with self.moved:
-            if not self.moved.wait_for(lambda: self.ended, 600):
-                raise Failed(f"it does not end: {self.last}")
+        self.until(lambda: False)
         equal("exit status of the senders", self.process.wait(10), 0)
         return self.last
 
