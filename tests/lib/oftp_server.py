@@ -6,10 +6,12 @@ import random
 import select
 import socket
 import ssl
+import struct
 import threading
 
 import oftp
 
+IP_PKTOPTIONS, IP_RECVTOS = 9, 13
 GO, HOLD, WAIT = 0, 1, 2
 ALLOWED, PENDING, REFUSED = 0, 1, 2
 STATUS = {ALLOWED: "Log is allowed.", PENDING: "Waiting for authorization.", REFUSED: "Refused."}
@@ -34,6 +36,7 @@ class Server:
         self.serials = serials
         self.streams, self.stored, self.logins = {}, [], []
         self.items = self.duplicates = self.dropped_before = self.untimely = 0
+        self.kinds = []        # log type and vdom of each item
         self.keepalives = self.queries = self.byes = self.connections = self.compressed = 0
         self.open = {}
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -81,6 +84,17 @@ class Server:
                 if session:
                     session.follow()
             self.lock.notify_all()
+
+    def tos(self):
+        """What the packets of the newest connection were marked with, as the TOS byte: ip(7), IP_RECVTOS."""
+        with self.lock:
+            connection = list(self.open)[-1]
+            connection.setsockopt(socket.IPPROTO_IP, IP_RECVTOS, 1)
+            told = connection.getsockopt(socket.IPPROTO_IP, IP_PKTOPTIONS, 256)
+        _, level, kind, tos = struct.unpack_from("@NiiB", told)
+        if (level, kind) != (socket.IPPROTO_IP, socket.IP_TOS):
+            raise AssertionError(f"the kernel tells something else: {told}")
+        return tos
 
     def tell(self, data):
         """These bytes to every session."""
@@ -254,6 +268,7 @@ class Session:
             if server.permits:
                 server.permits -= 1
             server.items += 1
+            server.kinds.append((options["log_type"], options.get("vdom")))
             server.compressed += options["codec"]
             server.dropped_before += options.get("dropped_before", 0)
             s = self.stream(options["conn_id"])

@@ -192,12 +192,22 @@ def preshared_key_and_names_are_told(p):
 
 
 def it_gives_way(p):
-    """`priority low`: behind other programs"""
-    one = p.send(stdin=subprocess.PIPE, priority="low")
-    p.server.wait(lambda: p.server.logins, "a login")
-    equal("nice", os.getpriority(os.PRIO_PROCESS, one.process.pid), max(10, os.getpriority(os.PRIO_PROCESS, 0)))
-    one.process.stdin.close()
-    one.end()
+    """`priority low`: behind other programs, and on the wire DSCP CS1"""
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    for n, (priority, nice, tos) in enumerate((("default", ours, 0), ("low", max(10, ours), 0x20))):
+        one = p.send(stdin=subprocess.PIPE, priority=priority)
+        p.server.wait(lambda n=n: len(p.server.logins) > n, "a login")
+        equal("nice", os.getpriority(os.PRIO_PROCESS, one.process.pid), nice)
+        equal("TOS", p.server.tos(), tos)
+        one.process.stdin.close()
+        one.end()
+
+
+def items_are_of_their_type_and_vdom(p):
+    p.send(p.write("a", [log(1)])).end()
+    p.send(p.write("b", [log(2, vdom="dmz")]), log_type=17).end()
+    p.send(p.write("c", [log(3)]), log_type=255, vdom="seventh").end()
+    equal("log type and vdom", p.server.kinds, [(3, "root"), (17, "dmz"), (255, "seventh")])
 
 
 def versions_and_ciphers_are_held_to(p):
@@ -231,4 +241,5 @@ main([file_is_sent_and_confirmed, stdin_is_sent_as_it_comes, long_lines_are_cut_
       local_syslog_is_taken, datagrams_leave_and_errors_are_nobody_s, pending_waits_and_goes_on, hold_and_go,
       first_contact_is_shown_and_confirmed, another_server_is_refused,
       a_server_that_says_another_serial_is_left, it_gives_up_where_nobody_is, connectivity_is_said_in_words,
-      preshared_key_and_names_are_told, it_gives_way, versions_and_ciphers_are_held_to, usage_is_said])
+      preshared_key_and_names_are_told, it_gives_way,
+      items_are_of_their_type_and_vdom, versions_and_ciphers_are_held_to, usage_is_said])
