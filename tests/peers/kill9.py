@@ -33,13 +33,14 @@ def make_log(sender, n):
 class Watcher(threading.Thread):
     """Follows journal.subscribe; `logs` is the newest announcement, which never goes back."""
 
-    def __init__(self, path):
+    def __init__(self, path, patience=30):
+        """`patience`: it ends after so many seconds without an announcement."""
         super().__init__(daemon=True)
         self.logs = -1
         self.first = threading.Event()
         self.moved = threading.Condition()
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(30)
+        self.socket.settimeout(patience)
         self.socket.connect(path)
         self.socket.sendall(b'{"jsonrpc":"2.0","id":1,"method":"journal.subscribe"}\n')
         self.failure = None
