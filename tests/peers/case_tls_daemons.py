@@ -2,6 +2,7 @@
 syslog-ng; each with RSA-2048, RSA-4096 and P-256, a chain of two levels on either side. All logs arrive, in
 the order of each connection, once."""
 
+import collections
 import contextlib
 import os
 import signal
@@ -145,6 +146,50 @@ def rsyslog_13_relp_tls(appliance):
     """rsyslog omrelp of Debian 13 over TLS, by OpenSSL"""
     rsyslog(appliance, os.environ["RSYSLOG_13"], 1, omrelp, "relp",
             'module(load="omrelp" tls.tlslib="openssl")')
+
+
+MANY = 64  # connections of one device
+EACH_OF_MANY = 100
+
+
+def many_relp_tls(appliance, root, modules):
+    """rsyslogd that sends a file over each of 64 connections, all with the same certificate."""
+    with senders(appliance, root, 1) as (here, there, made, serial):
+        sender = made[-1]
+        conf = (f'global(workDirectory="{there}" maxMessageSize="64k")\nmodule(load="imfile")\n{modules}\n'
+                'template(name="asis" type="string" string="%rawmsg%")\n')
+        wanted = collections.Counter()
+        for c in range(MANY):
+            lines = [sample(n, f"c{c}") for n in range(EACH_OF_MANY)]
+            wanted.update(line.encode() for line in lines)
+            (here / f"input{c}").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+            conf += (f'input(type="imfile" file="{there}/input{c}" tag="file:" freshStartTail="off" '
+                     f'ruleset="r{c}")\n'
+                     f'ruleset(name="r{c}") {{\n'
+                     f'    action(target="{HOST4}" port="514" template="asis" '
+                     'action.resumeRetryCount="-1" action.resumeInterval="1"\n'
+                     f'           {omrelp(0, sender, serial)})\n}}\n')
+        (here / "conf").write_text(conf, encoding="utf-8")
+        with daemon(appliance, root, here / "output", "/usr/sbin/rsyslogd", "-n", "-i", f"{there}/pid",
+                    "-f", f"{there}/conf"):
+            appliance.wait_total("stored", MANY * EACH_OF_MANY, timeout=120)
+            sessions = appliance.ctl("session", "list")["sessions"]
+            equal("sessions", [(s["device"], s["kind"]) for s in sessions], [(sender.serial, "relp")] * MANY)
+        stored = collections.Counter(appliance.logs("--device", sender.serial))
+        expect(stored == wanted, f"lost {list((wanted - stored).items())[:3]}, "
+               f"more {list((stored - wanted).items())[:3]}")
+
+
+@suite.case()
+def rsyslog_relp_tls_64(appliance):
+    """rsyslog omrelp of Debian 12 over TLS, 64 connections of one certificate"""
+    many_relp_tls(appliance, os.environ["RSYSLOG"], 'module(load="omrelp")')
+
+
+@suite.case()
+def rsyslog_13_relp_tls_64(appliance):
+    """rsyslog omrelp of Debian 13 over TLS by OpenSSL, 64 connections of one certificate"""
+    many_relp_tls(appliance, os.environ["RSYSLOG_13"], 'module(load="omrelp" tls.tlslib="openssl")')
 
 
 def syslog_ng(appliance, root):
