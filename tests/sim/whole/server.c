@@ -435,7 +435,7 @@ bool server_at_rest(const struct world *w)
 	return w->server.j->queue_len == 0;
 }
 
-bool server_knows(const struct world *w, const struct peer *p)
+bool server_knows(const struct world *w, const struct peer *p, bool *ending)
 {
 	const struct ip_addr addr = wire_host_addr(p->host);
 
@@ -444,9 +444,12 @@ bool server_knows(const struct world *w, const struct peer *p)
 		uint32_t at = 0;
 		unsigned n = worker_sessions(w->server.d->lcores[i]->worker, &at, v, SESSIONS);
 
-		for (unsigned k = 0; k < n; k++)
-			if (v[k].flow.src_port == p->port && ip_addr_equal(&v[k].flow.src, &addr))
-				return true;
+		for (unsigned k = 0; k < n; k++) {
+			if (v[k].flow.src_port != p->port || !ip_addr_equal(&v[k].flow.src, &addr))
+				continue;
+			*ending = strcmp(v[k].tcp_state, "established") != 0;
+			return true;
+		}
 	}
 	return false;
 }

@@ -237,8 +237,9 @@ void server_segment(struct world *w, const struct packet *p);
 /* SIGTERM: from now on its turns are those of the end; true: it is over. */
 void server_stop(struct world *w);
 bool server_stopped(const struct world *w);
-/* Does it hold the connection that the device has? */
-bool server_knows(const struct world *w, const struct peer *p);
+/* Does it hold the connection that the device has? `ending`: it has said its last word there, which
+ * may not have come yet. */
+bool server_knows(const struct world *w, const struct peer *p, bool *ending);
 enum server_death { DEATH_STOPPED, DEATH_KILLED, DEATH_POWER };
 void server_end(struct world *w, enum server_death how);
 /* The disk is what it was at the snapshot. */

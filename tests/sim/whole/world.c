@@ -83,11 +83,14 @@ static void stop(struct world *w)
 	for (unsigned i = 0; i < w->n_devices; i++) {
 		const struct gadget *v = w->devices[i];
 		struct client_stats st;
+		bool ending = false;
 
 		client_stats(v->c, &st);
-		known[i] = v->peer.state == PEER_OPEN && server_knows(w, &v->peer);
-		/* Who has logged in: a login tells of what was stored before. */
-		answered[i] = known[i] && st.state == CLIENT_OPEN && !w->restores;
+		known[i] = v->peer.state == PEER_OPEN && server_knows(w, &v->peer, &ending);
+		/* Who has logged in: a login tells of what was stored before. Not one whose streams
+		 * were claimed just now, by an older connection's login that came late: whoever
+		 * has them is told. */
+		answered[i] = known[i] && !ending && st.state == CLIENT_OPEN && !w->restores;
 	}
 	server_stop(w);
 	while (!server_stopped(w)) {
