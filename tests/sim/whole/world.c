@@ -79,6 +79,8 @@ static void check_goodbyes(struct world *w, const bool *known, const bool *answe
 static void stop(struct world *w)
 {
 	bool known[SIM_DEVICES] = {false}, answered[SIM_DEVICES] = {false};
+	/* One that holds may take what there is after all, when all have been sent away. */
+	bool runs = journal_state(w->server.j) == JOURNAL_RUNNING;
 
 	for (unsigned i = 0; i < w->n_devices; i++) {
 		const struct gadget *v = w->devices[i];
@@ -90,7 +92,8 @@ static void stop(struct world *w)
 		/* Who has logged in: a login tells of what was stored before. Not one whose streams
 		 * were claimed just now, by an older connection's login that came late: whoever
 		 * has them is told. */
-		answered[i] = known[i] && !ending && st.state == CLIENT_OPEN && !w->restores;
+		answered[i] =
+			known[i] && !ending && runs && st.state == CLIENT_OPEN && !w->restores;
 	}
 	server_stop(w);
 	while (!server_stopped(w)) {
