@@ -1,24 +1,17 @@
 /* The bounds of reassembly: time, fragments, datagrams, sources, bytes; and their accounts. */
 #include "tests/unit/net/craft.h"
 #include "tests/unit/net/lab.h"
+#include "tests/unit/net/pieces.h"
 
 static struct craft c;
 static struct craft_whole w;
-
-#define for_each_family(v6) for (unsigned v6 = 0; v6 < 2; v6++)
-
-static bool piece(struct lab *lab, uint32_t off, uint32_t len, bool more)
-{
-	craft_piece(&c, &w, off, len, more);
-	return lab_feed(lab, c.b, c.len);
-}
 
 /* The first half of datagram `id` from source `src`. */
 static void half(struct lab *lab, bool v6, uint32_t id, uint8_t src)
 {
 	craft_whole(&w, v6, id, 2000, 1);
 	w.src = src;
-	assert_true(piece(lab, 0, 1000, true));
+	assert_true(feed_piece(lab, &w, 0, 1000, true));
 }
 
 /* Does the second half of it find the first? */
@@ -128,9 +121,9 @@ SPEC(the_clock_runs_from_the_first_fragment_that_came)
 	struct lab *lab = small(16, 16, 1 << 20);
 
 	craft_whole(&w, false, 1, 3000, 1);
-	assert_true(piece(lab, 0, 1000, true));
+	assert_true(feed_piece(lab, &w, 0, 1000, true));
 	lab_pass(lab, 29 * LAB_SECOND);
-	assert_true(piece(lab, 1000, 1000, true));
+	assert_true(feed_piece(lab, &w, 1000, 1000, true));
 	lab_pass(lab, LAB_SECOND);
 	assert_int_equal(lab_accounts(lab).rejected[WIRE_fragment_timeout], 2);
 	lab_close(lab);
@@ -146,7 +139,7 @@ SPEC(more_fragments_than_the_bound_discard_the_datagram)
 
 		craft_whole(&w, v6, 1, 8 * (NET_MAX_FRAGMENTS + 8), 1);
 		for (; n < NET_MAX_FRAGMENTS; n++)
-			assert_true(piece(lab, n * 8, 8, true));
+			assert_true(feed_piece(lab, &w, n * 8, 8, true));
 		craft_piece(&c, &w, n * 8, 8, true);
 		lab_refuse(lab, c.b, c.len, WIRE_fragment_overflow);
 		craft_piece(&c, &w, n * 8 + 8, 8, true);
@@ -215,8 +208,8 @@ SPEC(a_datagram_too_long_for_the_pool_is_discarded_without_harm_to_itself)
 	struct lab *lab = small(64, 64, 2 * 2048);
 
 	craft_whole(&w, false, 1, 8000, 1);
-	assert_true(piece(lab, 0, 1400, true));
-	assert_true(piece(lab, 1400, 1400, true));
+	assert_true(feed_piece(lab, &w, 0, 1400, true));
+	assert_true(feed_piece(lab, &w, 1400, 1400, true));
 	craft_piece(&c, &w, 5600, 1400, true); /* a third and fourth page */
 	lab_refuse(lab, c.b, c.len, WIRE_fragment_overflow);
 	assert_int_equal(lab_accounts(lab).rejected[WIRE_fragment_overflow], 3);
