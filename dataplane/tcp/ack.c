@@ -144,6 +144,13 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
 		tcp_challenge(c, now);
 		return false;
 	}
+	/*
+	 * RFC 7323 section 4.3; PAWS has found it not older. Not before the acknowledgement is
+	 * known to be possible: a timestamp of tomorrow from who just hits the window would silence
+	 * the true peer.
+	 */
+	if (g->o.has_ts && (c->flags & CF_TS) && seq_leq(g->seq, c->rcv_acked))
+		c->ts_recent = g->o.tsval;
 	if (seq_lt(g->ack, c->snd_una))
 		return true;
 	a.bytes = g->ack - c->snd_una;

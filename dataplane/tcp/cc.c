@@ -41,6 +41,9 @@ void tcp_cc_cut(struct tcp_conn *c, uint64_t now)
 {
 	uint32_t flight = flight_size(c);
 
+	/* What limited transmit let out beyond the window does not count (section 3.2). */
+	if (!(c->flags & (CF_RECOVERY | CF_LOSS)))
+		flight = tcp_min(flight, c->cwnd);
 	c->undo_cwnd = c->cwnd;
 	c->undo_ssthresh = c->ssthresh;
 	c->cut_ms = (uint32_t)(now / 1000);
@@ -65,6 +68,19 @@ void tcp_cc_cut_again(struct tcp_conn *c, uint64_t now)
 	c->undo_cwnd = 0;
 }
 
+/*
+ * Congestion avoidance (section 3.1): a segment for each window of bytes that was acknowledged, bit
+ * by bit. To wait until all of it was would keep a window of few segments smaller by half of one.
+ */
+static void grow(struct tcp_conn *c, uint32_t bytes)
+{
+	uint64_t acc = c->cwnd_acc + (uint64_t)bytes * c->mss;
+	uint64_t more = acc / c->cwnd;
+
+	c->cwnd_acc = (uint32_t)(acc % c->cwnd);
+	c->cwnd += more < c->mss ? (uint32_t)more : c->mss;
+}
+
 void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes)
 {
 	/* A window that was not used tells nothing about a larger one (RFC 7661 section 4.3). */
@@ -78,11 +94,7 @@ void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes)
 		c->cwnd += bytes < most ? bytes : most;
 		return;
 	}
-	c->cwnd_acc += bytes;
-	if (c->cwnd_acc >= c->cwnd) {
-		c->cwnd_acc -= c->cwnd;
-		c->cwnd += c->mss;
-	}
+	grow(c, bytes);
 }
 
 /* RFC 5681 section 4.1: after an idle time of an RTO the ACK clock is lost. */

@@ -184,12 +184,11 @@ bool tcp_fin_acked(const struct tcp_conn *c)
 
 void tcp_abort(struct tcp_conn *c, uint64_t now)
 {
-	(void)now;
 	/* RFC 9293 section 3.10.5: after both FINs, and before the peer answers, there is nobody to
 	 * tell. */
 	if (c->state != TCPS_CLOSED && c->state != TCPS_SYN_SENT && c->state != TCPS_UNREAD &&
 		c->state != TCPS_CLOSING && c->state != TCPS_LAST_ACK)
-		tcp_send_rst(c);
+		tcp_send_rst(c, now);
 	tcp_conn_end(c, TCP_CLOSED_ABORTED);
 }
 

@@ -67,10 +67,15 @@ void tcp_send_ack(struct tcp_conn *c, uint64_t now)
 	send_segment(c, ack_seq(c), 0, NULL, 0, now);
 }
 
-void tcp_send_rst(struct tcp_conn *c)
+void tcp_send_rst(struct tcp_conn *c, uint64_t now)
 {
+	uint8_t opts[12];
+	uint32_t n = 0;
+
+	if (c->flags & CF_TS) /* RFC 7323 section 5.2 */
+		n = tcp_options_ts(opts, tcp_ts_now(c->ts_offset, now), c->ts_recent);
 	c->stack->n.reset_out++;
-	tcp_reply(c->stack, &c->flow, ack_seq(c), c->rcv_nxt, TCP_RST | TCP_ACK, 0, NULL, 0);
+	tcp_reply(c->stack, &c->flow, ack_seq(c), c->rcv_nxt, TCP_RST | TCP_ACK, 0, opts, n);
 }
 
 void tcp_send_keepalive(struct tcp_conn *c, uint64_t now)
@@ -281,7 +286,7 @@ void tcp_output_full(struct tcp_conn *c, uint64_t now)
 void tcp_mss_update(struct tcp_conn *c)
 {
 	uint32_t overhead = ip_addr_is_v4(&c->flow.src) ? 40 : 60;
-	uint32_t mss = c->pmtu > overhead + TCP_DEFAULT_MSS ? c->pmtu - overhead : TCP_DEFAULT_MSS;
+	uint32_t mss = c->pmtu > overhead + TCP_MIN_MSS ? c->pmtu - overhead : TCP_MIN_MSS;
 
 	if (c->peer_mss < mss)
 		mss = c->peer_mss;

@@ -9,7 +9,7 @@
  */
 #include "dataplane/tcp/tcp_priv.h"
 
-#define LEAST_V4	552U  /* below, rather fragments than crumbs */
+#define LEAST_V4	552U  /* less is claimed by who wants crumbs, not by a link */
 #define LEAST_V6	1280U /* RFC 8200 section 5 */
 #define BLACK_HOLE_V4	1240U
 #define BLACK_HOLE_FIRE 3U

@@ -93,12 +93,12 @@ static void clear_marks(struct tcp_conn *c, uint32_t marks)
 static void enter_recovery(struct tcp_conn *c, uint64_t now)
 {
 	c->stack->n.fast_retransmits++;
+	tcp_cc_cut(c, now);
 	c->flags |= CF_RECOVERY | CF_FORCE;
 	c->flags &= ~(uint32_t)(CF_RESCUED | CF_TLP);
 	c->recover = c->tx_nxt;
 	if (!(c->flags & CF_SACK))
 		c->reno_out = DUP_THRESH;
-	tcp_cc_cut(c, now);
 	c->tx_head->flags |= TX_LOST;
 }
 

@@ -52,14 +52,19 @@ void tcp_reply(struct tcp_stack *s, const struct ip_flow *peer, uint32_t seq, ui
 
 void tcp_reply_rst(struct tcp_stack *s, const struct tcp_seg *g, uint64_t now)
 {
+	uint8_t opts[12];
+	uint32_t n = 0;
+
 	if ((g->flags & TCP_RST) || !tcp_reply_allowed(s, now))
 		return;
 	s->n.reset_out++;
+	if (g->o.has_ts) /* RFC 7323 section 5.2: what it answers */
+		n = tcp_options_ts(opts, 0, g->o.tsval);
 	if (g->flags & TCP_ACK) {
-		tcp_reply(s, &g->rx->flow, g->ack, 0, TCP_RST, 0, NULL, 0);
+		tcp_reply(s, &g->rx->flow, g->ack, 0, TCP_RST, 0, opts, n);
 	} else {
 		uint32_t len = g->len + !!(g->flags & TCP_SYN) + !!(g->flags & TCP_FIN);
 
-		tcp_reply(s, &g->rx->flow, 0, g->seq + len, TCP_RST | TCP_ACK, 0, NULL, 0);
+		tcp_reply(s, &g->rx->flow, 0, g->seq + len, TCP_RST | TCP_ACK, 0, opts, n);
 	}
 }

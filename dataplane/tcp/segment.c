@@ -144,8 +144,6 @@ enum tcp_verdict tcp_segment(struct tcp_conn *c, struct tcp_seg *g, uint64_t now
 		return TCP_OK;
 	if (c->state == TCPS_SYN_RECEIVED && !tcp_open_ack(c, g, &v, now))
 		return v;
-	if (g->o.has_ts && (c->flags & CF_TS) && seq_leq(g->seq, c->rcv_acked))
-		c->ts_recent = g->o.tsval; /* RFC 7323 section 4.3; PAWS has found it not older */
 	if (!tcp_ack_input(c, g, now))
 		return TCP_OK;
 	c->last_in_us = now;

@@ -263,7 +263,7 @@ void tcp_output_full(struct tcp_conn *c, uint64_t now);
 /* One new segment, whatever the congestion window says; false where there is none to send. */
 bool tcp_output_one(struct tcp_conn *c, uint64_t now);
 void tcp_send_ack(struct tcp_conn *c, uint64_t now);
-void tcp_send_rst(struct tcp_conn *c);
+void tcp_send_rst(struct tcp_conn *c, uint64_t now);
 void tcp_send_keepalive(struct tcp_conn *c, uint64_t now);
 void tcp_send_probe(struct tcp_conn *c, uint64_t now);
 /* The same where something is out already: its first octet. */

@@ -52,9 +52,30 @@ static void tw_ack(struct tcp_stack *s, const struct tcp_tw *w, uint64_t now)
 	uint8_t opts[12];
 	uint32_t n = 0;
 
+	if (!tcp_reply_allowed(s, now))
+		return;
 	if (w->flags & CF_TS)
 		n = tcp_options_ts(opts, tcp_ts_now(w->ts_offset, now), w->ts_recent);
 	tcp_reply(s, &w->flow, w->snd_nxt, w->rcv_nxt, TCP_ACK, w->wnd, opts, n);
+}
+
+/* RFC 5961 section 3.2, here too: who has not been reset by chance answers the challenge. */
+static enum tcp_verdict tw_reset(struct tcp_stack *s, struct tcp_tw *w, uint32_t seq, uint64_t now)
+{
+	uint32_t wnd = (uint32_t)w->wnd << (w->flags & CF_WSCALE ? s->rcv_wscale : 0);
+
+	if (seq == w->rcv_nxt) {
+		s->n.reset_in++;
+		tw_remove(s, w);
+		return TCP_OK;
+	}
+	if (seq - w->rcv_nxt < wnd) {
+		s->n.challenge_acks++;
+		tw_ack(s, w, now);
+		return TCP_OK;
+	}
+	s->n.out_of_window++;
+	return TCP_REJECT_WINDOW;
 }
 
 /* May this SYN begin a new connection of the same flow? RFC 6191 section 2. */
@@ -74,15 +95,8 @@ enum tcp_verdict tcp_tw_segment(
 {
 	uint32_t end = g->seq + g->len + !!(g->flags & TCP_FIN);
 
-	if (g->flags & TCP_RST) {
-		if (g->seq != w->rcv_nxt) {
-			s->n.out_of_window++;
-			return TCP_REJECT_WINDOW;
-		}
-		s->n.reset_in++;
-		tw_remove(s, w);
-		return TCP_OK;
-	}
+	if (g->flags & TCP_RST)
+		return tw_reset(s, w, g->seq, now);
 	if ((g->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && may_reuse(w, g)) {
 		/* Past all we sent before, whatever the ISN clock says (RFC 9293 section 3.4.1). */
 		uint32_t floor = w->snd_nxt + 65536 + 2;
@@ -99,10 +113,8 @@ enum tcp_verdict tcp_tw_segment(
 		tw_restart(s, w, now);
 	/* The one thing not answered is an ACK that is as it should be: that would go on for ever.
 	 */
-	if ((g->flags & TCP_SYN) || end != g->seq || g->seq != w->rcv_nxt) {
-		if (tcp_reply_allowed(s, now))
-			tw_ack(s, w, now);
-	}
+	if ((g->flags & TCP_SYN) || end != g->seq || g->seq != w->rcv_nxt)
+		tw_ack(s, w, now);
 	return TCP_OK;
 }
 

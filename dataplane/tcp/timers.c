@@ -103,7 +103,7 @@ static void on_keepalive(struct tcp_conn *c, uint64_t now)
 		return;
 	}
 	if (c->keep_probes >= cfg->keepalive_probes) {
-		tcp_send_rst(c);
+		tcp_send_rst(c, now);
 		tcp_conn_end(c, TCP_CLOSED_TIMEOUT);
 		return;
 	}
@@ -120,7 +120,7 @@ static void on_fin_wait_2(struct tcp_conn *c, uint64_t now)
 		tcp_timer_set(c, TMR_KEEP, until);
 		return;
 	}
-	tcp_send_rst(c);
+	tcp_send_rst(c, now);
 	tcp_conn_end(c, TCP_CLOSED_TIMEOUT);
 }
 

@@ -1,7 +1,9 @@
 /*
  * What Reno could make of a way at best: each acknowledgement tells all that had arrived when it
  * was sent, so no loss is guessed at, none is missed, and a timeout is hardly ever needed. Initial
- * window, slow start, linear growth and halving are those of RFC 6928 and 5681, in whole segments.
+ * window, slow start, linear growth and halving are those of RFC 6928 and 5681, in whole segments;
+ * so is the end of a recovery, until which the window does not grow: all that was out when it began
+ * has been acknowledged (RFC 6675 section 5), so what was lost of it has come by another copy.
  */
 #include <string.h>
 
@@ -23,7 +25,8 @@ struct ideal {
 	struct copy *copies;
 	uint32_t count, cap, first; /* all before `first` are known or lost */
 	bool *there;		    /* segment by segment, as the receiver has them */
-	uint32_t segments, next, left;
+	bool *told;		    /* and as the sender knows of them */
+	uint32_t segments, next, left, una, recovery;
 	uint32_t *again; /* lost, to be sent again */
 	uint32_t again_count;
 	double cwnd, ssthresh;
@@ -48,11 +51,24 @@ static void transmit(struct ideal *s, uint32_t segment)
 	link_send(s->w, false, PORT, seg, sizeof(seg));
 }
 
+/* Of what is lost, the oldest: until it is there the recovery does not end. */
+static uint32_t oldest_lost(struct ideal *s)
+{
+	uint32_t at = 0;
+	uint32_t segment;
+
+	for (uint32_t i = 1; i < s->again_count; i++)
+		at = s->again[i] < s->again[at] ? i : at;
+	segment = s->again[at];
+	s->again[at] = s->again[--s->again_count];
+	return segment;
+}
+
 static void fill(struct ideal *s)
 {
 	while (s->out + 1 <= s->cwnd && (s->again_count > 0 || s->next < s->segments)) {
 		if (s->again_count > 0)
-			transmit(s, s->again[--s->again_count]);
+			transmit(s, oldest_lost(s));
 		else
 			transmit(s, s->next++);
 	}
@@ -69,6 +85,7 @@ static void lose(struct ideal *s, struct copy *c)
 	if (id < s->recover)
 		return;
 	s->recover = s->count;
+	s->recovery = s->next;
 	s->ssthresh = s->cwnd / 2 > 2 ? s->cwnd / 2 : 2;
 	s->cwnd = s->ssthresh;
 }
@@ -83,9 +100,12 @@ static void learn(struct ideal *s, uint64_t then)
 
 		if (!c->known && !c->lost && c->arrived && c->arrived <= then) {
 			c->known = true;
+			s->told[c->segment] = true;
 			s->out--;
 			s->rtt = s->w->now - c->sent < s->rtt ? s->w->now - c->sent : s->rtt;
-			if (s->first >= s->recover)
+			while (s->una < s->segments && s->told[s->una])
+				s->una++;
+			if (s->una >= s->recovery)
 				s->cwnd += s->cwnd < s->ssthresh ? 1 : 1 / s->cwnd;
 		}
 		if (c->known)
@@ -131,8 +151,9 @@ uint64_t ideal_took_us(struct world *w, uint32_t bytes)
 	s.segments = s.left = (bytes + MSS - 1) / MSS;
 	s.copies = malloc(s.cap * sizeof(*s.copies));
 	s.there = calloc(s.segments, sizeof(*s.there));
+	s.told = calloc(s.segments, sizeof(*s.told));
 	s.again = calloc(s.segments, sizeof(*s.again));
-	CHECK(w, s.copies && s.there && s.again);
+	CHECK(w, s.copies && s.there && s.told && s.again);
 	fill(&s);
 	while (s.left > 0) {
 		struct packet *p;
@@ -156,6 +177,7 @@ uint64_t ideal_took_us(struct world *w, uint32_t bytes)
 	}
 	free(s.copies);
 	free(s.there);
+	free(s.told);
 	free(s.again);
 	return w->now - w->start;
 }

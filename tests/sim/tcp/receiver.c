@@ -258,7 +258,7 @@ void receiver_wants(struct client *c, uint32_t bytes)
 	c->plan.down = bytes;
 }
 
-uint64_t receiver_took_us(const struct client *c)
+uint64_t receiver_finished(const struct client *c)
 {
-	return c->finished - c->w->start;
+	return c->finished;
 }

@@ -9,8 +9,8 @@ struct world;
 
 /* How many bytes the server is to send; before the world begins. */
 void receiver_wants(struct client *c, uint32_t bytes);
-/* From the SYN to the last byte. */
-uint64_t receiver_took_us(const struct client *c);
+/* When the last byte came. */
+uint64_t receiver_finished(const struct client *c);
 
 /* ideal.c: Reno that knows what has arrived; the same from its first segment to the last's coming.
  */

@@ -32,6 +32,11 @@
 
 #define DRILL_SEGS 4096
 
+/* A buffer that the stack is handed. */
+struct drill_buf {
+	uint8_t bytes[4096];
+};
+
 struct drill_seg {
 	uint64_t at;
 	struct tcp_tx tx; /* pointers into `bytes` */
@@ -109,10 +114,19 @@ void drill_accept(struct drill *d, const char *opts);
 struct drill *accepted(void (*tweak)(struct tcp_config *cfg), const char *opts);
 /* A round trip of that length in the handshake; `start` is after it. */
 struct drill *accepted_after(uint64_t rtt, const char *opts);
+/* A connection whose round trip is 40 ms: ten segments of 1,460 went out at 0, and it is 40 ms. */
+struct drill *ten_out(const char *opts);
 /* Opens actively: our SYN has gone out, with all options; `start` is then. */
 void drill_connect(struct drill *d);
 struct drill *connecting(void (*tweak)(struct tcp_config *cfg));
 struct tcp_info info_of(const struct drill *d);
+/* The name of the connection's state, or "none". */
+const char *state_of(const struct drill *d);
+void close_now(struct drill *d);
+/* The flow of what we send; ICMP errors about our number `seq`, each a round of its own. */
+struct ip_flow ours(const struct drill *d);
+void unreachable(struct drill *d, uint32_t seq, bool hard);
+void too_big(struct drill *d, uint32_t seq, uint32_t mtu);
 
 const struct tcp_counters *counters(const struct drill *d);
 /* Drops what we sent and was not expected yet. */

@@ -287,8 +287,7 @@ static void a_flow_from_time_wait_gets_no_cookie(void **state)
 	out(d, "S. 0:0(0) ack 1 <mss 1460>");
 	old = d->our_isn;
 	in(d, ". 1:1(0) ack 1");
-	tcp_close(d->conn, d->now);
-	flush(d);
+	close_now(d);
 	in(d, "F. 1:1(0) ack 2");
 	forget(d);
 	in(d, "S 10:10(0) <mss 1460>");

@@ -1,22 +1,6 @@
 /* The path MTU (RFC 1191, RFC 8201), ICMP that lies (RFC 5927), black holes (RFC 2923). */
 #include "drill.h"
 
-static void too_big(struct drill *d, uint32_t seq, uint32_t mtu)
-{
-	struct ip_flow ours = {d->flow.dst, d->flow.src, d->flow.dst_port, d->flow.src_port};
-
-	tcp_icmp(d->s, &ours, d->our_isn + seq, mtu, d->now);
-	flush(d);
-}
-
-static void unreachable(struct drill *d, uint32_t seq)
-{
-	struct ip_flow ours = {d->flow.dst, d->flow.src, d->flow.dst_port, d->flow.src_port};
-
-	tcp_unreachable(d->s, &ours, d->our_isn + seq, true);
-	flush(d);
-}
-
 static void a_packet_too_big_makes_segments_smaller(void **state)
 {
 	struct drill *d = accepted(NULL, OPTS_NONE);
@@ -112,8 +96,10 @@ static void absurd_claims_stop_at_a_floor(void **state)
 	wr(d, 1460);
 	forget(d);
 	too_big(d, 1, 68);
-	assert_int_equal(info_of(d).mss, 536); /* 552 - 40 is less than the default */
-	forget(d);
+	assert_int_equal(info_of(d).mss, 512); /* and what is sent fits: nobody may fragment it */
+	out(d, ". 1:513(512) ack 1");
+	out(d, ". 513:1025(512) ack 1");
+	out(d, "P. 1025:1461(436) ack 1");
 	drill_free(d);
 }
 
@@ -145,9 +131,9 @@ static void an_unreachable_is_a_soft_error(void **state)
 	too_big(d, 1, 0); /* no MTU: unreachable, or a source quench */
 	none(d);
 	/* A hard one, too, to a connection that stands; and only about what is in flight. */
-	unreachable(d, 5000);
+	unreachable(d, 5000, true);
 	assert_false(info_of(d).unreachable);
-	unreachable(d, 1);
+	unreachable(d, 1, true);
 	assert_true(info_of(d).unreachable);
 	none(d);
 	events(d, "");

@@ -57,74 +57,6 @@ static void sack_blocks_take_room_from_data(void **state)
 	drill_free(d);
 }
 
-static void the_initial_window_is_ten_segments(void **state)
-{
-	struct drill *d = accepted(NULL, OPTS_NONE);
-
-	(void)state;
-	wr(d, 30000);
-	assert_int_equal(sent_count(d), 10);
-	forget(d);
-	drill_free(d);
-}
-
-static void slow_start_then_congestion_avoidance(void **state)
-{
-	struct drill *d = accepted(NULL, OPTS_NONE);
-
-	(void)state;
-	wr(d, 60000);
-	assert_int_equal(sent_count(d), 10);
-	forget(d);
-	pass(d, MS(100));
-	in(d, ". 1:1(0) ack 2921"); /* two segments: two more than they were, so four */
-	assert_int_equal(sent_count(d), 4);
-	assert_int_equal(info_of(d).cwnd, 12 * 1460);
-	forget(d);
-	in(d, ". 1:1(0) ack 14601");
-	assert_int_equal(info_of(d).cwnd, 20 * 1460);
-	in(d, ". 1:1(0) ack 43801"); /* of twenty; eight at most for one (RFC 9406 section 4.3) */
-	assert_int_equal(info_of(d).cwnd, 28 * 1460);
-	forget(d);
-	drill_free(d);
-}
-
-static void a_window_that_is_not_used_does_not_grow(void **state)
-{
-	struct drill *d = accepted(NULL, OPTS_NONE);
-
-	(void)state;
-	for (unsigned i = 0; i < 20; i++) {
-		wr(d, 100);
-		in(d, ". 1:1(0) ack %u", 101 + 100 * i);
-	}
-	assert_int_equal(info_of(d).cwnd, 14600);
-	forget(d);
-	drill_free(d);
-}
-
-static void after_an_idle_time_the_window_starts_again(void **state)
-{
-	struct drill *d = accepted(NULL, OPTS_NONE);
-	uint32_t acked = 1;
-
-	(void)state;
-	wr(d, 60000);
-	while (acked < 60001) {
-		acked += 2920;
-		acked = acked > 60001 ? 60001 : acked;
-		in(d, ". 1:1(0) ack %u", acked);
-		pass(d, MS(1));
-	}
-	forget(d);
-	assert_true(info_of(d).cwnd > 14600);
-	pass(d, SEC(10));
-	wr(d, 60000);
-	assert_int_equal(sent_count(d), 10);
-	forget(d);
-	drill_free(d);
-}
-
 /* The peer's window (RFC 9293 section 3.8.6) */
 
 static void a_closed_window_is_probed_with_backoff_and_without_end(void **state)
@@ -472,10 +404,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_full_segment_does_not_wait_for_the_round_to_end),
 	cmocka_unit_test(timestamps_take_twelve_bytes),
 	cmocka_unit_test(sack_blocks_take_room_from_data),
-	cmocka_unit_test(the_initial_window_is_ten_segments),
-	cmocka_unit_test(slow_start_then_congestion_avoidance),
-	cmocka_unit_test(a_window_that_is_not_used_does_not_grow),
-	cmocka_unit_test(after_an_idle_time_the_window_starts_again),
 	cmocka_unit_test(a_closed_window_is_probed_with_backoff_and_without_end),
 	cmocka_unit_test(a_probe_may_be_taken),
 	cmocka_unit_test(a_withdrawn_probe_may_still_be_acknowledged),

@@ -3,8 +3,7 @@
 
 static void enter_time_wait(struct drill *d, const char *ts)
 {
-	tcp_close(d->conn, d->now);
-	flush(d);
+	close_now(d);
 	in(d, "F. 1:1(0) ack 2%s", ts);
 	forget(d);
 	events(d, "FC");
@@ -44,6 +43,7 @@ static void other_segments_in_time_wait(void **state)
 	in(d, "P 2:12(10)");
 	none(d);
 	in(d, "R 5:5(0)"); /* not exactly next */
+	out(d, ". 2:2(0) ack 2");
 	assert_int_equal(counters(d)->time_wait, 1);
 	in(d, "R 2:2(0)");
 	assert_int_equal(counters(d)->time_wait, 0);
@@ -150,12 +150,51 @@ static void without_time_wait_at_all(void **state)
 	struct drill *d = accepted(no_tw, OPTS_NONE);
 
 	(void)state;
-	tcp_close(d->conn, d->now);
-	flush(d);
+	close_now(d);
 	in(d, "F. 1:1(0) ack 2");
 	events(d, "FC");
 	forget(d);
 	assert_int_equal(counters(d)->time_wait, 0);
+	drill_free(d);
+}
+
+/* RFC 5961 section 3.2 */
+static void a_reset_in_time_wait_is_challenged(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_ALL);
+
+	(void)state;
+	enter_time_wait(d, " <TS val 2000 ecr 0>");
+	in(d, "R 100:100(0)");
+	out(d, ". 2:2(0) ack 2 <TS val 0 ecr 2000>");
+	in(d, "R 1:1(0)");
+	in(d, "R 3000000:3000000(0)");
+	assert_int_equal(d->verdict, TCP_REJECT_WINDOW);
+	none(d);
+	assert_int_equal(counters(d)->time_wait, 1);
+	in(d, "R 2:2(0)");
+	assert_int_equal(counters(d)->time_wait, 0);
+	none(d);
+	drill_free(d);
+}
+
+/* RFC 6191 section 2, where the timestamps do not decide. */
+static void where_timestamps_do_not_tell_the_number_does(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_ALL);
+
+	(void)state;
+	enter_time_wait(d, " <TS val 2000 ecr 0>");
+	in(d, "S 3:3(0) <mss 1460,TS val 2000 ecr 0>"); /* the same millisecond */
+	out(d, "S. 0:0(0) ack 4 <mss 1460>");
+	assert_int_equal(counters(d)->time_wait_reused, 1);
+	drill_free(d);
+
+	d = accepted(NULL, OPTS_ALL);
+	enter_time_wait(d, " <TS val 2000 ecr 0>");
+	in(d, "S 3:3(0) <mss 1460>"); /* it has none any more */
+	out(d, "S. 0:0(0) ack 4 <mss 1460>");
+	assert_int_equal(counters(d)->time_wait_reused, 1);
 	drill_free(d);
 }
 
@@ -168,6 +207,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(old_timestamps_in_time_wait),
 	cmocka_unit_test(past_the_bound_the_oldest_leaves_time_wait),
 	cmocka_unit_test(without_time_wait_at_all),
+	cmocka_unit_test(a_reset_in_time_wait_is_challenged),
+	cmocka_unit_test(where_timestamps_do_not_tell_the_number_does),
 };
 
 DRILL_MAIN(tests)
