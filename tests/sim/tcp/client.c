@@ -146,6 +146,14 @@ static void draw_opener(struct client *c)
 		c->lives = 1; /* its flow would be found in TIME-WAIT */
 }
 
+static void draw_liar(struct client *c)
+{
+	struct rng other = {.s = c->w->seed * 0xd6e8feb86659fd93ULL + c->plan.id};
+
+	if (rng_chance(&other, 150))
+		c->lies.s = rng_next(&other) | 1;
+}
+
 struct client *client_new(struct world *w, uint32_t id)
 {
 	struct client *c = calloc(1, sizeof(*c));
@@ -165,6 +173,7 @@ struct client *client_new(struct world *w, uint32_t id)
 			     : (uint32_t)rng_next(&c->rng);
 	begin(c, w->now + rng_below(&w->rng, 200000));
 	draw_opener(c);
+	draw_liar(c);
 	return c;
 }
 

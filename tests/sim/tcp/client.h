@@ -41,6 +41,7 @@ struct client {
 	uint64_t best_edge;
 	uint32_t cwnd;
 	uint64_t rtx_at, rto, write_at, hello_at;
+	struct rng lies; /* 0: it says of a byte always the same */
 	unsigned dups;
 	unsigned tries; /* timeouts since the server last said something that makes sense */
 	uint8_t *sacked;

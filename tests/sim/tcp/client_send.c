@@ -56,11 +56,27 @@ static unsigned put_sack(const struct client *c, uint8_t *o)
 	return at;
 }
 
+/*
+ * How many bytes before `at` a liar says again, and otherwise: of what the server has acknowledged,
+ * so that it must keep to what it had first.
+ */
+static uint32_t lie(struct client *c, uint64_t at, uint32_t len)
+{
+	uint32_t most = c->mss - 40U - len;
+
+	if (c->lies.s == 0 || len == 0 || at != c->una || at <= 1 || len + 40U >= c->mss ||
+		!rng_chance(&c->lies, 300))
+		return 0;
+	c->w->lies++;
+	return rng_range(&c->lies, 1, at - 1 < most ? (uint32_t)at - 1 : most);
+}
+
 void client_segment(struct client *c, uint64_t at, uint8_t flags, uint32_t len)
 {
 	uint8_t seg[MAX_SEGMENT];
 	uint32_t hdr = 20;
 	uint32_t wnd = client_window(c);
+	uint32_t false_bytes = lie(c, at, len);
 
 	if (flags & TCP_SYN) {
 		seg[hdr] = 2;
@@ -89,7 +105,7 @@ void client_segment(struct client *c, uint64_t at, uint8_t flags, uint32_t len)
 	seg[1] = (uint8_t)c->port;
 	seg[2] = 514 >> 8;
 	seg[3] = 514 & 0xff;
-	put32(seg + 4, (uint32_t)at + c->isn);
+	put32(seg + 4, (uint32_t)at - false_bytes + c->isn);
 	put32(seg + 8, flags & TCP_ACK ? (uint32_t)c->rcv_nxt + c->irs : 0);
 	seg[12] = (uint8_t)(hdr / 4 << 4);
 	seg[13] = flags;
@@ -105,6 +121,9 @@ void client_segment(struct client *c, uint64_t at, uint8_t flags, uint32_t len)
 	seg[14] = (uint8_t)(wnd >> 8);
 	seg[15] = (uint8_t)wnd;
 	memset(seg + 16, 0, 4);
+	for (uint32_t i = 0; i < false_bytes; i++)
+		seg[hdr + i] = (uint8_t)~stream_byte(2 * c->plan.id, at - 1 - false_bytes + i);
+	hdr += false_bytes;
 	for (uint32_t i = 0; i < len; i++)
 		seg[hdr + i] = stream_byte(2 * c->plan.id, at - 1 + i);
 	if (flags & TCP_ACK) {

@@ -102,6 +102,7 @@ struct world {
 	uint32_t focus;		      /* the client whose packet came last */
 
 	uint64_t delivered, lost, steps;
+	uint64_t lies; /* segments that say otherwise of bytes that had been acknowledged */
 };
 
 void sim_fail(struct world *w, const char *file, int line, const char *what);

@@ -215,6 +215,7 @@ static void a_thousand_dribblers_while_blocks_are_exhausted(void **state)
 {
 	static struct rig_tcp dribbler[DRIBBLERS];
 	static char filler[4000];
+	struct rig_tcp newcomer[2];
 	uint64_t most = 0;
 	uint32_t least = UINT32_MAX;
 	unsigned n = 0;
@@ -242,6 +243,7 @@ static void a_thousand_dribblers_while_blocks_are_exhausted(void **state)
 		}
 	}
 	assert_true(n < FILL_MOST);
+	rig_tcp_open(&rig, &newcomer[0], 41, port++, 514);
 	for (unsigned round = 0; round < 12; round++) {
 		for (unsigned i = 0; i < DRIBBLERS; i++) {
 			assert_true(rig_tcp_send(&rig, &dribbler[i], &"<13>dribble\n"[round], 1));
@@ -254,10 +256,19 @@ static void a_thousand_dribblers_while_blocks_are_exhausted(void **state)
 		}
 	}
 	rig_wait_frames(&rig);
+	/* Who comes meanwhile is let in, before the dribble and after it, and may send his log. */
+	rig_tcp_open(&rig, &newcomer[1], 41, port++, 514);
+	for (unsigned i = 0; i < 2; i++)
+		assert_true(newcomer[i].established && send_log(&newcomer[i]));
 	/* 12 bytes of each take two buffers, not twelve; the stream's window is 400 more. */
 	assert_true(most < (DRIBBLERS * 2 + 600ULL) * 2500);
 	assert_true(least > 500);
 	rig_hold(&rig, false);
+	for (unsigned i = 0; i < 2; i++) {
+		rig_tcp_close(&rig, &newcomer[i]);
+		assert_false(newcomer[i].reset);
+		rig_tcp_end(&rig, &newcomer[i]);
+	}
 	while (n % sizeof(filler))
 		n += rig_tcp_try(&rig, &steady, filler + n % sizeof(filler),
 			(uint32_t)(sizeof(filler) - n % sizeof(filler)));
