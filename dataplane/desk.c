@@ -7,12 +7,23 @@
 #include "dataplane/journal/state.h"
 #include "dataplane/ties.h"
 
+/*
+ * Whether a device's streams can make room for new ones takes a look at all streams of all devices,
+ * under the journal's lock; and a claim that is refused for it leaves nothing behind that it could
+ * be told by when it comes again. So looks have their rates, of a device and of all.
+ */
+#define LOOKS_OF_A_DEVICE 2u  /* a second */
+#define LOOKS		  50u /* a second */
+#define LOOKS_ACCOUNTS	  4096u
+
 struct desk {
 	struct tie *ties; /* as they are to be published */
 	uint32_t ties_count, ties_room;
 	bool ties_changed;
 	struct login *tied; /* to be answered when they are */
 	struct claims *claims;
+	struct rates looks;
+	uint64_t now_us; /* of this round */
 	dp_judge_fn judge;
 	void *ctx;
 };
@@ -177,18 +188,40 @@ static void too_many_streams(struct dp *d, struct login *g)
 	refuse_login(d, g, REFUSAL_session_limit);
 }
 
-/* May the journal come to know those of its streams that are new? */
-static bool may_have(struct dp *d, const struct login *g)
+/* May there be a look at all streams for it now? */
+static bool may_look(struct dp *d, const struct login *g)
 {
+	struct rates *r = &d->desk->looks;
+	const uint64_t device = siphash13(&d->shard_key, g->serial, strlen(g->serial) + 1),
+		       now_ns = d->desk->now_us * 1000;
+
+	return rates_spend(r, device | 1, LOOKS_OF_A_DEVICE, 1, now_ns) &&
+	       rates_spend(r, 2, LOOKS, 1, now_ns);
+}
+
+/* May the journal come to know those of its streams that are new? Else it is refused. */
+static bool may_have(struct dp *d, struct login *g)
+{
+	const size_t len = strlen(g->serial);
 	uint32_t most = d->policy_owned->device_streams, more = 0, has;
 
 	for (uint32_t i = 0; i < g->n; i++)
 		more += !g->streams[i].known;
 	if (more == 0)
 		return true;
-	has = journal_device_streams(d->journal, g->serial, strlen(g->serial));
-	return has + more <= most || has + more <= most + journal_displaceable_streams(d->journal,
-								  g->serial, strlen(g->serial));
+	has = journal_device_streams(d->journal, g->serial, len);
+	if (has + more <= most)
+		return true;
+	if (!may_look(d, g)) {
+		snprintf(g->detail, sizeof(g->detail),
+			"it has asked for more streams than it may have too often");
+		refuse_login(d, g, REFUSAL_claim_rate);
+		return false;
+	}
+	if (has + more <= most + journal_displaceable_streams(d->journal, g->serial, len))
+		return true;
+	too_many_streams(d, g);
+	return false;
 }
 
 static void grant(void *ctx, struct claim *c)
@@ -210,10 +243,8 @@ static void grant(void *ctx, struct claim *c)
 		journal_find_stream(d->journal, g->serial, strlen(g->serial), to->conn_id,
 			to->epoch, restore, to);
 	}
-	if (!may_have(d, g)) {
-		too_many_streams(d, g);
+	if (!may_have(d, g))
 		return;
-	}
 	journal_status(d->journal, &st);
 	g->disk_used = st.bytes;
 	g->disk_total = st.bytes + st.free_bytes;
@@ -353,15 +384,17 @@ int desk_open(struct dp *d)
 	d->desk = calloc(1, sizeof(*d->desk));
 	if (d->desk)
 		d->desk->claims = claims_new(&d->shard_key, &ops, d);
-	return d->desk && d->desk->claims ? 0 : -1;
+	return d->desk && d->desk->claims && rates_init(&d->desk->looks, LOOKS_ACCOUNTS) == 0 ? 0
+											      : -1;
 }
 
 void desk_close(struct dp *d)
 {
-	if (d->desk)
+	if (d->desk) {
 		claims_free(d->desk->claims);
-	if (d->desk)
+		rates_fini(&d->desk->looks);
 		free(d->desk->ties);
+	}
 	free(d->desk);
 }
 
@@ -416,6 +449,7 @@ bool desk_round(struct dp *d, uint64_t now_us)
 {
 	bool any = false;
 
+	d->desk->now_us = now_us;
 	for (unsigned i = 0; i < d->lcores_count; i++) {
 		void *g;
 

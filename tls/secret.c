@@ -10,24 +10,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* A line without its end; -1 where there is none or it is too long. */
-static int read_line(int fd, char line[SECRET_MAX])
-{
-	size_t n = 0;
-	ssize_t got;
-	char c;
-
-	while ((got = read(fd, &c, 1)) == 1 && c != '\n') {
-		if (n == SECRET_MAX - 1 || c == '\0')
-			return -1;
-		line[n++] = c;
-	}
-	line[n] = '\0';
-	if (n > 0 && line[n - 1] == '\r')
-		line[n - 1] = '\0';
-	return got < 0 || (got == 0 && n == 0) ? -1 : 0;
-}
-
 /* Signals that would end us, and leave a terminal without echo behind. */
 static void ending_signals(sigset_t *set)
 {
@@ -41,10 +23,10 @@ static void ending_signals(sigset_t *set)
 			sigaddset(set, signals[i]);
 }
 
-/* Until there is a line (0), or a signal has come: its number. */
-static int wait_line(int tty, int signals)
+/* Until there is something to read (0), or a signal has come: its number. `signals` -1: none. */
+static int wait_byte(int fd, int signals)
 {
-	struct pollfd p[2] = {{.fd = tty, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+	struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
 	struct signalfd_siginfo info;
 
 	while (poll(p, 2, -1) < 0 && errno == EINTR)
@@ -54,37 +36,63 @@ static int wait_line(int tty, int signals)
 	return 0;
 }
 
+/*
+ * A line without its end: 0; -1 where there is none or it is too long; or the number of the signal
+ * that came before its end. A terminal may give a line in parts (Ctrl-D): each is waited for.
+ */
+static int read_line(int fd, int signals, char line[SECRET_MAX])
+{
+	size_t n = 0;
+	ssize_t got;
+	char c;
+
+	for (;;) {
+		const int came = wait_byte(fd, signals);
+
+		if (came)
+			return came;
+		got = read(fd, &c, 1);
+		if (got != 1 || c == '\n')
+			break;
+		if (n == SECRET_MAX - 1 || c == '\0')
+			return -1;
+		line[n++] = c;
+	}
+	line[n] = '\0';
+	if (n > 0 && line[n - 1] == '\r')
+		line[n - 1] = '\0';
+	return got < 0 || (got == 0 && n == 0) ? -1 : 0;
+}
+
 static int ask(int tty, const char *what, const char *more, char line[SECRET_MAX])
 {
 	struct termios old, quiet;
 	char prompt[128];
 	int n = snprintf(prompt, sizeof(prompt), "%s%s: ", what, more);
-	int rc = -1, signals, came = 0;
+	int rc = -1, signals;
 	sigset_t set, before;
 
 	if (tcgetattr(tty, &old) != 0)
 		return -1;
 	ending_signals(&set);
 	pthread_sigmask(SIG_BLOCK, &set, &before);
-	signals = signalfd(-1, &set, SFD_CLOEXEC); /* -1: poll() passes it over */
+	signals = signalfd(-1, &set, SFD_CLOEXEC);
 	quiet = old;
 	quiet.c_lflag &= (tcflag_t)~ECHO;
 	quiet.c_lflag |= ICANON;
 	/* Before it asks: what is typed until then is thrown away. */
 	tcsetattr(tty, TCSAFLUSH, &quiet);
 	if (write(tty, prompt, (size_t)n) == n)
-		came = wait_line(tty, signals);
-	if (!came)
-		rc = read_line(tty, line);
+		rc = read_line(tty, signals, line);
 	tcsetattr(tty, TCSAFLUSH, &old);
 	(void)!write(tty, "\n", 1);
 	if (signals >= 0)
 		close(signals);
-	if (came)
-		raise(came);
+	if (rc > 0)
+		raise(rc);
 	/* Here it ends us. */
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return rc;
+	return rc == 0 ? 0 : -1;
 }
 
 static int from_terminal(
@@ -120,7 +128,7 @@ int secret_read(const char *file, const char *what, bool twice, char secret[SECR
 	if (!file)
 		return from_terminal(what, twice, secret, err, size);
 	fd = open(file, O_RDONLY | O_CLOEXEC);
-	rc = fd < 0 ? -1 : read_line(fd, secret);
+	rc = fd < 0 ? -1 : read_line(fd, -1, secret);
 	if (fd < 0)
 		snprintf(err, size, "%s: %s", file, strerror(errno));
 	else if (rc != 0)

@@ -22,7 +22,7 @@ static int setup(void **state)
 	return rc;
 }
 
-static void ask(uint8_t host, const char *key)
+static void ask_as(uint8_t host, const char *serial, const char *key)
 {
 	const uint8_t four[] = {192, 0, 2, host};
 	struct login *g = login_new(0);
@@ -30,9 +30,14 @@ static void ask(uint8_t host, const char *key)
 	assert_non_null(g);
 	g->kind = LOGIN_KEY;
 	g->addr = ip_addr_v4(four);
-	snprintf(g->serial, sizeof(g->serial), "%s", SERIAL);
+	snprintf(g->serial, sizeof(g->serial), "%s", serial);
 	snprintf(g->key, sizeof(g->key), "%s", key);
 	h->dp->judge(h->dp->judge_ctx, g);
+}
+
+static void ask(uint8_t host, const char *key)
+{
+	ask_as(host, SERIAL, key);
 }
 
 /* What was answered by now, newest first; each is the caller's. */
@@ -144,6 +149,37 @@ static void who_guesses_on_waits(void **state)
 	expect(g, false, REFUSAL_login_rate);
 }
 
+/* Behind one address there may be a device that guesses, or has the key of last year, and others
+ * that have the right one: each has an account, and that of the address never waits for long. */
+static void a_right_key_is_let_in_beside_a_wrong_one_of_its_address(void **state)
+{
+	const uint8_t four[] = {192, 0, 2, 1};
+	const struct ip_addr addr = ip_addr_v4(four);
+	struct guesses *g = &h->c->guesses;
+	const uint64_t site = guesses_source(g, &addr, ""), who = guesses_source(g, &addr, SERIAL);
+	uint64_t now = clock_mono_us(), then = now - 10 * 1000000ull;
+
+	(void)state;
+	set_key("the right key");
+	/* It has guessed until now, as often as the address may. */
+	for (unsigned i = 0; i < GUESSES_FREE + 5; i++, then += GUESSES_WAIT_SITE * 900000ull) {
+		if (guesses_begin(g, site, then) == 0)
+			guesses_done(g, site, false, GUESSES_WAIT_SITE, then);
+		if (guesses_begin(g, who, now) == 0)
+			guesses_done(g, who, false, GUESSES_WAIT_MAX, now);
+		now += GUESSES_WAIT_MAX * 1000000ull;
+	}
+	ask(1, "the right key");
+	expect(answer(), false, REFUSAL_login_rate);
+	ask_as(1, "FGT60F0000000002", "the right key");
+	expect(wait_answer(), true, 0);
+	/* One more wrong one costs the address a second, and not what it costs who sent it. */
+	ask_as(1, "FGT60F0000000003", "a wrong key");
+	expect(wait_answer(), false, REFUSAL_bad_password);
+	assert_in_range(guesses_begin(g, site, clock_mono_us()), 0, GUESSES_WAIT_SITE);
+	assert_true(guesses_begin(g, who, clock_mono_us()) > GUESSES_WAIT_SITE);
+}
+
 /* What waits and what is under way is dropped. */
 static void the_end_waits_for_no_key(void **state)
 {
@@ -163,6 +199,7 @@ int main(void)
 		T(a_right_key_authorizes_and_a_wrong_one_does_not),
 		T(a_flood_of_keys_is_bounded_and_blocks_no_operator),
 		T(who_guesses_on_waits),
+		T(a_right_key_is_let_in_beside_a_wrong_one_of_its_address),
 		T(the_end_waits_for_no_key),
 	};
 

@@ -415,6 +415,45 @@ static void the_socket_is_everybodys_and_goes_at_the_end(void **state)
 	assert_int_equal(stat(h->socket, &st), -1);
 }
 
+static unsigned modes_by_name;
+
+/* In libc's place: nobody may set a mode by a name that may be another file's by then. */
+int chmod(const char *path, mode_t mode)
+{
+	modes_by_name++;
+	return fchmodat(AT_FDCWD, path, mode, 0);
+}
+
+static void the_sockets_mode_is_its_own_whatever_the_umask_is(void **state)
+{
+	struct harness *h = *state;
+	static const mode_t masks[] = {0, 022, 077, 0777};
+	char err[256];
+	struct stat st;
+	mode_t before = umask(0);
+
+	harness_stop(h);
+	modes_by_name = 0;
+	for (unsigned i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+		struct server *s;
+
+		umask(masks[i]);
+		s = server_bind(h->socket, (uid_t)-1, (gid_t)-1, err, sizeof(err));
+		assert_non_null(s);
+		assert_int_equal(stat(h->socket, &st), 0);
+		assert_int_equal(st.st_mode & 0777, 0666);
+		assert_int_equal(umask(masks[i]), masks[i]); /* it is left as it was */
+		server_free(s);
+		/* Also where it fails. */
+		assert_null(server_bind(
+			"/proc/nowhere/control.sock", (uid_t)-1, (gid_t)-1, err, sizeof(err)));
+		assert_contains(err, "No such file");
+		assert_int_equal(umask(masks[i]), masks[i]);
+	}
+	umask(before);
+	assert_int_equal(modes_by_name, 0);
+}
+
 static void a_socket_of_a_dead_process_is_replaced_a_live_one_not(void **state)
 {
 	struct harness *h = *state;
@@ -486,6 +525,7 @@ int main(void)
 		T(the_kernel_says_who_a_client_is),
 		cmocka_unit_test(roles_follow_from_user_and_groups),
 		T(the_socket_is_everybodys_and_goes_at_the_end),
+		T(the_sockets_mode_is_its_own_whatever_the_umask_is),
 		T(a_socket_of_a_dead_process_is_replaced_a_live_one_not),
 		cmocka_unit_test(a_socket_that_cannot_be_is_refused_by_name),
 	};

@@ -113,10 +113,8 @@ void rig_wire_turn(void)
 
 void rig_turn(void)
 {
-	static uint64_t now_us;
-
 	rig_wire_turn();
-	dp_control_round(stage.rig.dp, ++now_us);
+	dp_control_round(stage.rig.dp, ++stage.now_us);
 }
 
 int rig_stage_begin(void **state)

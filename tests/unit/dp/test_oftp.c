@@ -98,6 +98,19 @@ static void streams_of_a_device_are_bounded(void **state)
 	rig_expect_reply(&d[0], OFTP_REFUSED, "session_limit");
 	rig_wait_refused(REFUSAL_session_limit, "the device has 3 streams");
 	rig_oftp_end(&d[0]);
+	/* Who asks on and on has it looked up three times at once, then twice a second. */
+	for (unsigned i = 0; i < 6; i++) {
+		const bool looked = i < 2 || i == 5;
+
+		if (i == 5)
+			stage.now_us += 500000;
+		rig_oftp_log_in(
+			&d[0], 23, &(struct rig_login){.conn_id = 300, .streams = 2, .epoch = 9});
+		rig_expect_reply(&d[0], OFTP_REFUSED, looked ? "session_limit" : "claim_rate");
+		rig_wait_refused(looked ? REFUSAL_session_limit : REFUSAL_claim_rate,
+			looked ? "the device has 3 streams" : "too often");
+		rig_oftp_end(&d[0]);
+	}
 	rig_oftp_log_in(&d[0], 23, &(struct rig_login){.conn_id = 100, .streams = 4, .epoch = 9});
 	rig_expect_reply(&d[0], OFTP_ALLOWED, NULL);
 	rig_oftp_item(&d[0], 103, 9, 1);

@@ -71,6 +71,8 @@ struct pki_cert pki_issue(const struct pki_cert *issuer, const struct pki_option
 	} else if (!o->only_cn) {
 		add_name(name, "C", "US");
 	}
+	for (unsigned i = 0; i < o->units; i++)
+		add_name(name, "OU", "unit");
 	add_name(name, "O", o->o);
 	add_name(name, "CN", o->cn);
 	X509_set_issuer_name(c.cert, X509_get_subject_name(by));
@@ -125,16 +127,11 @@ char *pki_key_pem(const struct pki_cert *c)
 	return text_of(b);
 }
 
-char *pki_crl_pem(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n)
-{
-	return pki_crl_pem_for(issuer, v, n, NULL);
-}
-
-char *pki_crl_pem_for(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n,
-	const char *scope)
+static char *crl_pem(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n,
+	const char *scope, time_t age_s)
 {
 	X509_CRL *crl = X509_CRL_new();
-	ASN1_TIME *now = ASN1_TIME_set(NULL, time(NULL) - 60),
+	ASN1_TIME *now = ASN1_TIME_set(NULL, time(NULL) - age_s),
 		  *next = ASN1_TIME_set(NULL, time(NULL) + 86400);
 	BIO *b = BIO_new(BIO_s_mem());
 
@@ -163,4 +160,20 @@ char *pki_crl_pem_for(const struct pki_cert *issuer, const struct pki_cert *cons
 	ASN1_TIME_free(now);
 	ASN1_TIME_free(next);
 	return text_of(b);
+}
+
+char *pki_crl_pem(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n)
+{
+	return crl_pem(issuer, v, n, NULL, 120);
+}
+
+char *pki_crl_pem_newer(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n)
+{
+	return crl_pem(issuer, v, n, NULL, 60);
+}
+
+char *pki_crl_pem_for(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n,
+	const char *scope)
+{
+	return crl_pem(issuer, v, n, scope, 120);
 }

@@ -17,6 +17,7 @@ struct pki_options {
 	const char *cn, *o; /* NULL: none */
 	const char *dc;	    /* in C's place, as Microsoft's authorities have: DC=local, DC=this */
 	bool only_cn;	    /* nothing but the CN */
+	unsigned units;	    /* so many OU more */
 	const char *san;    /* as OpenSSL's configuration: "DNS:a,DNS:b" */
 	const char *eku;    /* "clientAuth"; NULL: no such extension */
 	bool ca;
@@ -36,6 +37,8 @@ char *pki_pem(const struct pki_cert *const *v, unsigned n);
 char *pki_key_pem(const struct pki_cert *c);
 /* The issuer's CRL, of `n` revoked certificates. */
 char *pki_crl_pem(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n);
+/* The same, of a minute later. */
+char *pki_crl_pem_newer(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n);
 /* The same for a part of the certificates: its IssuingDistributionPoint, as OpenSSL's
  * configuration. */
 char *pki_crl_pem_for(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n,

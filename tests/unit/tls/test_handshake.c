@@ -527,6 +527,48 @@ static void an_established_connection_is_held_against_a_new_set(void **state)
 	free(other_revoked);
 }
 
+/* OpenSSL takes the newest CRL of an authority's name, whoever signed it: a stranger's hides ours,
+ * which names the device. The handshake goes through, and is not the last word. */
+static void who_is_revoked_is_so_beside_a_newer_crl_of_another_hand(void **state)
+{
+	const struct pki_cert *named[] = {&world.device}, *other[] = {&world.server_ec};
+	struct pki_cert impostor =
+		pki_issue(NULL, &(struct pki_options){.cn = "root", .o = "Works", .ca = true});
+	char *ours = pki_crl_pem(&world.root, named, 1),
+	     *theirs = pki_crl_pem_newer(&impostor, other, 1), both[8192];
+	struct world w = world;
+
+	(void)state;
+	snprintf(both, sizeof(both), "%s%s", ours, theirs);
+	w.spec.crls_pem = both;
+	for (unsigned i = 0; i < 2; i++) {
+		struct tls_set *set = world_set(&w);
+		enum refusal_reason why;
+
+		link_open(&link, set,
+			&(struct tls_client_options){
+				.cert = &world.device, .max_version = versions[i]},
+			false);
+		assert_true(link_handshake(&link));
+		assert_false(tls_conn_permitted(link.server, set, &why));
+		assert_int_equal(why, REFUSAL_revoked);
+		link_close(&link);
+		/* And nobody else. */
+		link_open(&link, set,
+			&(struct tls_client_options){.cert = &world.device_of_sub,
+				.via = &world.sub,
+				.max_version = versions[i]},
+			false);
+		assert_true(link_handshake(&link));
+		assert_true(tls_conn_permitted(link.server, set, &why));
+		link_close(&link);
+		tls_set_unref(set);
+	}
+	free(ours);
+	free(theirs);
+	pki_free(&impostor);
+}
+
 static void an_identity_that_is_wrong_is_refused_with_its_context(void **state)
 {
 	struct tls_set *set = NULL;
@@ -632,6 +674,7 @@ int main(void)
 		cmocka_unit_test(ticket_keys_rotate),
 		cmocka_unit_test(nobody_renegotiates),
 		cmocka_unit_test(an_established_connection_is_held_against_a_new_set),
+		cmocka_unit_test(who_is_revoked_is_so_beside_a_newer_crl_of_another_hand),
 		cmocka_unit_test(an_identity_that_is_wrong_is_refused_with_its_context),
 	};
 

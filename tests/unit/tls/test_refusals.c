@@ -150,6 +150,19 @@ static void names_that_name_nobody_are_another_ca(void **state)
 		", issued by /C=US/CN=sub");
 }
 
+/* What a name says is compared to every anchor's: one of more entries than 32 is no CA's. */
+static void a_name_of_too_many_entries_is_another_ca(void **state)
+{
+	(void)state;
+	/* 2 DC, 29 OU, CN */
+	alone(&(struct pki_options){.dc = "corp", .units = 29, .cn = "root", .ca = true},
+		&(struct pki_options){.dc = "corp", .units = 29, .cn = "sub", .ca = true},
+		REFUSAL_missing_intermediate, NULL);
+	alone(&(struct pki_options){.dc = "corp", .units = 30, .cn = "root", .ca = true},
+		&(struct pki_options){.dc = "corp", .units = 30, .cn = "sub", .ca = true},
+		REFUSAL_wrong_ca, NULL);
+}
+
 static void expired(void **state)
 {
 	(void)state;
@@ -451,6 +464,7 @@ int main(void)
 		cmocka_unit_test(a_ca_that_only_has_the_name_of_ours),
 		cmocka_unit_test(missing_intermediate),
 		cmocka_unit_test(missing_intermediate_of_domain_components),
+		cmocka_unit_test(a_name_of_too_many_entries_is_another_ca),
 		cmocka_unit_test(names_that_name_nobody_are_another_ca),
 		cmocka_unit_test(expired),
 		cmocka_unit_test(not_yet_valid),

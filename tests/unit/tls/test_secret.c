@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,12 +127,49 @@ static void ctrl_c_in_the_middle_of_a_line_does_too(void **state)
 	assert_int_equal(WTERMSIG(status), SIGINT);
 }
 
+/* Ctrl-D hands over what was typed, without an end of the line: the rest is still waited for, and
+ * signals with it. */
+static void ctrl_d_in_the_middle_of_a_line_takes_no_ctrl_c_away(void **state)
+{
+	struct terminal t = asked();
+	struct pollfd p = {.fd = t.slave, .events = POLLIN};
+	int status;
+
+	(void)state;
+	/* Stopped, it takes nothing before all of it is there. */
+	assert_int_equal(kill(t.child, SIGSTOP), 0);
+	assert_int_equal(waitpid(t.child, &status, WUNTRACED), t.child);
+	assert_int_equal(write(t.master, "open\x04", 5), 5);
+	assert_int_equal(poll(&p, 1, -1), 1);
+	assert_int_equal(kill(t.child, SIGCONT), 0);
+	while (poll(&p, 1, 0) == 1)
+		sched_yield();
+	assert_int_equal(write(t.master, "\x03", 1), 1);
+	status = ended(&t);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGINT);
+}
+
+static void ctrl_d_in_the_middle_of_a_line_is_no_end_of_it(void **state)
+{
+	struct terminal t = asked();
+	int status;
+
+	(void)state;
+	assert_int_equal(write(t.master, "open\x04 sesame\n", 13), 13);
+	status = ended(&t);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_typed_is_the_password),
 		cmocka_unit_test(a_signal_ends_it_and_leaves_an_echo),
 		cmocka_unit_test(ctrl_c_in_the_middle_of_a_line_does_too),
+		cmocka_unit_test(ctrl_d_in_the_middle_of_a_line_takes_no_ctrl_c_away),
+		cmocka_unit_test(ctrl_d_in_the_middle_of_a_line_is_no_end_of_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
