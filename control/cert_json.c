@@ -54,17 +54,26 @@ json_t *cert_report_json(const struct cert_report *r)
 	return list;
 }
 
-struct cert_judge cert_judge_of(struct control *c, enum cert_role role, char **anchors)
+struct cert_judge cert_judge_of(struct control *c, enum cert_role role)
 {
-	*anchors = certstore_pem_of(&c->trust.certs, 1u << STORE_ANCHOR | 1u << STORE_CA);
+	const struct certstore *s = &c->trust.certs;
+	const bool crls = role == CERT_ROLE_CRL || role == CERT_ROLE_ANCHOR;
+
 	return (struct cert_judge){
 		.role = role,
 		.now_s = (int64_t)(clock_wall_ns() / 1000000000u),
 		.legal = trust_serial_legal,
 		.ctx = c,
 		.serial = c->serial,
-		.anchors_pem = *anchors,
+		.anchors_pem = certstore_pem_of(s, 1u << STORE_ANCHOR | 1u << STORE_CA),
+		.crls_pem = crls ? certstore_pem_of(s, 1u << STORE_CRL) : NULL,
 	};
+}
+
+void cert_judge_free(struct cert_judge *j)
+{
+	free((char *)j->anchors_pem);
+	free((char *)j->crls_pem);
 }
 
 json_t *cert_findings_json(struct control *c, const struct stored *s)
@@ -75,15 +84,15 @@ json_t *cert_findings_json(struct control *c, const struct stored *s)
 		[STORE_CRL] = CERT_ROLE_CRL};
 	struct cert_report report = {0};
 	struct cert_bundle b;
-	char *anchors, err[64];
+	char err[64];
 	struct cert_judge j;
 
 	if (s->kind != STORE_REQUEST &&
 		cert_bundle_read(&b, s->pem, strlen(s->pem), NULL, err, sizeof(err)) == CERT_OK) {
-		j = cert_judge_of(c, roles[s->kind], &anchors);
+		j = cert_judge_of(c, roles[s->kind]);
 		cert_explain(&b, &j, &report);
 		cert_bundle_free(&b);
-		free(anchors);
+		cert_judge_free(&j);
 	}
 	return cert_report_json(&report);
 }

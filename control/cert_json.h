@@ -18,7 +18,8 @@ void cert_event(
 /* The one of this name, or NULL after call_fail(). */
 struct stored *cert_wanted(struct call *call, const char *name);
 
-/* How it is judged, with the anchors that there are: free() them after use. */
-struct cert_judge cert_judge_of(struct control *c, enum cert_role role, char **anchors);
+/* How it is judged, with the anchors and CRLs that there are: cert_judge_free() after use. */
+struct cert_judge cert_judge_of(struct control *c, enum cert_role role);
+void cert_judge_free(struct cert_judge *j);
 
 #endif

@@ -52,6 +52,50 @@ static const char *used_by(const struct control *c, const char *name)
 	return NULL;
 }
 
+#define DEPENDENTS 5 /* devices named */
+
+/* Devices whose certificate, as they showed it last, is of an issuer; the first few by name. */
+struct dependents {
+	const char *issuer;
+	unsigned count;
+	char names[DEPENDENTS * (AUTH_SERIAL + 2)];
+};
+
+static void add_dependent(void *ctx, const struct device_row *row)
+{
+	struct dependents *d = ctx;
+	const size_t n = strlen(d->names);
+
+	if (strcmp(row->issuer, d->issuer) != 0 || row->state == AUTH_DENIED)
+		return;
+	if (d->count++ < DEPENDENTS)
+		snprintf(d->names + n, sizeof(d->names) - n, "%s%s", n ? ", " : ": ", row->serial);
+}
+
+/*
+ * The authority of our own: its key is nowhere else, and who was issued a certificate by it must be
+ * issued another. Fails the call with what depends on it.
+ */
+static void not_sure(struct call *call, const struct stored *ca)
+{
+	const struct control *c = call->c;
+	const struct stored *node = certstore_find(&call->c->trust.certs, CERTSTORE_NODE);
+	const bool ours = node && strcmp(node->facts.issuer, ca->facts.subject) == 0;
+	struct dependents d = {.issuer = ca->facts.subject};
+
+	devices_flush(&call->c->devices);
+	registry_devices(c->registry, add_dependent, &d);
+	call_fail(call, REASON_NOT_SURE,
+		"%.100s and its key would be gone for ever; devices with a certificate of it, "
+		"which "
+		"would be refused as wrong_ca: %u%s%s%s; `sluicectl cert export %s` keeps a copy",
+		ca->facts.subject, d.count, d.names, d.count > DEPENDENTS ? ", ..." : "",
+		ours ? "; this node's certificate, which devices verify, would be signed by itself"
+		     : "",
+		ca->name);
+	call->error.data = json_pack("{s:i}", "devices", (int)d.count);
+}
+
 void m_cert_delete(struct call *call)
 {
 	struct control *c = call->c;
@@ -60,7 +104,8 @@ void m_cert_delete(struct call *call)
 	const char *sni = s && s->kind == STORE_IDENTITY ? used_by(c, name) : NULL;
 	enum trust_change change;
 	struct audit_row audit;
-	char was[400], who[64];
+	char was[400], who[64], err[300];
+	bool authority;
 
 	if (!s)
 		return;
@@ -70,8 +115,13 @@ void m_cert_delete(struct call *call)
 			name, sni);
 		return;
 	}
+	if (s->kind == STORE_CA && !call_bool(call, "sure", false)) {
+		not_sure(call, s);
+		return;
+	}
 	change = s->kind == STORE_IDENTITY || s->kind == STORE_REQUEST ? TRUST_IDENTITIES
 								       : TRUST_GENERATION;
+	authority = s->kind == STORE_CA;
 	cert_describe(s, was, sizeof(was));
 	control_audit_row(&audit, who, call->who, call->method->name, name, was, "");
 	if (certstore_delete(&c->trust.certs, name, &audit) != 0) {
@@ -79,6 +129,9 @@ void m_cert_delete(struct call *call)
 		return;
 	}
 	cert_event(c, "deleted", name, was, who);
+	/* Now, as it was told, and not with the next start. */
+	if (authority && trust_make_node(c, err, sizeof(err)) != 0)
+		alarm_raise(&c->alarms, "tls_failed", "", "the node's own certificate: %s", err);
 	trust_changed(c, change);
 	call_result(call, json_pack("{s:i,s:s,s:b}", "schema", 1, "name", name, "deleted", 1));
 }

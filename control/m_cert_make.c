@@ -131,11 +131,10 @@ static int store_bundle(
 static bool judge(struct call *call, const struct cert_bundle *b, enum cert_role role,
 	struct cert_report *report)
 {
-	char *anchors;
-	struct cert_judge j = cert_judge_of(call->c, role, &anchors);
+	struct cert_judge j = cert_judge_of(call->c, role);
 
 	cert_explain(b, &j, report);
-	free(anchors);
+	cert_judge_free(&j);
 	for (unsigned i = 0; i < report->count; i++) {
 		if (report->v[i].level != CERT_ERROR)
 			continue;
@@ -211,14 +210,13 @@ void m_cert_check(struct call *call)
 	struct cert_bundle b;
 	struct cert_report report;
 	struct cert_facts f = {0};
-	char *anchors;
 	struct cert_judge j;
 
 	if (!read_bundle(call, &b))
 		return;
-	j = cert_judge_of(call->c, CERT_ROLE_DEVICE, &anchors);
+	j = cert_judge_of(call->c, CERT_ROLE_DEVICE);
 	cert_explain(&b, &j, &report);
-	free(anchors);
+	cert_judge_free(&j);
 	if (b.certs_count)
 		cert_bundle_facts(&b, 0, &f);
 	cert_bundle_free(&b);

@@ -71,6 +71,8 @@ static const struct param user_add[] = {{"user", PARAM_STRING, true, 1024, "the 
 		"common_name", PARAM_STRING, false, 1024, "a common name"                          \
 	}
 static const struct param cert_name[] = {CERT_NAME, {0}};
+static const struct param cert_delete[] = {
+	CERT_NAME, {"sure", PARAM_BOOL, false, 0, "true or false"}, {0}};
 static const struct param cert_check[] = {CERT_DATA, CERT_PASSWORD(false), {0}};
 static const struct param cert_import[] = {CERT_NAME, CERT_DATA, CERT_PASSWORD(false), {0}};
 static const struct param cert_expiring[] = {CERT_DAYS, {0}};
@@ -96,7 +98,7 @@ const struct method methods[] = {
 	{"audit.list", ROLE_READ, m_audit_list, audit},
 	{"cert.ca-init", ROLE_WRITE, m_cert_ca_init, cert_make},
 	{"cert.check", ROLE_WRITE, m_cert_check, cert_check},
-	{"cert.delete", ROLE_WRITE, m_cert_delete, cert_name},
+	{"cert.delete", ROLE_WRITE, m_cert_delete, cert_delete},
 	{"cert.expiring", ROLE_READ, m_cert_expiring, cert_expiring},
 	{"cert.export", ROLE_WRITE, m_cert_export, cert_export},
 	{"cert.import", ROLE_WRITE, m_cert_import, cert_import},

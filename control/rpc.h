@@ -31,6 +31,7 @@ enum rpc_code {
 #define REASON_CANCELLED     "cancelled"
 #define REASON_PASSWORD	     "password_needed" /* or it is wrong */
 #define REASON_NEEDS_RESTART "needs_restart"
+#define REASON_NOT_SURE	     "not_sure" /* it destroys much: to be said once more, with `sure` */
 
 struct rpc_error {
 	int code; /* enum rpc_code; 0: no error */

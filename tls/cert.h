@@ -93,6 +93,7 @@ struct cert_judge {
 	void *ctx;
 	const char *serial;	 /* CERT_ROLE_NODE: this node's; NULL: none */
 	const char *anchors_pem; /* what is trusted already; NULL: nothing */
+	const char *crls_pem;	 /* CRLs that there are already; NULL: none */
 };
 /* All that would stumble later. */
 void cert_explain(

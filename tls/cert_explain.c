@@ -158,6 +158,77 @@ static STACK_OF(X509) * read_anchors(const char *pem)
 	return v;
 }
 
+/* All CRLs there are; NULL when out of memory. */
+static STACK_OF(X509_CRL) * read_crls(const char *pem)
+{
+	STACK_OF(X509_CRL) *v = sk_X509_CRL_new_null();
+	BIO *in = pem ? BIO_new_mem_buf(pem, -1) : NULL;
+	X509_CRL *crl;
+
+	while (v && in && (crl = PEM_read_bio_X509_CRL(in, NULL, NULL, NULL)))
+		if (!sk_X509_CRL_push(v, crl)) {
+			X509_CRL_free(crl);
+			break;
+		}
+	BIO_free(in);
+	return v;
+}
+
+/* Whether both are for the same part of the authority's certificates. */
+static bool same_scope(const X509_CRL *a, const X509_CRL *b)
+{
+	static const int kinds[] = {NID_issuing_distribution_point, NID_delta_crl};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const int at_a = X509_CRL_get_ext_by_NID(a, kinds[i], -1),
+			  at_b = X509_CRL_get_ext_by_NID(b, kinds[i], -1);
+
+		if (at_a < 0 && at_b < 0)
+			continue;
+		if (at_a < 0 || at_b < 0 ||
+			ASN1_OCTET_STRING_cmp(X509_EXTENSION_get_data(X509_CRL_get_ext(a, at_a)),
+				X509_EXTENSION_get_data(X509_CRL_get_ext(b, at_b))) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* RFC 5280 section 5.2.3: of two of one scope the higher number is the newer one. */
+static bool is_newer(const X509_CRL *a, const X509_CRL *b)
+{
+	ASN1_INTEGER *at_a = X509_CRL_get_ext_d2i(a, NID_crl_number, NULL, NULL),
+		     *at_b = X509_CRL_get_ext_d2i(b, NID_crl_number, NULL, NULL);
+	bool newer = at_a && at_b ? ASN1_INTEGER_cmp(at_a, at_b) > 0
+				  : ASN1_TIME_compare(X509_CRL_get0_lastUpdate(a),
+					    X509_CRL_get0_lastUpdate(b)) > 0;
+
+	ASN1_INTEGER_free(at_a);
+	ASN1_INTEGER_free(at_b);
+	return newer;
+}
+
+/* One that is older than what there is would forget who was revoked since. */
+static void judge_age(X509_CRL *crl, const STACK_OF(X509_CRL) * there, struct cert_report *r)
+{
+	char issuer[CERT_TEXT], ours[16], theirs[16];
+
+	for (int i = 0; i < sk_X509_CRL_num(there); i++) {
+		X509_CRL *other = sk_X509_CRL_value(there, i);
+
+		if (X509_NAME_cmp(X509_CRL_get_issuer(other), X509_CRL_get_issuer(crl)) != 0 ||
+			!same_scope(other, crl) || !is_newer(other, crl))
+			continue;
+		name_line(X509_CRL_get_issuer(crl), issuer, sizeof(issuer));
+		day(asn1_time_s(X509_CRL_get0_lastUpdate(crl)), ours);
+		day(asn1_time_s(X509_CRL_get0_lastUpdate(other)), theirs);
+		say(r, CERT_WARNING, "crl_older",
+			"the CRL of %s is of %s, and there is a newer one here, of %s: where this "
+			"one takes its place, who was revoked in between is let in again",
+			issuer, ours, theirs);
+		return;
+	}
+}
+
 /* Anchors that a chain may end at. */
 static bool issued_by_any(X509 *x, const STACK_OF(X509) * anchors)
 {
@@ -293,6 +364,7 @@ void cert_explain(
 	const struct cert_bundle *b, const struct cert_judge *j, struct cert_report *report)
 {
 	STACK_OF(X509) *anchors = read_anchors(j->anchors_pem);
+	STACK_OF(X509_CRL) * crls;
 
 	memset(report, 0, sizeof(*report));
 	switch (j->role) {
@@ -307,8 +379,12 @@ void cert_explain(
 	default:
 		break;
 	}
-	for (unsigned i = 0; i < b->crls_count; i++)
+	crls = read_crls(b->crls_count ? j->crls_pem : NULL);
+	for (unsigned i = 0; i < b->crls_count; i++) {
 		judge_crl(b->crls[i], j, anchors, report);
+		judge_age(b->crls[i], crls, report);
+	}
+	sk_X509_CRL_pop_free(crls, X509_CRL_free);
 	sk_X509_pop_free(anchors, X509_free);
 	ERR_clear_error();
 }

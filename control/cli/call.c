@@ -69,6 +69,7 @@ int cli_refused(struct cli *cli, const json_t *error)
 	const char *message = json_string_value(json_object_get(error, "message"));
 	const char *reason = json_string_value(json_object_get(data, "reason"));
 
+	snprintf(cli->refused, sizeof(cli->refused), "%s", reason ? reason : "");
 	if (cli->json) {
 		fputs("{\"schema\":1,\"error\":", cli->err);
 		json_dumpf(error, cli->err, JSON_COMPACT);

@@ -121,6 +121,37 @@ int run_cert_check(struct cli *cli, const struct args *args)
 	return ask(cli, "cert.check", file_params(cli, args), show_cert_check);
 }
 
+static bool confirmed(const struct cli *cli)
+{
+	char line[16];
+
+	if (cli->json || !isatty(STDIN_FILENO) || !isatty(fileno(cli->err)))
+		return false;
+	fputs("Delete it? [y/N] ", cli->err);
+	fflush(cli->err);
+	return fgets(line, sizeof(line), stdin) &&
+	       (strcmp(line, "y\n") == 0 || strcmp(line, "yes\n") == 0);
+}
+
+int run_cert_delete(struct cli *cli, const struct args *args)
+{
+	const char *name = args_operand(args, 0);
+	int rc;
+
+	if (args_option(args, "yes"))
+		return ask(cli, "cert.delete", json_pack("{s:s,s:b}", "name", name, "sure", 1),
+			show_cert_deleted);
+	rc = ask(cli, "cert.delete", json_pack("{s:s}", "name", name), show_cert_deleted);
+	if (rc != CLI_FAILED || strcmp(cli->refused, "not_sure") != 0)
+		return rc;
+	if (confirmed(cli))
+		return ask(cli, "cert.delete", json_pack("{s:s,s:b}", "name", name, "sure", 1),
+			show_cert_deleted);
+	if (!cli->json)
+		cli_error(cli, "nothing is deleted: --yes does it");
+	return rc;
+}
+
 /* ---- keys that leave ---------------------------------------------------------------------- */
 
 /* A new file that only its owner reads; false after a message. */

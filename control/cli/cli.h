@@ -22,6 +22,7 @@ struct cli {
 	FILE *out, *err;
 	const char *socket; /* where sluiced is looked for */
 	bool json;
+	char refused[32]; /* the reason of the last answer that was an error; "": none */
 };
 
 struct option_spec {
@@ -121,6 +122,7 @@ int run_top(struct cli *cli, const struct args *args);
 int run_log_show(struct cli *cli, const struct args *args);
 int run_cert_import(struct cli *cli, const struct args *args);
 int run_cert_check(struct cli *cli, const struct args *args);
+int run_cert_delete(struct cli *cli, const struct args *args);
 int run_cert_issue(struct cli *cli, const struct args *args);
 int run_cert_export(struct cli *cli, const struct args *args);
 int run_debug_start(struct cli *cli, const struct args *args);

@@ -250,6 +250,13 @@ static const struct option_spec import_options[] = {
 	{"password-file", "FILE", "its first line, instead of asking on the terminal"},
 	{0},
 };
+static const struct option_spec delete_options[] = {
+	{"yes", NULL, "also the authority of our own, without asking"},
+	{0},
+};
+static const char delete_help[] =
+	"Asks before it removes the authority of our own (`ca`), on which devices depend; where "
+	"there is no\nterminal to ask on, only with --yes.\n";
 static const struct option_spec use_options[] = {
 	{"sni", "NAME", "for clients that ask for this server name (default: all others)"},
 	{0},
@@ -417,8 +424,8 @@ const struct command commands[] = {
 		.about = "could a device use this certificate here?", .more = password_file_help,
 		.options = password_options, .run = run_cert_check},
 	{CMD("cert", "delete"), .operands = "NAME", .least = 1, .most = 1,
-		.about = "remove one, and its key", .method = "cert.delete", .params = cert_operand,
-		.show = show_cert_deleted},
+		.about = "remove one, and its key", .more = delete_help, .options = delete_options,
+		.run = run_cert_delete},
 	{CMD("cert", "use"), .operands = "NAME...", .least = 1, .most = 4,
 		.about = "show these identities to devices", .more = use_help,
 		.options = use_options, .method = "cert.use", .params = cert_use_params,

@@ -120,6 +120,9 @@ def alarm_crl_stale(appliance):
     stands(appliance, "crl_stale", "theirs", "CRL theirs", "another-ca", "2024-02-01")
     crl("20240201000000Z", "20990201000000Z")
     over(appliance, "crl_stale", "theirs")
+    # In its place an older one would forget who was revoked since: that is said.
+    said = crl("20240115000000Z", "20990201000000Z")
+    expect("crl_older" in {f["reason"] for f in said["findings"]}, f"import says {said['findings']}")
 
 
 @case()

@@ -7,7 +7,7 @@ import ssl
 import stat
 import subprocess
 
-from appliance import Rpc, stage
+from appliance import SLUICECTL, Rpc, stage
 from cases import Failed, collector, equal, expect
 from netns import HOST4, PEER4
 
@@ -177,6 +177,41 @@ def certificates(appliance):
     for words in (["cert", "list"], ["cert", "show", "node"], ["cert", "expiring"], ["tls", "show"],
                   ["device", "list"], ["user", "list"], ["refusal", "list"]):
         expect(appliance.run(*words).stdout.strip(), f"{words} says nothing")
+
+
+def on_a_terminal(appliance, answer, *words):
+    """sluicectl, asked on a terminal; its status and what it says there."""
+    master, slave = os.openpty()
+    with subprocess.Popen([str(SLUICECTL), "--socket", str(appliance.socket), *words], stdin=slave,
+                          stdout=subprocess.DEVNULL, stderr=slave) as process:
+        os.close(slave)
+        said = b""
+        while b"[y/N] " not in said:
+            said += os.read(master, 4096)
+        os.write(master, answer)
+        status = process.wait(20)
+    os.close(master)
+    return status, said.decode()
+
+
+@case()
+def our_authority_is_deleted_by_who_is_sure(appliance):
+    """cert delete ca: says what depends on it and asks; without a terminal --yes is needed"""
+    ca = appliance.ctl("cert", "ca-init", "--key", "p-256")["pem"]
+    s = client(appliance, issue(appliance), ca)
+    until(appliance, "the device is pending", lambda: appliance.ctl("device", "list")["devices"])
+    done = appliance.run("cert", "delete", "ca")
+    equal("status without a terminal", done.returncode, 1)
+    expect(SERIAL.encode() in done.stderr and b"--yes" in done.stderr, done.stderr)
+    status, said = on_a_terminal(appliance, b"\n", "cert", "delete", "ca")
+    equal("status of no answer", status, 1)
+    expect(SERIAL in said and "this node's certificate" in said, said)
+    expect(appliance.run("cert", "show", "ca").returncode == 0, "it is gone")
+    equal("status of yes", on_a_terminal(appliance, b"y\n", "cert", "delete", "ca")[0], 0)
+    equal("cert show ca", appliance.run("cert", "show", "ca").returncode, 5)
+    s.close()
+    appliance.ctl("cert", "ca-init", "--key", "p-256")
+    appliance.ctl("cert", "delete", "ca", "--yes")
 
 
 @case()

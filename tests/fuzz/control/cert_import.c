@@ -31,15 +31,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	for (enum cert_role role = CERT_ROLE_NODE; role <= CERT_ROLE_CRL; role++) {
-		char *chain = cert_bundle_chain_pem(&b);
+		char *chain = cert_bundle_chain_pem(&b), *crls = cert_bundle_crls_pem(&b);
 		const struct cert_judge j = {.role = role,
 			.now_s = 1795312800,
 			.legal = legal,
 			.serial = "SL-0123456789ABCDEF",
-			.anchors_pem = chain};
+			.anchors_pem = chain,
+			.crls_pem = crls};
 
 		cert_explain(&b, &j, &report);
 		free(chain);
+		free(crls);
 	}
 	for (unsigned i = 0; i < b.certs_count; i++) {
 		struct cert_facts f;

@@ -79,6 +79,24 @@ static void a_refusal_is_told_with_its_reason(void **state)
 	}
 }
 
+/* Without a terminal to ask on, --yes is the only way. */
+static void what_is_gone_for_ever_goes_with_yes(void **state)
+{
+	(void)state;
+	RUN_WITH(EXCHANGES({"cert.delete", "{\"name\":\"ca\"}",
+			 "{\"jsonrpc\":\"2.0\",\"id\":$ID,\"error\":{\"code\":-32000,\"message\":"
+			 "\"devices depend on it\",\"data\":{\"reason\":\"not_sure\"}}}\n"}),
+		"cert", "delete", "ca");
+	assert_int_equal(ran.status, CLI_FAILED);
+	assert_string_equal(ran.err, "sluicectl: devices depend on it (not_sure)\n"
+				     "sluicectl: nothing is deleted: --yes does it\n");
+	RUN_WITH(EXCHANGES({"cert.delete", "{\"name\":\"ca\",\"sure\":true}",
+			 RESULT("{\"schema\":1,\"name\":\"ca\",\"deleted\":true}")}),
+		"cert", "delete", "ca", "--yes");
+	assert_int_equal(ran.status, CLI_DONE);
+	assert_string_equal(ran.out, "ca is deleted\n");
+}
+
 static void an_error_without_a_reason_is_a_failure(void **state)
 {
 	(void)state;
@@ -404,6 +422,7 @@ int main(void)
 		cmocka_unit_test(parameters_reach_sluiced),
 		cmocka_unit_test(numbers_are_checked_before_anything_is_sent),
 		cmocka_unit_test(a_refusal_is_told_with_its_reason),
+		cmocka_unit_test(what_is_gone_for_ever_goes_with_yes),
 		cmocka_unit_test(an_error_without_a_reason_is_a_failure),
 		cmocka_unit_test(the_trace_is_printed_line_by_line),
 		cmocka_unit_test(nobody_there),

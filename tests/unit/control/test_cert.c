@@ -6,6 +6,7 @@
 
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
+#include <openssl/x509v3.h>
 
 #include "tests/unit/control/harness.h"
 #include "tests/unit/tls/pki.h"
@@ -72,7 +73,8 @@ static bool all_capitals(void *ctx, const char *name)
 }
 
 /* The slugs of what is said, "a b c". */
-static const char *said(const struct cert_bundle *b, enum cert_role role, const char *anchors)
+static const char *said_beside(
+	const struct cert_bundle *b, enum cert_role role, const char *anchors, const char *crls)
 {
 	static char slugs[400];
 	struct cert_report r;
@@ -80,7 +82,8 @@ static const char *said(const struct cert_bundle *b, enum cert_role role, const 
 		.now_s = now,
 		.legal = all_capitals,
 		.serial = "SL-0123456789ABCDEF",
-		.anchors_pem = anchors};
+		.anchors_pem = anchors,
+		.crls_pem = crls};
 
 	cert_explain(b, &j, &r);
 	slugs[0] = '\0';
@@ -91,6 +94,11 @@ static const char *said(const struct cert_bundle *b, enum cert_role role, const 
 		snprintf(slugs + n, sizeof(slugs) - n, "%s%s", n ? " " : "", r.v[i].slug);
 	}
 	return slugs;
+}
+
+static const char *said(const struct cert_bundle *b, enum cert_role role, const char *anchors)
+{
+	return said_beside(b, role, anchors, NULL);
 }
 
 static void what_we_issue_has_nothing_to_be_said_about(void **state)
@@ -484,6 +492,71 @@ static void a_crl_is_judged_by_its_authority(void **state)
 	free(pem);
 }
 
+/* Our authority's CRL of so many days ago; `number` 0: none. `scope`: as pki.h has it. */
+static char *crl_of(unsigned days, long number, const char *scope)
+{
+	struct cert_bundle b = read_pem(ca.cert_pem, ca.key_pem);
+	X509_CRL *crl = X509_CRL_new();
+	ASN1_TIME *last = ASN1_TIME_set(NULL, (time_t)(now - days * 86400)),
+		  *next = ASN1_TIME_set(NULL, (time_t)(now + 86400));
+	ASN1_INTEGER *n = ASN1_INTEGER_new();
+	BIO *out = BIO_new(BIO_s_mem());
+	char *pem;
+
+	X509_CRL_set_version(crl, 1);
+	X509_CRL_set_issuer_name(crl, X509_get_subject_name(b.certs[0]));
+	X509_CRL_set1_lastUpdate(crl, last);
+	X509_CRL_set1_nextUpdate(crl, next);
+	ASN1_INTEGER_set(n, number);
+	if (number)
+		assert_int_equal(X509_CRL_add1_ext_i2d(crl, NID_crl_number, n, 0, 0), 1);
+	if (scope) {
+		X509_EXTENSION *e =
+			X509V3_EXT_conf_nid(NULL, NULL, NID_issuing_distribution_point, scope);
+
+		assert_int_equal(X509_CRL_add_ext(crl, e, -1), 1);
+		X509_EXTENSION_free(e);
+	}
+	X509_CRL_sign(crl, b.key, EVP_sha256());
+	PEM_write_bio_X509_CRL(out, crl);
+	pem = text_of(out);
+	BIO_free(out);
+	ASN1_INTEGER_free(n);
+	ASN1_TIME_free(last);
+	ASN1_TIME_free(next);
+	X509_CRL_free(crl);
+	cert_bundle_free(&b);
+	return pem;
+}
+
+/* What is said of one CRL where there is another; takes both. */
+static void beside(char *pem, char *there, const char *slugs)
+{
+	struct cert_bundle b = read_pem(pem, "");
+
+	assert_string_equal(said_beside(&b, CERT_ROLE_CRL, ca.cert_pem, there), slugs);
+	cert_bundle_free(&b);
+	free(pem);
+	free(there);
+}
+
+static void an_older_crl_than_there_is_is_named(void **state)
+{
+	(void)state;
+	beside(crl_of(2, 0, NULL), crl_of(1, 0, NULL), "crl_older");
+	beside(crl_of(1, 0, NULL), crl_of(2, 0, NULL), "");
+	beside(crl_of(1, 0, NULL), crl_of(1, 0, NULL), "");
+	/* A number says it better than a clock; where only one has it, the dates do. */
+	beside(crl_of(1, 7, NULL), crl_of(2, 8, NULL), "crl_older");
+	beside(crl_of(2, 8, NULL), crl_of(1, 7, NULL), "");
+	beside(crl_of(2, 8, NULL), crl_of(1, 0, NULL), "crl_older");
+	/* One for other certificates is another list. */
+	beside(crl_of(2, 0, "critical,onlyuser:TRUE"), crl_of(1, 0, "critical,onlyCA:TRUE"), "");
+	beside(crl_of(2, 0, "critical,onlyuser:TRUE"), crl_of(1, 0, NULL), "");
+	beside(crl_of(2, 0, "critical,onlyCA:TRUE"), crl_of(1, 0, "critical,onlyCA:TRUE"),
+		"crl_older");
+}
+
 static void what_we_make_can_be_served(void **state)
 {
 	struct tls_spec spec = {.contexts_count = 1, .anchors_pem = ca.cert_pem};
@@ -513,6 +586,7 @@ int main(void)
 		cmocka_unit_test(anchors_are_as_many_as_there_are),
 		cmocka_unit_test(what_else_would_stumble_is_named),
 		cmocka_unit_test(a_crl_is_judged_by_its_authority),
+		cmocka_unit_test(an_older_crl_than_there_is_is_named),
 		cmocka_unit_test(what_we_make_can_be_served),
 	};
 

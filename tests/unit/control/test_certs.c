@@ -237,6 +237,42 @@ static void anchors_start_a_generation_and_identities_do_not(void **state)
 	ca_pair_free(&id);
 }
 
+/* What cannot be had again, and what depends on it, is told before it goes. */
+static void the_authority_of_our_own_is_deleted_by_who_is_sure(void **state)
+{
+	struct harness *h = *state;
+	const struct stored *node;
+	struct auth_event *ev;
+	const char *text;
+	json_t *r;
+
+	json_decref(with(h, "cert.ca-init", json_pack("{s:s}", "key", "p-256"), true));
+	h->dp->told = calloc(1, sizeof(*h->dp->told));
+	ev = &h->dp->told[h->dp->told_count++];
+	ev->kind = AUTH_EV_PENDING;
+	ev->time_ns = clock_wall_ns();
+	snprintf(ev->serial, sizeof(ev->serial), "%s", "FGT60F0000000001");
+	snprintf(ev->fingerprint, sizeof(ev->fingerprint), "%s", "00ff");
+	snprintf(ev->issuer, sizeof(ev->issuer), "%s",
+		certstore_find(&h->c->trust.certs, "ca")->facts.subject);
+	harness_settle(h);
+	r = with(h, "cert.delete", json_pack("{s:s}", "name", "ca"), false);
+	assert_reason(r, "not_sure");
+	assert_number(r, "data.devices", 1);
+	text = json_string_value(at(r, "message"));
+	assert_contains(text, "wrong_ca: 1: FGT60F0000000001; this node's certificate");
+	assert_contains(text, "cert export ca");
+	json_decref(r);
+	json_decref(with(h, "cert.delete", json_pack("{s:s,s:b}", "name", "ca", "sure", 0), false));
+	assert_non_null(certstore_find(&h->c->trust.certs, "ca"));
+	json_decref(with(h, "cert.delete", json_pack("{s:s,s:b}", "name", "ca", "sure", 1), true));
+	assert_null(certstore_find(&h->c->trust.certs, "ca"));
+	node = certstore_find(&h->c->trust.certs, "node");
+	assert_string_equal(node->facts.issuer, node->facts.subject);
+	free(h->dp->told);
+	h->dp->told = NULL;
+}
+
 static bool alarm_is(const struct harness *h, const char *name, const char *text)
 {
 	for (unsigned i = 0; i < h->c->alarms.count; i++)
@@ -423,6 +459,7 @@ int main(void)
 		T(another_serial_in_the_configuration_makes_another_certificate),
 		T(an_authority_of_our_own_issues_what_a_device_imports),
 		T(anchors_start_a_generation_and_identities_do_not),
+		T(the_authority_of_our_own_is_deleted_by_who_is_sure),
 		T(an_identity_that_is_gone_is_an_alarm_and_tls_goes_on),
 		T(a_change_to_one_device_rebuilds_no_tls_context),
 		T(a_request_waits_for_its_certificate),
