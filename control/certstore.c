@@ -215,6 +215,17 @@ static struct stored *place_for(struct certstore *s, const char *name)
 	return &s->v[i];
 }
 
+/* Bytes of the CRLs that there will be. */
+static size_t crls_with(const struct certstore *s, const struct store_order *o)
+{
+	size_t n = strlen(o->pem);
+
+	for (unsigned i = 0; i < s->count; i++)
+		if (s->v[i].kind == STORE_CRL && strcmp(s->v[i].name, o->name) != 0)
+			n += strlen(s->v[i].pem);
+	return n;
+}
+
 int certstore_put(struct certstore *s, const struct store_order *o)
 {
 	const struct stored *old = certstore_find(s, o->name);
@@ -230,6 +241,8 @@ int certstore_put(struct certstore *s, const struct store_order *o)
 
 	if (!old && s->count == CERTSTORE_MAX)
 		return fail(s, "certificates", "there are 256 already");
+	if (o->kind == STORE_CRL && crls_with(s, o) > CERTSTORE_CRLS)
+		return fail(s, "CRLs", "they would have more than 32 MiB together, as PEM");
 	if (old)
 		snprintf(old_file, sizeof(old_file), "%s", old->key_file);
 	if (o->key_pem && write_key(s, o->name, o->key_pem, file) != 0)

@@ -11,9 +11,10 @@
 #include "tls/cert.h"
 
 #define CERTSTORE_MAX  256
-#define CERTSTORE_NAME 64	 /* bytes of a name */
-#define CERTSTORE_NODE "node"	 /* our identity that is always there */
-#define CERTSTORE_OWN  "sluiced" /* who made what sluiced made by itself */
+#define CERTSTORE_NAME 64		   /* bytes of a name */
+#define CERTSTORE_CRLS (32u * 1024 * 1024) /* bytes of PEM of all CRLs */
+#define CERTSTORE_NODE "node"		   /* our identity that is always there */
+#define CERTSTORE_OWN  "sluiced"	   /* who made what sluiced made by itself */
 
 enum store_kind { STORE_IDENTITY, STORE_ANCHOR, STORE_CRL, STORE_CA, STORE_REQUEST, STORE_KINDS };
 const char *store_kind_name(enum store_kind kind);

@@ -43,6 +43,8 @@ void client_free(struct client *c)
 	}
 	loop_remove(c->loop, c->watch);
 	close(c->fd);
+	if (c->long_until_us)
+		c->counters->long_lines--;
 	text_free(&c->in);
 	text_free(&c->out);
 	free(c);
@@ -171,6 +173,12 @@ void client_flush(struct client *c)
 		text_clear(&c->out);
 }
 
+/* Who may change things may send a CRL. */
+static unsigned line_limit(const struct client *c)
+{
+	return c->peer.role == ROLE_WRITE ? SERVER_MAX_LONG : SERVER_MAX_LINE;
+}
+
 static void too_long(struct client *c)
 {
 	struct text line = {0};
@@ -180,7 +188,7 @@ static void too_long(struct client *c)
 		"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":"
 		"\"invalid request: a line is longer than %u bytes\","
 		"\"data\":{\"schema\":1,\"reason\":\"invalid\"}}}\n",
-		SERVER_MAX_LINE);
+		line_limit(c));
 	client_send(c, &line);
 	text_free(&line);
 	close_soon(c);
@@ -226,7 +234,7 @@ static bool next_line(struct client *c, size_t *at, size_t *len)
 	c->scanned = c->in.len;
 	/* Who closes without a last newline has still said something. */
 	*len = c->in.len - *at;
-	return *len > SERVER_MAX_LINE || (c->eof && *len > 0);
+	return *len > line_limit(c) || (c->eof && *len > 0);
 }
 
 /* Returns whether there are more lines for another round. */
@@ -243,7 +251,7 @@ static bool handle_lines(struct client *c)
 			more = true;
 			break;
 		}
-		if (len > SERVER_MAX_LINE) {
+		if (len > line_limit(c)) {
 			too_long(c);
 			return false;
 		}
@@ -257,6 +265,8 @@ static bool handle_lines(struct client *c)
 	memmove(c->in.data, c->in.data + at, c->in.len - at);
 	c->in.len -= at;
 	c->scanned -= c->scanned < at ? c->scanned : at;
+	if (c->in.len == 0 && c->in.cap > KEEP_BYTES)
+		text_free(&c->in);
 	return more;
 }
 
@@ -274,12 +284,27 @@ static void drained(struct client *c)
 	}
 }
 
+/* A line that is long and not whole yet: few are read on at a time, and each has its time. */
+static void look_for_long_line(struct client *c, uint64_t now_us)
+{
+	const bool is_long =
+		!c->closing && !c->eof && c->in.len > SERVER_MAX_LINE && c->scanned == c->in.len;
+
+	if (!is_long && c->long_until_us) {
+		c->long_until_us = 0;
+		c->counters->long_lines--;
+	} else if (is_long && !c->long_until_us && c->counters->long_lines < SERVER_LONG_LINES) {
+		c->long_until_us = now_us + SERVER_LONG_US;
+		c->counters->long_lines++;
+	}
+}
+
 static void set_interest(struct client *c)
 {
 	uint32_t want = 0;
 
 	if (!c->eof && (c->closing || (client_backlog(c) < SERVER_HIGH_WATER &&
-					      c->in.len <= SERVER_MAX_LINE)))
+					      (c->in.len <= SERVER_MAX_LINE || c->long_until_us))))
 		want |= EPOLLIN;
 	if (client_backlog(c) > 0)
 		want |= EPOLLOUT;
@@ -302,6 +327,10 @@ static void judge(struct client *c, uint64_t now_us, bool more)
 		c->dead = true;
 	if (c->deadline_us && now_us >= c->deadline_us)
 		c->dead = true;
+	if (c->long_until_us && now_us >= c->long_until_us) {
+		c->counters->stalled++;
+		c->dead = true;
+	}
 	if (!sent && now_us >= c->progress_us + SERVER_STALL_US) {
 		c->counters->stalled++;
 		c->dead = true;
@@ -322,6 +351,7 @@ uint64_t client_round(struct client *c, uint64_t now_us)
 		client_flush(c);
 		more = true; /* lines may have waited for this too */
 	}
+	look_for_long_line(c, now_us);
 	judge(c, now_us, more);
 	if (c->dead)
 		return next;
@@ -330,6 +360,8 @@ uint64_t client_round(struct client *c, uint64_t now_us)
 		return now_us;
 	if (c->deadline_us)
 		next = c->deadline_us;
+	if (c->long_until_us && c->long_until_us < next)
+		next = c->long_until_us;
 	if (client_backlog(c) > 0 && c->progress_us + SERVER_STALL_US < next)
 		next = c->progress_us + SERVER_STALL_US;
 	return next;

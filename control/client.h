@@ -15,8 +15,9 @@ struct client {
 
 	struct text in; /* not yet handled; `scanned` bytes of it hold no newline */
 	size_t scanned;
-	bool eof; /* nothing more will come */
-	bool hup; /* and nobody will read our answers */
+	uint64_t long_until_us; /* it reads a long line, at most until then; 0: no */
+	bool eof;		/* nothing more will come */
+	bool hup;		/* and nobody will read our answers */
 
 	struct text out;
 	size_t sent; /* bytes of `out` that the kernel has */

@@ -52,7 +52,8 @@ static const struct param user_add[] = {{"user", PARAM_STRING, true, 1024, "the 
 	}
 #define CERT_DATA                                                                                  \
 	{                                                                                          \
-		"data", PARAM_STRING, true, 200000, "a file of at most 128 KiB in base64"          \
+		"data", PARAM_STRING, true, (CERT_MAX_CRL_FILE + 2) / 3 * 4,                       \
+			"a file in base64: of at most 8 MiB if it is a CRL, else 128 KiB"          \
 	}
 #define CERT_PASSWORD(required)                                                                    \
 	{                                                                                          \

@@ -18,8 +18,11 @@
 #include "control/text.h"
 
 #define SERVER_MAX_CLIENTS   256
-#define SERVER_MAX_STRANGERS 16		    /* clients without any right, being told so */
-#define SERVER_MAX_LINE	     (256u * 1024u) /* bytes of a request */
+#define SERVER_MAX_STRANGERS 16			 /* clients without any right, being told so */
+#define SERVER_MAX_LINE	     (256u * 1024u)	 /* bytes of a request */
+#define SERVER_MAX_LONG	     (12u * 1024 * 1024) /* of who may change things: a CRL in base64 */
+#define SERVER_LONG_LINES    2	       /* read at a time, of all clients; others wait, unread */
+#define SERVER_LONG_US	     30000000u /* for each, then it is closed */
 #define SERVER_HIGH_WATER                                                                          \
 	(256u * 1024u)		     /* bytes of answers not read: then nothing more is done       \
 				      */
@@ -54,6 +57,7 @@ struct server_handler {
 struct server_counters {
 	uint64_t accepted, refused_full, strangers, requests, too_long, stalled, bytes_in,
 		bytes_out;
+	unsigned long_lines; /* that are read now */
 };
 
 /*

@@ -13,6 +13,7 @@ struct reading {
 	struct cert_bundle *b;
 	const char *password;
 	bool asked; /* for the password */
+	bool large; /* more than CERT_MAX_BYTES: CRLs alone */
 	struct cert_cost cost;
 	char *err;
 	size_t err_size;
@@ -46,6 +47,8 @@ static int give_password(char *buf, int size, int rwflag, void *ctx)
 	memcpy(buf, r->password, (size_t)n);
 	return n;
 }
+
+static const char too_large[] = "more than 128 KiB, and not of CRLs alone";
 
 /* Takes the certificate. */
 static enum cert_status add_cert(const struct reading *r, X509 *x)
@@ -121,6 +124,8 @@ static enum cert_status add_block(struct reading *r, const char *name, const cha
 
 	if (!cert && !key && strcmp(name, PEM_STRING_X509_CRL) != 0)
 		return CERT_OK; /* DH parameters and the like */
+	if (r->large && (cert || key))
+		return fail(r, CERT_E_TOO_MUCH, too_large);
 	if (strcmp(name, PEM_STRING_PKCS8) == 0 && !key_bearable(r, pem, len))
 		return fail(r, CERT_E_TOO_MUCH, unbearable);
 	bio = BIO_new_mem_buf(pem, (int)len);
@@ -219,7 +224,7 @@ static enum cert_status take_pkcs12(struct reading *r, PKCS12 *p12)
 static enum cert_status read_der(struct reading *r, const uint8_t *data, size_t len)
 {
 	const unsigned char *p = data;
-	PKCS12 *p12 = d2i_PKCS12(NULL, &p, (long)len);
+	PKCS12 *p12 = r->large ? NULL : d2i_PKCS12(NULL, &p, (long)len);
 	enum cert_status status;
 	X509_CRL *crl;
 	X509 *x;
@@ -230,13 +235,15 @@ static enum cert_status read_der(struct reading *r, const uint8_t *data, size_t 
 		return status;
 	}
 	p = data;
-	x = d2i_X509(NULL, &p, (long)len);
+	x = r->large ? NULL : d2i_X509(NULL, &p, (long)len);
 	if (x)
 		return add_cert(r, x);
 	p = data;
 	crl = d2i_X509_CRL(NULL, &p, (long)len);
 	if (crl)
 		return add_crl(r, crl);
+	if (r->large)
+		return fail(r, CERT_E_TOO_MUCH, too_large);
 	return fail(r, CERT_E_BROKEN, "neither PEM nor PKCS#12, nor a certificate or CRL in DER");
 }
 
@@ -273,6 +280,7 @@ enum cert_status cert_bundle_read(struct cert_bundle *b, const void *data, size_
 {
 	struct reading r = {.b = b,
 		.password = password,
+		.large = len > CERT_MAX_BYTES,
 		.cost = {CERT_ITERATIONS},
 		.err = err,
 		.err_size = err_size};
@@ -280,8 +288,8 @@ enum cert_status cert_bundle_read(struct cert_bundle *b, const void *data, size_
 
 	memset(b, 0, sizeof(*b));
 	ERR_clear_error();
-	if (len > CERT_MAX_BYTES)
-		return fail(&r, CERT_E_TOO_MUCH, "more than 128 KiB");
+	if (len > CERT_MAX_CRL)
+		return fail(&r, CERT_E_TOO_MUCH, "more than 12 MiB");
 	if (len == 0)
 		return fail(&r, CERT_E_EMPTY, "an empty file");
 	if (((const uint8_t *)data)[0] == 0x30)
@@ -289,7 +297,8 @@ enum cert_status cert_bundle_read(struct cert_bundle *b, const void *data, size_
 	else
 		status = read_pem(&r, data, len);
 	if (status == CERT_OK && !b->key && !b->certs_count && !b->crls_count)
-		status = fail(&r, CERT_E_EMPTY, "no certificate, key or CRL in it");
+		status = r.large ? fail(&r, CERT_E_TOO_MUCH, too_large)
+				 : fail(&r, CERT_E_EMPTY, "no certificate, key or CRL in it");
 	if (status != CERT_OK) {
 		cert_bundle_free(b);
 		return status;

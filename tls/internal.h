@@ -61,7 +61,8 @@ struct tls_set {
 	struct tls_context contexts[TLS_MAX_CONTEXTS];
 	struct cert_ids revoked;
 	bool has_crls;
-	int min_version; /* TLS1_2_VERSION ... */
+	X509_STORE_CTX_check_crl_fn judge_crl; /* OpenSSL's own */
+	int min_version;		       /* TLS1_2_VERSION ... */
 	uint64_t generation;
 	uint8_t ticket_secret[32];
 	int64_t (*now_s)(void);
@@ -80,6 +81,7 @@ struct tls_conn {
 	bool worked, exchanged; /* in this step with keys; a key, in TLS 1.3 */
 	unsigned work, weight;	/* of the step that is made, of the last one */
 	unsigned fruitless;	/* reads in a row that took their budget and gave nothing */
+	bool judging_crl;
 	/* Of a failure. */
 	int verify_error, verify_depth;
 	const char *hello_fault; /* what we found ourselves, most often in the ClientHello */
@@ -106,6 +108,7 @@ int ticket_setup(SSL_CTX *ctx, struct tls_set *s);
 
 /* verify.c */
 int verify_callback(int ok, X509_STORE_CTX *store_ctx);
+int crl_callback(X509_STORE_CTX *store_ctx, X509_CRL *crl);
 void chain_remember(struct tls_conn *c);
 bool chain_revoked(const struct tls_set *s, const struct tls_chain *chain);
 

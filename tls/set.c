@@ -222,6 +222,35 @@ static int note_revoked(struct tls_set *s, X509_CRL *crl)
 	return 0;
 }
 
+/*
+ * Looks one up, so that what it revokes is in order: else the first handshake would sort it, on a
+ * worker.
+ */
+static int sort_crl(X509_CRL *crl)
+{
+	ASN1_INTEGER *any = ASN1_INTEGER_new();
+	X509_REVOKED *found;
+
+	if (any)
+		X509_CRL_get0_by_serial(crl, &found, any);
+	ASN1_INTEGER_free(any);
+	return any ? 0 : -1;
+}
+
+/* What OpenSSL does with a CRL where nobody says otherwise. */
+static X509_STORE_CTX_check_crl_fn openssls_own(void)
+{
+	X509_STORE *store = X509_STORE_new();
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	X509_STORE_CTX_check_crl_fn fn = NULL;
+
+	if (store && ctx && X509_STORE_CTX_init(ctx, store, NULL, NULL) == 1)
+		fn = X509_STORE_CTX_get_check_crl(ctx);
+	X509_STORE_CTX_free(ctx);
+	X509_STORE_free(store);
+	return fn;
+}
+
 static int add_crls(struct tls_set *s, const char *pem, char *err, size_t err_size)
 {
 	BIO *in = BIO_new_mem_buf(pem, -1);
@@ -230,7 +259,7 @@ static int add_crls(struct tls_set *s, const char *pem, char *err, size_t err_si
 
 	while (rc == 0 && (crl = PEM_read_bio_X509_CRL(in, NULL, no_password, NULL))) {
 		s->has_crls = true;
-		rc = note_revoked(s, crl);
+		rc = note_revoked(s, crl) == 0 ? sort_crl(crl) : -1;
 		for (unsigned i = 0; rc == 0 && i < s->contexts_count; i++)
 			if (X509_STORE_add_crl(SSL_CTX_get_cert_store(s->contexts[i].ctx), crl) !=
 				1)
@@ -239,9 +268,14 @@ static int add_crls(struct tls_set *s, const char *pem, char *err, size_t err_si
 	}
 	if (rc != 0 || !pem_ended())
 		rc = fail(err, err_size, "CRLs");
-	for (unsigned i = 0; rc == 0 && i < s->contexts_count; i++)
+	s->judge_crl = openssls_own();
+	if (rc == 0 && !s->judge_crl)
+		rc = fail(err, err_size, "out of memory");
+	for (unsigned i = 0; rc == 0 && i < s->contexts_count; i++) {
+		X509_STORE_set_check_crl(SSL_CTX_get_cert_store(s->contexts[i].ctx), crl_callback);
 		X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(s->contexts[i].ctx),
 			X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+	}
 	BIO_free(in);
 	cert_ids_sort(&s->revoked);
 	return rc;

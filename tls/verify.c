@@ -77,28 +77,42 @@ static X509 *keep(X509 *cert)
 }
 
 /*
- * A CRL that is not there, out of date, for others (a part of the authority's certificates), or
- * that cannot be judged keeps nobody out but those whom it names: else a file that somebody
- * imported for one authority would keep out all devices of another.
+ * A CRL that is not there, or that cannot be judged, keeps nobody out but those whom it names: else
+ * a file that somebody imported for one authority would keep out all devices of another.
  */
 static bool tolerable(const struct tls_conn *c, int error)
 {
 	switch (error) {
 	case X509_V_ERR_UNABLE_TO_GET_CRL:
 		return true;
-	case X509_V_ERR_CRL_HAS_EXPIRED:
-	case X509_V_ERR_CRL_NOT_YET_VALID:
-	case X509_V_ERR_DIFFERENT_CRL_SCOPE:
-	case X509_V_ERR_CRL_SIGNATURE_FAILURE:
-	case X509_V_ERR_CRL_PATH_VALIDATION_ERROR:
-	case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
-	case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
 	case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
 		trace_line(c, "VERIFY WARNING: %s", X509_verify_cert_error_string(error));
 		return true;
 	default:
-		return false;
+		if (c->judging_crl)
+			trace_line(c, "VERIFY WARNING: %s", X509_verify_cert_error_string(error));
+		return c->judging_crl;
 	}
+}
+
+/*
+ * Is the CRL in date, for these certificates, signed by their authority? Whatever the answer is, it
+ * counts for those whom it names; so the answer is for the trace alone, and without one nothing is
+ * computed: the signature is over all of a CRL, of which there are some with 8 MiB.
+ */
+int crl_callback(X509_STORE_CTX *store_ctx, X509_CRL *crl)
+{
+	const SSL *ssl =
+		X509_STORE_CTX_get_ex_data(store_ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct tls_conn *c = conn_of(ssl);
+
+	if (!c->trace)
+		return 1;
+	c->judging_crl = true;
+	c->set->judge_crl(store_ctx, crl);
+	c->judging_crl = false;
+	X509_STORE_CTX_set_error(store_ctx, X509_V_OK);
+	return 1;
 }
 
 /*

@@ -10,8 +10,9 @@
 #include "control/cli/cli.h"
 #include "control/cli/show.h"
 #include "control/config/units.h"
+#include "tls/cert.h"
 
-#define FILE_MAX_BYTES (128u * 1024u)
+#define FILE_MAX_BYTES CERT_MAX_CRL_FILE
 
 /* The whole file, NUL behind it; NULL after a message. */
 static uint8_t *read_file(struct cli *cli, const char *name, size_t *len)
@@ -28,7 +29,7 @@ static uint8_t *read_file(struct cli *cli, const char *name, size_t *len)
 	fclose(f);
 	if (*len > 0 && *len <= FILE_MAX_BYTES)
 		return data;
-	cli_error(cli, "%s: expected a file of 1 byte to 128 KiB", name);
+	cli_error(cli, "%s: expected a file of 1 byte to 8 MiB", name);
 	free(data);
 	return NULL;
 }

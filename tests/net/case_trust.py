@@ -215,6 +215,50 @@ def our_authority_is_deleted_by_who_is_sure(appliance):
 
 
 @case()
+def a_large_crl(appliance):
+    """a CRL of 100,000 entries, some MiB, is imported live: who is on it is refused, others are not; it outlives a restart"""
+    ca, crt = appliance.dir / "big.key", appliance.dir / "big.crt"
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+            "/O=Big/CN=big", "-days", "30", "-keyout", str(ca), "-out", str(crt))
+    appliance.ctl("cert", "import", str(crt), "--name", "big")
+    pems = []
+    for n, number in enumerate((0x5000, 0x400000)):
+        pem = appliance.dir / f"device{n}.pem"
+        request = openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                          f"/CN=FGT60F000000001{n}", "-keyout", str(pem))
+        pem.write_bytes(pem.read_bytes() + openssl(
+            "x509", "-req", "-CA", str(crt), "-CAkey", str(ca), "-days", "30", "-set_serial", str(number),
+            data=request))
+        pems.append(pem)
+        appliance.ctl("device", "authorize", f"FGT60F000000001{n}")
+    lines = [f"R\t391231000000Z\t240101000000Z,keyCompromise\t{0x1000 + n:08X}\tunknown\t/CN=x\n"
+             for n in range(100000)]
+    (appliance.dir / "index.txt").write_text("".join(reversed(lines)), encoding="ascii")
+    config, crl = appliance.dir / "ca.cnf", appliance.dir / "big.crl"
+    config.write_text(f"[ca]\ndefault_ca = own\n[own]\ndatabase = {appliance.dir}/index.txt\n"
+                      "default_md = sha256\ndefault_crl_days = 7\n", encoding="ascii")
+    openssl("ca", "-gencrl", "-config", str(config), "-keyfile", str(ca), "-cert", str(crt), "-out", str(crl))
+    expect(crl.stat().st_size > 4 << 20, f"{crl.stat().st_size} bytes are not many")
+    said = appliance.ctl("cert", "import", str(crl), "--name", "big-crl")
+    equal("findings", said["findings"], [])
+    for _ in range(2):
+        try:
+            with client(appliance, pems[0]) as s:
+                s.sendall(b"<13>revoked\n")
+                while s.recv(1):
+                    pass
+        except (ssl.SSLError, OSError):
+            pass
+        refused(appliance, "revoked")
+        with client(appliance, pems[1]) as s:
+            s.sendall(b"<13>not revoked\n")
+            until(appliance, "Up", lambda: appliance.ctl("device", "show", "FGT60F0000000011")["up"])
+        equal("exit", appliance.stop(), 0)
+        appliance.start()
+    equal("logs", appliance.logs("--device", "FGT60F0000000011"), [b"<13>not revoked"] * 2)
+
+
+@case()
 def users_and_keys(appliance):
     """users, preshared keys and the legacy mode: no password in argv, none in the registry"""
     secret = password_file(appliance, "correct horse battery")

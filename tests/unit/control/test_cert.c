@@ -529,6 +529,80 @@ static char *crl_of(unsigned days, long number, const char *scope)
 	return pem;
 }
 
+/* A CRL of so many entries, not in their order, as DER in malloc(). */
+static unsigned char *large_crl(unsigned entries, int *len)
+{
+	struct cert_bundle b = read_pem(ca.cert_pem, ca.key_pem);
+	X509_CRL *crl = X509_CRL_new();
+	ASN1_TIME *t = ASN1_TIME_set(NULL, (time_t)now);
+	ASN1_INTEGER *n = ASN1_INTEGER_new();
+	unsigned char *der = NULL, *copy;
+
+	X509_CRL_set_version(crl, 1);
+	X509_CRL_set_issuer_name(crl, X509_get_subject_name(b.certs[0]));
+	X509_CRL_set1_lastUpdate(crl, t);
+	for (unsigned i = 0; i < entries; i++) {
+		X509_REVOKED *r = X509_REVOKED_new();
+
+		ASN1_INTEGER_set_uint64(n, 0x4000000000000000ull + i * 2654435761ull % 1000003);
+		X509_REVOKED_set_serialNumber(r, n);
+		X509_REVOKED_set_revocationDate(r, t);
+		X509_CRL_add0_revoked(crl, r);
+	}
+	X509_CRL_sign(crl, b.key, EVP_sha256());
+	*len = i2d_X509_CRL(crl, &der);
+	assert_true(*len > 0);
+	copy = malloc((size_t)*len);
+	memcpy(copy, der, (size_t)*len);
+	OPENSSL_free(der);
+	ASN1_INTEGER_free(n);
+	ASN1_TIME_free(t);
+	X509_CRL_free(crl);
+	cert_bundle_free(&b);
+	return copy;
+}
+
+/* Real ones have several MiB; what else there is in files has not. */
+static void a_large_file_is_fine_if_it_has_crls_alone(void **state)
+{
+	struct cert_bundle b;
+	char *pem, *more;
+	int len;
+	unsigned char *der = large_crl(30000, &len);
+
+	(void)state;
+	assert_true((unsigned)len > 4 * CERT_MAX_BYTES && (unsigned)len < CERT_MAX_CRL_FILE);
+	assert_int_equal(cert_bundle_read(&b, der, (size_t)len, NULL, err, sizeof(err)), CERT_OK);
+	assert_int_equal(b.crls_count, 1);
+	pem = cert_bundle_crls_pem(&b);
+	cert_bundle_free(&b);
+	assert_int_equal(cert_bundle_read(&b, pem, strlen(pem), NULL, err, sizeof(err)), CERT_OK);
+	assert_int_equal(b.crls_count, 1);
+	assert_string_equal(said(&b, CERT_ROLE_CRL, ca.cert_pem), "");
+	cert_bundle_free(&b);
+	/* Not beside a certificate, nor a key. */
+	more = malloc(strlen(pem) + strlen(ca.cert_pem) + strlen(ca.key_pem) + 1);
+	sprintf(more, "%s%s", pem, ca.cert_pem);
+	assert_int_equal(
+		cert_bundle_read(&b, more, strlen(more), NULL, err, sizeof(err)), CERT_E_TOO_MUCH);
+	assert_contains(err, "not of CRLs alone");
+	sprintf(more, "%s%s", pem, ca.key_pem);
+	assert_int_equal(
+		cert_bundle_read(&b, more, strlen(more), NULL, err, sizeof(err)), CERT_E_TOO_MUCH);
+	free(more);
+	free(pem);
+	/* And what only begins like one. */
+	der[5] ^= 1;
+	assert_int_equal(
+		cert_bundle_read(&b, der, (size_t)len, NULL, err, sizeof(err)), CERT_E_TOO_MUCH);
+	free(der);
+	der = calloc(1, CERT_MAX_CRL + 1);
+	assert_int_equal(cert_bundle_read(&b, der, CERT_MAX_CRL + 1, NULL, err, sizeof(err)),
+		CERT_E_TOO_MUCH);
+	assert_contains(err, "more than 12 MiB");
+	free(der);
+}
+
 /* What is said of one CRL where there is another; takes both. */
 static void beside(char *pem, char *there, const char *slugs)
 {
@@ -587,6 +661,7 @@ int main(void)
 		cmocka_unit_test(what_else_would_stumble_is_named),
 		cmocka_unit_test(a_crl_is_judged_by_its_authority),
 		cmocka_unit_test(an_older_crl_than_there_is_is_named),
+		cmocka_unit_test(a_large_file_is_fine_if_it_has_crls_alone),
 		cmocka_unit_test(what_we_make_can_be_served),
 	};
 

@@ -105,18 +105,19 @@ static void an_order_is_carried_out_though_nobody_waits_for_the_answer(void **st
 	assert_int_equal(server_clients(h->c->server), 0);
 }
 
-static void a_line_of_a_megabyte_is_refused_and_the_next_client_served(void **state)
+static void a_line_without_end_is_refused_and_the_next_client_served(void **state)
 {
 	struct harness *h = *state;
 	int fd = harness_connect(h);
-	char *x = malloc(1 << 20);
+	const size_t size = SERVER_MAX_LONG + (1u << 20);
+	char *x = malloc(size);
 	size_t sent = 0;
 	json_t *v;
 
-	memset(x, 'x', 1 << 20);
+	memset(x, 'x', size);
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	while (sent < 1 << 20) {
-		ssize_t n = send(fd, x + sent, (1 << 20) - sent, MSG_NOSIGNAL);
+	while (sent < size) {
+		ssize_t n = send(fd, x + sent, size - sent, MSG_NOSIGNAL);
 
 		if (n > 0)
 			sent += (size_t)n;
@@ -126,7 +127,7 @@ static void a_line_of_a_megabyte_is_refused_and_the_next_client_served(void **st
 	}
 	v = harness_read(h, fd);
 	assert_number(v, "error.code", -32600);
-	assert_contains(json_string_value(at(v, "error.message")), "longer than 262144 bytes");
+	assert_contains(json_string_value(at(v, "error.message")), "longer than 12582912 bytes");
 	json_decref(v);
 	/* What follows is not listened to, and then it ends. */
 	harness_send(fd, "\n" VERSION);
@@ -138,31 +139,116 @@ static void a_line_of_a_megabyte_is_refused_and_the_next_client_served(void **st
 	json_decref(harness_result(h, "version", NULL));
 }
 
-static void a_line_of_just_the_bound_is_served(void **state)
+/* Sends all of it, while control makes its rounds; what it answers. */
+static json_t *answer_to(struct harness *h, int fd, const struct text *t)
 {
-	struct harness *h = *state;
-	int fd = harness_connect(h);
-	struct text t = {0};
 	size_t sent = 0;
-	json_t *v;
 
-	text_str(&t, "{\"jsonrpc\":\"2.0\",\"id\":\"");
-	while (t.len < SERVER_MAX_LINE - 21)
-		text_char(&t, 'i');
-	text_str(&t, "\",\"method\":\"version\"}");
-	assert_int_equal(t.len, SERVER_MAX_LINE);
-	text_char(&t, '\n');
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	while (sent < t.len) {
-		ssize_t n = send(fd, t.data + sent, t.len - sent, MSG_NOSIGNAL);
+	while (sent < t->len) {
+		ssize_t n = send(fd, t->data + sent, t->len - sent, MSG_NOSIGNAL);
 
 		sent += n > 0 ? (size_t)n : 0;
 		assert_int_equal(control_round(h->c, 0), 0);
 	}
-	v = harness_read(h, fd);
-	assert_text(v, "result.version", SLUICE_VERSION);
-	json_decref(v);
-	close(fd);
+	return harness_read(h, fd);
+}
+
+/* A request of just so many bytes. */
+static struct text line_of(size_t len)
+{
+	static const char head[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"version\"",
+			  tail[] = "}\n";
+	struct text t = {0};
+
+	text_str(&t, head);
+	while (t.len < len - strlen(tail) + 1)
+		text_char(&t, ' ');
+	text_str(&t, tail);
+	return t;
+}
+
+static void a_line_of_just_the_bound_is_served(void **state)
+{
+	struct harness *h = *state;
+	static const struct {
+		enum role role;
+		size_t bound;
+	} v[] = {{ROLE_READ, SERVER_MAX_LINE}, {ROLE_WRITE, SERVER_MAX_LONG}};
+
+	for (unsigned i = 0; i < 2; i++) {
+		for (unsigned more = 0; more < 2; more++) {
+			struct text t = line_of(v[i].bound + more);
+			json_t *r;
+			int fd;
+
+			h->role = v[i].role;
+			fd = harness_connect(h);
+			r = answer_to(h, fd, &t);
+			if (more)
+				assert_number(r, "error.code", -32600);
+			else
+				assert_text(r, "result.version", SLUICE_VERSION);
+			json_decref(r);
+			close(fd);
+			text_free(&t);
+		}
+	}
+	h->role = ROLE_WRITE;
+	assert_int_equal(server_counters(h->c->server)->too_long, 2);
+	assert_int_equal(server_counters(h->c->server)->long_lines, 0);
+}
+
+/* As much as is taken of a long line while control makes some rounds. */
+static size_t taken(struct harness *h, int fd, const struct text *t, size_t sent)
+{
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	for (unsigned idle = 0; idle < 20 && sent < t->len; idle++) {
+		ssize_t n = send(fd, t->data + sent, t->len - sent, MSG_NOSIGNAL);
+
+		if (n > 0) {
+			sent += (size_t)n;
+			idle = 0;
+		}
+		assert_int_equal(control_round(h->c, 0), 0);
+	}
+	return sent;
+}
+
+/* Two long lines are read at a time: whoever comes then waits, and is served when one is done. */
+static void long_lines_have_their_turns(void **state)
+{
+	struct harness *h = *state;
+	struct text t = line_of(4u << 20);
+	const struct server_counters *n = server_counters(h->c->server);
+	int fd[SERVER_LONG_LINES + 1];
+	size_t sent[SERVER_LONG_LINES + 1];
+	json_t *r;
+
+	t.len--; /* all but the newline */
+	for (unsigned i = 0; i <= SERVER_LONG_LINES; i++) {
+		fd[i] = harness_connect(h);
+		sent[i] = taken(h, fd[i], &t, 0);
+	}
+	assert_int_equal(n->long_lines, SERVER_LONG_LINES);
+	assert_int_equal(sent[0], t.len);
+	assert_true(sent[SERVER_LONG_LINES] < 2 << 20); /* what fits into the kernel, and a bit */
+	/* A short one is served meanwhile. */
+	json_decref(harness_result(h, "version", NULL));
+	/* One that goes leaves its place. */
+	close(fd[1]);
+	harness_settle(h);
+	sent[SERVER_LONG_LINES] = taken(h, fd[SERVER_LONG_LINES], &t, sent[SERVER_LONG_LINES]);
+	assert_int_equal(sent[SERVER_LONG_LINES], t.len);
+	for (unsigned i = 0; i <= SERVER_LONG_LINES; i += SERVER_LONG_LINES) {
+		harness_send(fd[i], "\n");
+		r = harness_read(h, fd[i]);
+		assert_text(r, "result.version", SLUICE_VERSION);
+		json_decref(r);
+		close(fd[i]);
+	}
+	harness_settle(h);
+	assert_int_equal(n->long_lines, 0);
 	text_free(&t);
 }
 
@@ -268,6 +354,38 @@ static void who_does_not_read_for_long_is_closed(void **state)
 	assert_true(c->dead);
 	assert_int_equal(counters.stalled, 1);
 	client_free(c);
+	loop_free(loop);
+	close(fds[1]);
+}
+
+static void a_long_line_has_its_time(void **state)
+{
+	const struct server_handler handler = {.request = big_answer};
+	const struct peer peer = {.role = ROLE_WRITE};
+	struct server_counters counters = {0};
+	struct loop *loop = loop_new();
+	uint64_t now = clock_mono_us();
+	struct client *c;
+	char x[60000];
+	int fds[2];
+
+	(void)state;
+	memset(x, 'x', sizeof(x));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	c = client_new(&handler, &counters, loop, fds[0], &peer);
+	c->watch = loop_add(loop, fds[0], 1, NULL, NULL);
+	while (counters.long_lines == 0) {
+		assert_int_equal(send(fds[1], x, sizeof(x), 0), sizeof(x));
+		client_events(c, 1);
+		client_round(c, now);
+	}
+	assert_int_equal(client_round(c, now + SERVER_LONG_US - 1), now + SERVER_LONG_US);
+	assert_false(c->dead);
+	client_round(c, now + SERVER_LONG_US);
+	assert_true(c->dead);
+	assert_int_equal(counters.stalled, 1);
+	client_free(c);
+	assert_int_equal(counters.long_lines, 0);
 	loop_free(loop);
 	close(fds[1]);
 }
@@ -514,8 +632,10 @@ int main(void)
 		T(a_last_line_without_newline_is_a_line),
 		T(half_a_request_and_gone_harms_nobody),
 		T(an_order_is_carried_out_though_nobody_waits_for_the_answer),
-		T(a_line_of_a_megabyte_is_refused_and_the_next_client_served),
+		T(a_line_without_end_is_refused_and_the_next_client_served),
 		T(a_line_of_just_the_bound_is_served),
+		T(long_lines_have_their_turns),
+		cmocka_unit_test(a_long_line_has_its_time),
 		T(two_hundred_clients_are_served_and_too_many_told_so),
 		T(who_does_not_read_is_not_read_from_and_loses_nothing),
 		cmocka_unit_test(who_does_not_read_for_long_is_closed),

@@ -10,6 +10,7 @@
 
 #include "tests/unit/tls/link.h"
 #include "tests/unit/tls/world.h"
+#include "tls/internal.h"
 
 static struct world world;
 static struct link link;
@@ -569,6 +570,36 @@ static void who_is_revoked_is_so_beside_a_newer_crl_of_another_hand(void **state
 	pki_free(&impostor);
 }
 
+/* Else the first handshake that asks would sort it, on a worker. */
+static void what_a_crl_revokes_is_in_order_before_anybody_asks(void **state)
+{
+	const struct pki_cert *named[] = {&world.device_of_sub, &world.device, &world.sub};
+	char *crl = pki_crl_pem(&world.root, named, 3);
+	struct world w = world;
+	struct tls_set *set;
+	unsigned found = 0;
+
+	(void)state;
+	w.spec.crls_pem = crl;
+	set = world_set(&w);
+	for (unsigned i = 0; i < set->contexts_count; i++) {
+		STACK_OF(X509_OBJECT) *v =
+			X509_STORE_get0_objects(SSL_CTX_get_cert_store(set->contexts[i].ctx));
+
+		for (int k = 0; k < sk_X509_OBJECT_num(v); k++) {
+			X509_CRL *c = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(v, k));
+
+			if (!c)
+				continue;
+			assert_true(sk_X509_REVOKED_is_sorted(X509_CRL_get_REVOKED(c)));
+			found++;
+		}
+	}
+	assert_true(found > 0);
+	tls_set_unref(set);
+	free(crl);
+}
+
 static void an_identity_that_is_wrong_is_refused_with_its_context(void **state)
 {
 	struct tls_set *set = NULL;
@@ -675,6 +706,7 @@ int main(void)
 		cmocka_unit_test(nobody_renegotiates),
 		cmocka_unit_test(an_established_connection_is_held_against_a_new_set),
 		cmocka_unit_test(who_is_revoked_is_so_beside_a_newer_crl_of_another_hand),
+		cmocka_unit_test(what_a_crl_revokes_is_in_order_before_anybody_asks),
 		cmocka_unit_test(an_identity_that_is_wrong_is_refused_with_its_context),
 	};
 

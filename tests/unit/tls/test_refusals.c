@@ -195,13 +195,20 @@ static void revoked(void **state)
 	free(crl_of_sub);
 }
 
-static void let_in(const struct world *w, const struct tls_client_options *o)
+/* With a trace and without: a CRL is judged for the trace alone. */
+static void let_in(const struct world *w, const struct tls_client_options *o, const char *warning)
 {
 	struct tls_set *set = world_set(w);
 
-	link_open(&link, set, o, false);
-	assert_true(link_handshake(&link));
-	link_close(&link);
+	for (unsigned traced = 0; traced < 2; traced++) {
+		link_open(&link, set, o, traced);
+		assert_true(link_handshake(&link));
+		if (traced && warning)
+			assert_non_null(strstr(link.trace, warning));
+		else
+			assert_null(strstr(link.trace, "WARNING"));
+		link_close(&link);
+	}
 	tls_set_unref(set);
 }
 
@@ -215,7 +222,11 @@ static void a_crl_that_cannot_be_judged_keeps_out_nobody_else(void **state)
 		pki_issue(NULL, &(struct pki_options){.cn = "sub", .o = "Works", .ca = true});
 	char *const good[] = {pki_crl_pem(&world.sub, others, 1), pki_crl_pem(&impostor, others, 1),
 		pki_crl_pem_for(&world.root, others, 1, "critical,onlyuser:TRUE"),
-		pki_crl_pem_for(&world.root, others, 1, "critical,onlyCA:TRUE")};
+		pki_crl_pem_for(&world.root, others, 1, "critical,onlyCA:TRUE"),
+		/* Both of these together cannot be. */
+		pki_crl_pem_for(&world.root, others, 1, "critical,onlyuser:TRUE,onlyCA:TRUE")};
+	static const char *const warnings[] = {
+		NULL, "VERIFY WARNING: CRL signature failure", "CRL scope", NULL, NULL};
 	char *const bad[] = {pki_crl_pem(&world.sub, named, 1), pki_crl_pem(&impostor, named, 1),
 		pki_crl_pem_for(&world.sub, named, 1, "critical,onlyCA:TRUE")};
 	struct world w = world;
@@ -223,7 +234,7 @@ static void a_crl_that_cannot_be_judged_keeps_out_nobody_else(void **state)
 	(void)state;
 	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		w.spec.crls_pem = good[i];
-		let_in(&w, &by_sub);
+		let_in(&w, &by_sub, warnings[i]);
 		free(good[i]);
 	}
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
