@@ -57,12 +57,26 @@ static void note_duplicate(struct control *c, const char *serial, uint64_t now_u
 		"two sources take turns to log in as %s: see `sluicectl refusal list`", serial);
 }
 
-/* Nobody says that it is over; it has not been told of again for so long. */
-static void end_duplicates(struct control *c, uint64_t now_us)
+/* Where this journal was restored all devices are told so, one after the other: one alarm. */
+static void note_conflict(struct control *c, const char *serial, uint64_t now_us)
+{
+	c->wire.conflict_us = now_us;
+	alarm_raise(&c->alarms, "conflict", "",
+		"devices know of logs that are not here, and begin anew (%u times; the last one: "
+		"%s): was the journal restored from a copy? see `sluicectl refusal list`",
+		++c->wire.conflicts, serial);
+}
+
+/* Nobody says that they are over; they have not been told of again for so long. */
+static void end_alarms(struct control *c, uint64_t now_us)
 {
 	const uint64_t stands_us =
 		(uint64_t)c->settings.v[SETTING_DUPLICATE_STANDS].number * 1000000u;
 
+	if (c->wire.conflicts && c->wire.conflict_us + WIRE_CONFLICT_US < now_us) {
+		alarm_clear(&c->alarms, "conflict", "");
+		c->wire.conflicts = 0;
+	}
 	for (unsigned i = 0; i < WIRE_DUPLICATES; i++) {
 		const uint64_t last_us = c->wire.duplicates[i].last_us;
 
@@ -83,6 +97,8 @@ static void refused(struct control *c, const struct auth_event *ev)
 		note(c, ev, "auth.refused", refusal_reason_slug(ev->reason));
 	if (ev->reason == REFUSAL_duplicate_serial && ev->serial[0])
 		note_duplicate(c, ev->serial, clock_mono_us());
+	else if (ev->reason == REFUSAL_conflict)
+		note_conflict(c, ev->serial, clock_mono_us());
 }
 
 static void on_event(void *ctx, const struct auth_event *ev)
@@ -182,5 +198,5 @@ void wire_events_tick(struct control *c, uint64_t now_us)
 	wire_events_flush(c);
 	if (c->trust.devices_stale)
 		trust_changed(c, TRUST_DEVICES);
-	end_duplicates(c, now_us);
+	end_alarms(c, now_us);
 }

@@ -16,6 +16,7 @@
 #define WIRE_AUDIT_BURST    32	      /* rows of the audit at once; then */
 #define WIRE_AUDIT_US	    10000000u /* one for so long: some 3 million a year at the very most */
 #define WIRE_DUPLICATES	    16	      /* serials whose alarm may stand at once */
+#define WIRE_CONFLICT_US    3600000000u /* since the last one: the alarm is over */
 
 struct control;
 
@@ -37,6 +38,8 @@ struct wire_events {
 		char serial[AUTH_SERIAL];
 		uint64_t last_us; /* told of then; 0: a free place */
 	} duplicates[WIRE_DUPLICATES];
+	unsigned conflicts; /* while its alarm stands */
+	uint64_t conflict_us;
 };
 
 /* Each round: takes what there is. Returns the next deadline. */

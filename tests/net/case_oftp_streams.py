@@ -161,6 +161,7 @@ def oftp_restored_on_either_side(appliance):
     _, _, options = c.until("LOGIN_REPLY")
     equal("asked for a new epoch", [s[3] for s in options["stream"]], [NEW_EPOCH])
     refused(appliance, "conflict")
+    expect("conflict" in [a["name"] for a in appliance.ctl("status")["alarms"]], "no alarm")
     c.resume(options["stream"])
     c.log(1, [b"<13>third"])
     c.confirmed()

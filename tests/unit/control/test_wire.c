@@ -247,6 +247,24 @@ static void two_that_share_a_serial_are_an_alarm_for_a_while(void **state)
 	assert_false(alarm_is(h, "duplicate_serial", ""));
 }
 
+static void a_journal_that_is_behind_its_devices_is_one_alarm(void **state)
+{
+	struct harness *h = *state;
+
+	for (unsigned i = 0; i < 20; i++) {
+		char serial[32];
+
+		snprintf(serial, sizeof(serial), "FGT60F%010u", i);
+		tell(h, AUTH_EV_REFUSED, serial)->reason = REFUSAL_conflict;
+	}
+	tick(h);
+	assert_int_equal(h->c->alarms.count, 1);
+	assert_true(alarm_is(h, "conflict", "20 times; the last one: FGT60F0000000019"));
+	h->c->wire.conflict_us = 1;
+	tick(h);
+	assert_int_equal(h->c->alarms.count, 0);
+}
+
 static void the_trace_is_streamed_and_costs_nothing_unwatched(void **state)
 {
 	struct harness *h = *state;
@@ -314,6 +332,7 @@ int main(void)
 		T(what_ends_soon_and_who_is_silent_are_alarms),
 		T(a_clock_that_is_wrong_is_an_alarm),
 		T(two_that_share_a_serial_are_an_alarm_for_a_while),
+		T(a_journal_that_is_behind_its_devices_is_one_alarm),
 		T(the_trace_is_streamed_and_costs_nothing_unwatched),
 		T(a_trace_of_nonsense_is_refused),
 	};
