@@ -13,7 +13,7 @@ import secure
 from bulk import bulk
 from cases import Failed
 from netns import run
-from receivers import BUILD, LOAD, RECEIVER_CPU, Null, Rsyslog, Sluice, SyslogNg
+from receivers import BUILD, LOAD, RECEIVER_CPU, Rsyslog, Sluice, SyslogNg
 from ring import Copied, RingNull, RingSluice, Testpmd
 from runs import contest, middle, one_run, settings_of, streams
 
@@ -21,7 +21,6 @@ from runs import contest, middle, one_run, settings_of, streams
 # ---- udp
 
 UDP_RECEIVERS = {
-    ("sluiced, null journal", "same"): lambda b: Null(b.directory),
     ("sluiced", "same"): lambda b: Sluice(b.directory),
     ("rsyslog", "same"): lambda b: Rsyslog(b.directory, "udp", 1),
     ("syslog-ng", "same"): lambda b: SyslogNg(b.directory, "udp", 1),
