@@ -182,7 +182,7 @@ struct dp {
 	uint64_t ran_us;	   /* since then: when the journal was seen running last */
 	bool halted;
 	struct desk *desk;		      /* control's: desk.c */
-	_Atomic uint32_t waiting[DP_WAITING]; /* by hash of an address: session_oftp_login.c */
+	_Atomic uint32_t waiting[DP_WAITING]; /* by hash of an address: session_auth.c */
 	struct waker own_waker;
 	uint32_t own_device;
 	uint64_t started_ns;

@@ -77,6 +77,7 @@ void session_fini(struct session *s)
 	session_leave_line(s);
 	if (s->protocol && s->protocol->end)
 		s->protocol->end(s, w);
+	session_waits_no_more(s);
 	session_down(s);
 	tls_conn_free(s->tls);
 	s->tls = NULL;
@@ -104,6 +105,8 @@ const char *session_kind_name(const struct session *s)
 		return "handshake";
 	case SESSION_PENDING:
 		return "pending";
+	case SESSION_DENIED:
+		return "denied";
 	case SESSION_SLOWED:
 	case SESSION_OPEN:
 	case SESSION_STAGES:
@@ -177,8 +180,12 @@ static enum session_result detect(
 	session_leave_line(s);
 	s->protocol = p;
 	p->begin(s, w);
-	if (p == &session_oftp)
+	if (p == &session_oftp) {
+		/* It was taken out of its circle with its line, and no event will come for what of
+		 * its login lies in records that are here already. */
+		worker_ready(w, s);
 		return SESSION_AGAIN; /* its login says who it is */
+	}
 	return s->proven ? SESSION_AGAIN : session_identify_address(s, w);
 }
 

@@ -29,6 +29,7 @@ enum session_stage {
 	SESSION_WAITING, /* its ClientHello has begun, and too many handshakes are under way */
 	SESSION_SHAKING,
 	SESSION_PENDING, /* an unknown serial: waits to be authorized */
+	SESSION_DENIED,	 /* it was refused; if it logs in, it is told so */
 	SESSION_SLOWED,	 /* it has used its device's rate up: not read for a while */
 	SESSION_STAGES
 };
@@ -61,7 +62,9 @@ struct session {
 	bool finished;	 /* the peer will say no more: it ends when its answers are out */
 	bool parting;	 /* it has been told goodbye, or will be as soon as there is room */
 	bool lost;	 /* logs that the peer waits for could not be stored */
-	bool denied;	 /* when it came; counted and listed, and a login will be told so */
+	bool denied;	 /* counted and listed as that already, before it logged in */
+	bool counted;	 /* among those of its address that wait: session_count_waiting() */
+	bool several;	 /* its certificate has more than one legal name */
 	bool answered;	 /* we have heard a whole flight of its handshake */
 	bool answering;	 /* on the worker's list of those with something to answer */
 	uint32_t newest_mark; /* acks.h */
@@ -87,6 +90,12 @@ struct session {
 	struct session **circle; /* of the worker's, in which it is `queued` */
 };
 
+/* Its certificate has said who it is, and nothing of it is read but what it speaks. */
+static inline bool session_is_held(const struct session *s)
+{
+	return s->stage == SESSION_PENDING || s->stage == SESSION_DENIED;
+}
+
 /* A new connection. */
 void session_init(struct session *s, struct worker *w, struct tcp_conn *conn, uint64_t id);
 void session_fini(struct session *s);
@@ -108,7 +117,7 @@ enum session_result session_read(struct session *s, struct worker *w);
 /* May it go on under the policy of this round? Else the reason. */
 bool session_permitted(const struct session *s, const struct lcore *l, enum refusal_reason *why);
 
-/* "detecting", "handshake", "pending", or the name of its protocol. Static. */
+/* "detecting", "handshake", "pending", "denied", or the name of its protocol. Static. */
 const char *session_kind_name(const struct session *s);
 
 #endif

@@ -7,6 +7,9 @@
 #include "dataplane/admit.h"
 #include "dataplane/tell.h"
 
+/* A denied session stays to be told so only while fewer of its address wait than these. */
+#define DENIED_PER_SOURCE 8u
+
 static void event_of(const struct session *s, struct auth_event *ev, enum auth_event_kind kind)
 {
 	memset(ev, 0, sizeof(*ev));
@@ -70,25 +73,70 @@ void session_set_device(struct session *s, uint32_t device)
 
 /* ---- the certificate's name ---- */
 
-enum auth_state session_state_of(const struct dp_policy *pol, const char *serial)
+static enum auth_state state_of(const struct dp_policy *pol, const char *serial)
 {
 	const struct auth_device *d = pol->auth ? auth_find(pol->auth, serial) : NULL;
 
 	return d ? (enum auth_state)d->state : AUTH_UNKNOWN;
 }
 
-/* Sets s->serial; false: no name of the certificate is one that is asked for. */
+/* Whoever has the certificate may log in by each of its names: who denies one of them means it. */
+static bool a_name_is_denied(const struct session *s, const struct dp_policy *pol)
+{
+	struct tls_peer *peer = &s->worker->peer;
+
+	tls_conn_peer(s->tls, peer);
+	for (const char *name = peer->names; *name; name += strlen(name) + 1)
+		if (state_of(pol, name) == AUTH_DENIED && auth_serial_legal(pol->auth, name))
+			return true;
+	return false;
+}
+
+enum auth_state session_state(const struct session *s, const struct dp_policy *pol)
+{
+	if (s->several && pol->tls_name_serial && a_name_is_denied(s, pol))
+		return AUTH_DENIED;
+	return state_of(pol, s->serial);
+}
+
+const char *session_denial(const struct session *s, const struct dp_policy *pol)
+{
+	return s->several && state_of(pol, s->serial) != AUTH_DENIED
+		       ? "by another name of its certificate"
+		       : NULL;
+}
+
+const char *session_forbidden_by(const struct session *s, enum refusal_reason why)
+{
+	const char *by = why == REFUSAL_denied ? session_denial(s, s->worker->l->policy) : NULL;
+
+	return by ? by : "by a new policy";
+}
+
+void session_not_denied(struct session *s)
+{
+	s->denied = false;
+	session_waits_no_more(s);
+}
+
+/* Sets s->serial, and s->several; false: no name of the certificate is one that is asked for. */
 static bool name_it(struct session *s, const struct dp_policy *pol, const struct tls_peer *peer)
 {
+	s->serial[0] = 0;
 	if (pol->tls_name_serial && pol->auth)
-		for (const char *name = peer->names; *name; name += strlen(name) + 1)
-			if (auth_serial_legal(pol->auth, name)) {
-				snprintf(s->serial, sizeof(s->serial), "%.*s", AUTH_SERIAL - 1,
-					name);
-				s->proven = true;
-				s->by_dns = false;
-				return true;
+		for (const char *name = peer->names; *name; name += strlen(name) + 1) {
+			if (!auth_serial_legal(pol->auth, name))
+				continue;
+			if (s->serial[0]) {
+				s->several |= strcmp(name, s->serial) != 0;
+				continue;
 			}
+			snprintf(s->serial, sizeof(s->serial), "%.*s", AUTH_SERIAL - 1, name);
+			s->proven = true;
+			s->by_dns = false;
+		}
+	if (s->serial[0])
+		return true;
 	if (pol->tls_name_dns && peer->dns[0] && strlen(peer->dns) < sizeof(s->serial)) {
 		snprintf(s->serial, sizeof(s->serial), "%.*s", AUTH_SERIAL - 1, peer->dns);
 		s->proven = s->by_dns = true;
@@ -110,7 +158,7 @@ void session_open_as(struct session *s)
 	session_set_device(s, device);
 	device_at(l->in.devices, device)->sessions++;
 	s->up = true;
-	s->denied = false;
+	session_not_denied(s);
 	event_of(s, &ev, AUTH_EV_UP);
 	add_certificate(s, &ev);
 	tell_event(l, &ev);
@@ -142,12 +190,44 @@ static enum session_result hold_back(struct session *s)
 	return SESSION_HELD;
 }
 
-/* An OFTP login is told why; whoever speaks anything else is not listened to. */
+static _Atomic uint32_t *waiting_of(const struct session *s)
+{
+	struct dp *d = s->worker->l->dp;
+
+	return &d->waiting[siphash13(&d->shard_key, &s->src.addr, sizeof(s->src.addr)) %
+			   DP_WAITING];
+}
+
+bool session_count_waiting(struct session *s, uint32_t most)
+{
+	if (atomic_fetch_add(waiting_of(s), 1) < most) {
+		s->counted = true;
+		return true;
+	}
+	atomic_fetch_sub(waiting_of(s), 1);
+	return false;
+}
+
+void session_waits_no_more(struct session *s)
+{
+	if (s->counted)
+		atomic_fetch_sub(waiting_of(s), 1);
+	s->counted = false;
+}
+
+/* An OFTP login is told why, for which it stays for a moment; whoever speaks anything else is not
+ * listened to. SESSION_REFUSED: too many stay already. */
 static enum session_result deny(struct session *s)
 {
-	session_refused(s, REFUSAL_denied, NULL);
+	const struct dp_policy *pol = s->worker->l->policy;
+	uint32_t most = pol->pending_per_source < DENIED_PER_SOURCE ? pol->pending_per_source
+								    : DENIED_PER_SOURCE;
+
+	session_refused(s, REFUSAL_denied, session_denial(s, pol));
+	if (!session_count_waiting(s, most))
+		return SESSION_REFUSED;
 	s->denied = true;
-	session_enter_line(s, SESSION_PENDING);
+	session_enter_line(s, SESSION_DENIED);
 	worker_ready(s->worker, s);
 	return SESSION_HELD;
 }
@@ -185,7 +265,7 @@ enum session_result session_identify(struct session *s, struct worker *w)
 		worker_ready(w, s);
 		return SESSION_HELD;
 	}
-	switch (session_state_of(pol, s->serial)) {
+	switch (session_state(s, pol)) {
 	case AUTH_DENIED:
 		return deny(s);
 	case AUTH_AUTHORIZED:
@@ -214,7 +294,7 @@ enum session_result session_identify_address(struct session *s, struct worker *w
 	ip_addr_format(&s->src.addr, name);
 	switch (admit_address(l, &s->src.addr)) {
 	case ADMIT_YES:
-		if (session_state_of(pol, name) == AUTH_UNKNOWN) { /* nobody is told of it */
+		if (state_of(pol, name) == AUTH_UNKNOWN) { /* nobody is told of it */
 			session_set_device(
 				s, device_by_addr(l->in.devices, &s->src.addr, l->now_ns));
 			return SESSION_AGAIN;
@@ -253,7 +333,7 @@ static bool is_address(const struct session *s)
 static enum auth_state state_of_pending(const struct session *s, const struct lcore *l)
 {
 	if (!is_address(s))
-		return session_state_of(l->policy, s->serial);
+		return session_state(s, l->policy);
 	switch (admit_address(l, &s->src.addr)) {
 	case ADMIT_YES:
 		return AUTH_AUTHORIZED;
@@ -265,6 +345,29 @@ static enum auth_state state_of_pending(const struct session *s, const struct lc
 	return AUTH_UNKNOWN;
 }
 
+/* Somebody has denied one that waited. */
+static void deny_pending(struct session *s, struct worker *w)
+{
+	/* No login will come of one that has shown that it speaks something else. */
+	if (is_address(s) || s->looked) {
+		session_refused(s, REFUSAL_denied, session_denial(s, w->l->policy));
+		worker_close(w, s);
+		return;
+	}
+	session_leave_line(s);
+	if (deny(s) == SESSION_REFUSED)
+		worker_close(w, s);
+}
+
+/* Somebody has thought again about one that was denied: it waits, as if it had come now. */
+static void deny_no_more(struct session *s, struct worker *w)
+{
+	session_not_denied(s);
+	session_leave_line(s);
+	hold_back(s);
+	worker_ready(w, s);
+}
+
 void session_reconsider(struct session *s, struct worker *w)
 {
 	switch (state_of_pending(s, w->l)) {
@@ -273,18 +376,17 @@ void session_reconsider(struct session *s, struct worker *w)
 		session_open_as(s);
 		break;
 	case AUTH_DENIED:
-		if (s->denied)
-			break; /* it was told, or its login will be */
-		session_refused(s, REFUSAL_denied, NULL);
-		worker_close(w, s);
+		if (!s->denied)
+			deny_pending(s, w);
 		break;
 	case AUTH_UNKNOWN:
-		if (!is_address(s) || w->l->policy->unknown_source != DP_UNKNOWN_DROP)
-			break;
-		session_refused(s, REFUSAL_not_authorized, NULL);
-		worker_close(w, s);
-		break;
 	case AUTH_PENDING:
+		if (s->denied) {
+			deny_no_more(s, w);
+		} else if (is_address(s) && w->l->policy->unknown_source == DP_UNKNOWN_DROP) {
+			session_refused(s, REFUSAL_not_authorized, NULL);
+			worker_close(w, s);
+		}
 		break;
 	}
 }
@@ -293,7 +395,7 @@ void session_reconsider(struct session *s, struct worker *w)
 static bool address_permitted(
 	const struct session *s, const struct lcore *l, enum refusal_reason *why)
 {
-	if (!s->protocol || s->stage == SESSION_PENDING || session_is_relay(s, l))
+	if (!s->protocol || session_is_held(s) || session_is_relay(s, l))
 		return true;
 	switch (admit_address(l, &s->src.addr)) {
 	case ADMIT_YES:
@@ -342,12 +444,11 @@ bool session_identity_permitted(
 	*why = REFUSAL_no_legal_sn;
 	if (!s->legacy && (s->by_dns ? !pol->tls_name_dns : !pol->tls_name_serial))
 		return false;
-	state = session_state_of(pol, s->serial);
+	state = session_state(s, pol);
 	*why = state == AUTH_DENIED ? REFUSAL_denied : REFUSAL_not_authorized;
 	if (state == AUTH_DENIED) /* it is told so by session_reconsider(), or as its login ends */
-		return s->stage == SESSION_PENDING || (s->oftp && oftp_logs_in(s));
-	return s->stage == SESSION_PENDING || state == AUTH_AUTHORIZED ||
-	       (s->oftp && !oftp_is_open(s));
+		return session_is_held(s) || (s->oftp && oftp_logs_in(s));
+	return session_is_held(s) || state == AUTH_AUTHORIZED || (s->oftp && !oftp_is_open(s));
 }
 
 void session_down(struct session *s)

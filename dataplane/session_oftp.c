@@ -35,7 +35,6 @@ static void oftp_end(struct session *s, struct worker *w)
 	if (!o)
 		return;
 	oftp_leave(s, w);
-	oftp_waits_no_more(s);
 	for (uint32_t i = 0; o->feeds && i < o->s.n_streams; i++)
 		free(o->feeds[i].ranges);
 	free(o->feeds);

@@ -37,7 +37,6 @@ struct oftp_session {
 	uint64_t asked_us; /* since when control has our question */
 	bool asked;	   /* it has */
 	bool claimed;	   /* control may think that streams are ours: desk_left() is owed */
-	bool counted;	   /* among those of its address that wait to be authorized */
 	bool leaving; /* nothing is accepted any more, and control is told when all is durable */
 	bool left;    /* and was told */
 	bool keyed;   /* `key` came */
@@ -84,8 +83,6 @@ void oftp_answered(struct session *s, struct worker *w, struct login *g);
 void oftp_reconsider(struct session *s, struct worker *w);
 /* It forbids it: AUTH_CHANGED, if there is room to say so. */
 bool oftp_forbidden(struct session *s, struct worker *w, enum refusal_reason why);
-/* It does not wait to be authorized any more, if it did. */
-void oftp_waits_no_more(struct session *s);
 /* Control is told that the session has let go, now or when all it was given is durable. */
 void oftp_leave(struct session *s, struct worker *w);
 

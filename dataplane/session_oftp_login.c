@@ -41,42 +41,15 @@ static void say_verdict(struct session *s, const struct oftp_verdict *v)
 	worker_answer_soon(s->worker, s);
 }
 
-/* How many sessions from its address wait to be authorized, on all workers. Where two addresses
- * meet in the table, which nobody can bring about, they have one number together. */
-static _Atomic uint32_t *waiting_of(const struct session *s)
-{
-	struct dp *d = s->worker->l->dp;
-
-	return &d->waiting[siphash13(&d->shard_key, &s->src.addr, sizeof(s->src.addr)) %
-			   DP_WAITING];
-}
-
-static bool count_waiting(struct session *s)
-{
-	if (atomic_fetch_add(waiting_of(s), 1) < s->worker->l->policy->pending_per_source) {
-		s->oftp->counted = true;
-		return true;
-	}
-	atomic_fetch_sub(waiting_of(s), 1);
-	return false;
-}
-
-void oftp_waits_no_more(struct session *s)
-{
-	if (s->oftp->counted)
-		atomic_fetch_sub(waiting_of(s), 1);
-	s->oftp->counted = false;
-}
-
 static void refuse(struct session *s, enum refusal_reason why, const char *detail)
 {
 	struct oftp_session *o = s->oftp;
 	struct oftp_verdict v = {.result = OFTP_REFUSED, .reason = refusal_reason_slug(why)};
 
-	oftp_waits_no_more(s);
+	session_waits_no_more(s);
 	trace(s, "LOGIN_REQUEST error: [handle_login()] %s%s%s", v.reason, detail ? ": " : "",
 		detail ? detail : "");
-	if (why != REFUSAL_denied || !s->denied) /* else its certificate was */
+	if (why != REFUSAL_denied || !s->denied) /* else that was told before it logged in */
 		session_refused(s, why, detail);
 	if (why == REFUSAL_bad_password && o->challenge.len)
 		v.sasl = (struct oftp_bytes){(const uint8_t *)o->challenge.at, o->challenge.len};
@@ -117,7 +90,6 @@ static void allow(struct session *s, uint64_t disk_used, uint64_t disk_total)
 		.sasl = {(const uint8_t *)o->challenge.at, o->challenge.len},
 	};
 
-	oftp_waits_no_more(s);
 	session_open_as(s);
 	trace(s, "login of '%s' succeeded. Log is allowed.", s->serial);
 	say_verdict(s, &v);
@@ -158,7 +130,7 @@ static void wait_for_approval(struct session *s)
 	session_set_device(
 		s, device_by_name(l->in.devices, s->serial, strlen(s->serial), l->now_ns));
 	session_tell_pending(s); /* it is listed in any case */
-	if (!count_waiting(s)) {
+	if (!session_count_waiting(s, l->policy->pending_per_source)) {
 		refuse(s, REFUSAL_session_limit,
 			"too many of its address wait to be authorized: limits.pending-per-source");
 		return;
@@ -171,18 +143,18 @@ static void wait_for_approval(struct session *s)
 static void admit(struct session *s)
 {
 	struct oftp_session *o = s->oftp;
+	const struct dp_policy *pol = s->worker->l->policy;
+	enum auth_state state = session_state(s, pol);
 	struct login *g;
 
-	switch (session_state_of(s->worker->l->policy, s->serial)) {
-	case AUTH_DENIED:
-		refuse(s, REFUSAL_denied, NULL);
+	if (state == AUTH_DENIED) {
+		refuse(s, REFUSAL_denied, session_denial(s, pol));
 		return;
-	case AUTH_AUTHORIZED:
+	}
+	session_not_denied(s);
+	if (state == AUTH_AUTHORIZED) {
 		claim(s);
 		return;
-	case AUTH_UNKNOWN:
-	case AUTH_PENDING:
-		break;
 	}
 	if (!o->keyed) {
 		wait_for_approval(s);
@@ -196,11 +168,9 @@ static void admit(struct session *s)
 
 static void is_named(struct session *s)
 {
-	/* Its certificate has more names than one, and it was up, or denied, as another of them. */
-	if (strcmp(s->serial, s->oftp->serial) != 0) {
+	/* Its certificate has more names than one, and it was up as another of them. */
+	if (strcmp(s->serial, s->oftp->serial) != 0)
 		session_down(s);
-		s->denied = false;
-	}
 	snprintf(s->serial, sizeof(s->serial), "%s", s->oftp->serial);
 	s->proven = true;
 	s->by_dns = s->nameless = false;
@@ -420,11 +390,11 @@ static bool still_may(struct session *s)
 		refuse(s, REFUSAL_legacy_disabled, NULL);
 		return false;
 	}
-	switch (session_state_of(pol, s->serial)) {
+	switch (session_state(s, pol)) {
 	case AUTH_AUTHORIZED:
 		return true;
 	case AUTH_DENIED:
-		refuse(s, REFUSAL_denied, NULL);
+		refuse(s, REFUSAL_denied, session_denial(s, pol));
 		return false;
 	case AUTH_UNKNOWN:
 	case AUTH_PENDING:
@@ -513,7 +483,7 @@ void oftp_reconsider(struct session *s, struct worker *w)
 	struct oftp_session *o = s->oftp;
 
 	if (o && o->s.state == OFTP_WAITING && !o->asked && oftp_may_say(o) &&
-		session_state_of(w->l->policy, s->serial) == AUTH_AUTHORIZED)
+		session_state(s, w->l->policy) == AUTH_AUTHORIZED)
 		claim(s);
 }
 
@@ -524,7 +494,7 @@ bool oftp_forbidden(struct session *s, struct worker *w, enum refusal_reason why
 	(void)w;
 	if (!o || (o->s.state != OFTP_WAITING && o->s.state != OFTP_OPEN) || !oftp_may_say(o))
 		return false;
-	refuse(s, why, "by a new policy");
+	refuse(s, why, session_forbidden_by(s, why));
 	return true;
 }
 

@@ -62,7 +62,7 @@ enum session_result session_identify(struct session *s, struct worker *w);
 enum session_result session_identify_address(struct session *s, struct worker *w);
 /* It has used its device's rate up: it is read again after a while. */
 enum session_result session_slow_down(struct session *s);
-/* A pending one under the policy of this round: opens it if it may go on. */
+/* One that is held, under the policy of this round: opens it if it may go on. */
 void session_reconsider(struct session *s, struct worker *w);
 /* May whoever the session is go on? */
 bool session_identity_permitted(
@@ -75,8 +75,20 @@ void session_open_as(struct session *s);
 /* Control is told that its serial waits to be authorized; that something about it is odd. */
 void session_tell_pending(struct session *s);
 void session_tell_warning(struct session *s, const char *detail);
-/* What the registry says of a serial. */
-enum auth_state session_state_of(const struct dp_policy *pol, const char *serial);
+/* What the registry says of whoever it is: denied, if it says so of any name of its certificate. */
+enum auth_state session_state(const struct session *s, const struct dp_policy *pol);
+/* Of one that is denied, for session_refused(): by which name. NULL: by the one that it goes by. */
+const char *session_denial(const struct session *s, const struct dp_policy *pol);
+/* The detail of a session's end that was permitted until now. */
+const char *session_forbidden_by(const struct session *s, enum refusal_reason why);
+/* It is not denied, whatever was said of it when it came. */
+void session_not_denied(struct session *s);
+/* Counts it among the sessions from its address, on all workers, that wait for somebody's word, or
+ * to be told of it. Where two addresses meet in the table, which nobody can bring about, they have
+ * one number together. false: `most` of them wait already. Is counted until
+ * session_waits_no_more(). */
+bool session_count_waiting(struct session *s, uint32_t most);
+void session_waits_no_more(struct session *s);
 
 struct session_protocol {
 	const char *name; /* in `session list` */

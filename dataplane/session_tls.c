@@ -267,7 +267,7 @@ static enum session_result tls_peek(struct session *s, struct worker *w, struct 
 	uint32_t most = s->was_slowed ? RECORD_BYTES : PLAIN_BYTES;
 
 	w->plain_len = 0;
-	if (s->stage != SESSION_OPEN && (s->stage != SESSION_PENDING || s->protocol))
+	if (s->stage != SESSION_OPEN && (!session_is_held(s) || s->protocol))
 		return SESSION_HELD;
 	while (fresh && more && most - w->plain_len >= RECORD_BYTES) {
 		enum tls_status status;
@@ -280,7 +280,7 @@ static enum session_result tls_peek(struct session *s, struct worker *w, struct 
 		}
 		status = tls_conn_read(s->tls, w->plain + w->plain_len, RECORD_BYTES, &got);
 		w->plain_len += (uint32_t)got;
-		if (status == TLS_OK && s->stage == SESSION_PENDING)
+		if (status == TLS_OK && session_is_held(s))
 			break; /* enough to tell what it speaks */
 		if (status == TLS_OK)
 			continue;

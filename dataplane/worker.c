@@ -20,9 +20,10 @@
 /* The circle that it stands in by its stage; NULL: none. */
 static struct session **circle(struct worker *w, const struct session *s)
 {
-	/* Whoever is pending over TLS is looked at once: it may have a key of its own. */
+	/* Whoever is held over TLS is looked at once: it may have a key of its own, or a login that
+	 * wants an answer. */
 	if (s->stage == SESSION_OPEN ||
-		(s->stage == SESSION_PENDING && s->tls && !s->protocol && !s->looked))
+		(session_is_held(s) && s->tls && !s->protocol && !s->looked))
 		return &w->ready;
 	return s->stage == SESSION_SHAKING ? &w->shaking : NULL;
 }
@@ -412,7 +413,7 @@ unsigned worker_sessions(
 		i->id = s->id;
 		memcpy(i->device, device_at(w->l->in.devices, s->src.device)->name,
 			sizeof(i->device));
-		if (s->stage == SESSION_PENDING) /* it has no account yet */
+		if (session_is_held(s)) /* it has no account yet */
 			memcpy(i->device, s->serial, sizeof(s->serial));
 		i->flow = info.flow;
 		i->kind = session_kind_name(s);

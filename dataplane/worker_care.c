@@ -46,8 +46,7 @@ static void sweep(struct worker *w)
 				tcp_abort(s->conn, l->now_us);
 			continue;
 		}
-		if (s->stage == SESSION_PENDING || s->stage == SESSION_SHAKING ||
-			s->stage == SESSION_SLOWED)
+		if (session_is_held(s) || s->stage == SESSION_SHAKING || s->stage == SESSION_SLOWED)
 			continue; /* they have times of their own */
 		if (pol->handshake_timeout_us && session_tls_hello_waits(s) &&
 			l->now_us - (s->stage == SESSION_WAITING ? s->stage_us : s->partial_us) >=
@@ -129,8 +128,8 @@ static bool check_policy(struct worker *w)
 				s->protocol->forbidden(s, w, why))
 				continue;
 			s->closing = true; /* what it has sent and we have not read stays out */
-			refuse(w, s, why, "by a new policy");
-		} else if (s->stage == SESSION_PENDING) {
+			refuse(w, s, why, session_forbidden_by(s, why));
+		} else if (session_is_held(s)) {
 			session_reconsider(s, w);
 		} else if (s->protocol && s->protocol->reconsider) {
 			s->protocol->reconsider(s, w);
@@ -156,16 +155,14 @@ static uint64_t stalled_us(const struct session *s)
 	return s->progress_us + (s->answered ? ANSWERED_US : STALLED_US);
 }
 
-/* Nobody authorized it in time; one that was denied knows. */
-static void end_pending(struct worker *w, struct session *s)
+/* How long one that is denied may take to log in, and be told so: as long as its handshake. */
+static uint64_t denied_hold_us(const struct dp_policy *pol)
 {
-	if (s->denied)
-		worker_close(w, s);
-	else
-		refuse(w, s, REFUSAL_not_authorized, "nobody authorized it in time");
+	return pol->handshake_timeout_us ? pol->handshake_timeout_us : pol->pending_hold_us;
 }
 
-/* Handshakes that take too long, and serials that nobody authorized in time. */
+/* Handshakes that take too long, serials that nobody authorized in time, and denied ones that do
+ * not log in. */
 static void check_lines(struct worker *w)
 {
 	const struct dp_policy *pol = w->l->policy;
@@ -176,7 +173,9 @@ static void check_lines(struct worker *w)
 		now - s->stage_us >= pol->handshake_timeout_us)
 		refuse(w, s, REFUSAL_handshake_timeout, NULL);
 	while ((s = w->lines[SESSION_PENDING].first) && now - s->stage_us >= pol->pending_hold_us)
-		end_pending(w, s);
+		refuse(w, s, REFUSAL_not_authorized, "nobody authorized it in time");
+	while ((s = w->lines[SESSION_DENIED].first) && now - s->stage_us >= denied_hold_us(pol))
+		worker_close(w, s); /* that was counted when it came */
 	release_slowed(w);
 	if (!w->lines[SESSION_WAITING].first)
 		return;
@@ -205,6 +204,9 @@ uint64_t worker_care_deadline(const struct worker *w)
 		at = t;
 	s = w->lines[SESSION_PENDING].first;
 	if (s && (t = s->stage_us + pol->pending_hold_us) < at)
+		at = t;
+	s = w->lines[SESSION_DENIED].first;
+	if (s && (t = s->stage_us + denied_hold_us(pol)) < at)
 		at = t;
 	return at;
 }

@@ -69,6 +69,30 @@ static unsigned sessions(void)
 	return n;
 }
 
+struct kind {
+	const char *name;
+	bool there;
+};
+
+static void note_kind(void *ctx, const struct dp_session_info *s)
+{
+	struct kind *k = ctx;
+
+	k->there |= strcmp(s->kind, k->name) == 0;
+}
+
+void rig_wait_kind(const char *kind)
+{
+	time_t end = time(NULL) + WAIT_S;
+	struct kind k = {.name = kind};
+
+	while (!k.there) {
+		rig_turn();
+		assert_true(time(NULL) < end);
+		dp_sessions(stage.rig.dp, note_kind, &k);
+	}
+}
+
 void rig_publish(void)
 {
 	struct dp_policy *pol = &stage.cfg.policy;
@@ -238,7 +262,7 @@ void rig_oftp_connect(struct rig_oftp *d, uint8_t host, const struct rig_login *
 	assert_true(rig_tls_open(&stage.rig, &d->tls, host, next_port++, &o));
 }
 
-void rig_oftp_request(struct rig_oftp *d, const struct rig_login *l)
+static size_t encode_login(const struct rig_login *l, uint8_t *to, size_t size)
 {
 	struct oftp_msg m = {.version = OFTP_VERSION,
 		.type = l->sasl ? OFTP_LOGIN_REQUEST_LEGACY : OFTP_LOGIN_REQUEST,
@@ -260,7 +284,37 @@ void rig_oftp_request(struct rig_oftp *d, const struct rig_login *l)
 		m.stream[i] = (struct oftp_stream){.conn_id = l->conn_id + i, .epoch = l->epoch};
 	if (l->streams)
 		m.has |= 1u << OFTP_O_STREAM;
-	rig_oftp_say(d, &m);
+	return oftp_encode(&m, to, size);
+}
+
+void rig_oftp_request(struct rig_oftp *d, const struct rig_login *l)
+{
+	uint8_t to[4096];
+	size_t n = encode_login(l, to, sizeof(to));
+
+	assert_true(n > 0);
+	rig_tls_send(&stage.rig, &d->tls, to, (uint32_t)n);
+}
+
+void rig_oftp_request_apart(struct rig_oftp *d, const struct rig_login *l)
+{
+	uint8_t to[4096];
+	uint32_t n = (uint32_t)encode_login(l, to, sizeof(to));
+
+	assert_true(n > OFTP_HEADER);
+	rig_tls_send_apart(&stage.rig, &d->tls, to, (uint32_t[]){OFTP_HEADER, n - OFTP_HEADER}, 2);
+}
+
+void rig_oftp_request_part(
+	struct rig_oftp *d, const struct rig_login *l, uint32_t from, uint32_t upto)
+{
+	uint8_t to[4096];
+	uint32_t n = (uint32_t)encode_login(l, to, sizeof(to));
+
+	if (upto > n)
+		upto = n;
+	assert_true(from < upto);
+	rig_tls_send(&stage.rig, &d->tls, to + from, upto - from);
 }
 
 void rig_oftp_log_in(struct rig_oftp *d, uint8_t host, const struct rig_login *l)
@@ -333,5 +387,7 @@ void rig_oftp_hang_up(struct rig_oftp *d)
 void rig_oftp_end(struct rig_oftp *d)
 {
 	rig_tls_wait_end(&stage.rig, &d->tls);
+	if (!d->tls.tcp.reset)
+		rig_tcp_close(&stage.rig, &d->tls.tcp);
 	rig_tls_free(&stage.rig, &d->tls);
 }

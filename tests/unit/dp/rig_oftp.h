@@ -47,6 +47,8 @@ const struct auth_event *rig_wait_told(enum auth_event_kind kind, const char *se
 void rig_wait_refused(enum refusal_reason why, const char *words);
 /* Until no more than so many sessions are left. */
 void rig_wait_sessions(unsigned most);
+/* Until `session list` shows one of this kind. */
+void rig_wait_kind(const char *kind);
 /* Until a worker has asked control something, which does not look. */
 void rig_wait_asked(void);
 
@@ -72,6 +74,11 @@ struct rig_login {
 void rig_oftp_connect(struct rig_oftp *d, uint8_t host, const struct rig_login *l);
 void rig_oftp_request(struct rig_oftp *d, const struct rig_login *l);
 void rig_oftp_log_in(struct rig_oftp *d, uint8_t host, const struct rig_login *l);
+/* The login: its header and its body in records of their own, at once. */
+void rig_oftp_request_apart(struct rig_oftp *d, const struct rig_login *l);
+/* Its bytes from `from` up to, but not with, `upto`, or the last one. */
+void rig_oftp_request_part(
+	struct rig_oftp *d, const struct rig_login *l, uint32_t from, uint32_t upto);
 void rig_oftp_say(struct rig_oftp *d, const struct oftp_msg *m);
 /* The next message. */
 const struct oftp_msg *rig_oftp_hear(struct rig_oftp *d);

@@ -75,6 +75,16 @@ void rig_tls_send(struct rig *r, struct rig_tls *t, const void *data, uint32_t l
 	give(r, t);
 }
 
+void rig_tls_send_apart(
+	struct rig *r, struct rig_tls *t, const void *data, const uint32_t *len, unsigned n)
+{
+	const uint8_t *from = data;
+
+	for (unsigned i = 0; i < n; from += len[i++])
+		assert_int_equal(SSL_write(t->client.ssl, from, (int)len[i]), len[i]);
+	give(r, t);
+}
+
 uint32_t rig_tls_take(struct rig_tls *t, void *to, uint32_t size)
 {
 	int n;

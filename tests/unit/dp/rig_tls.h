@@ -26,6 +26,9 @@ bool rig_tls_open(struct rig *r, struct rig_tls *t, uint8_t host, uint16_t port,
 	const struct tls_client_options *o);
 /* One record or more. */
 void rig_tls_send(struct rig *r, struct rig_tls *t, const void *data, uint32_t len);
+/* `n` records of these lengths, at once: they come in one segment if they fit into it. */
+void rig_tls_send_apart(
+	struct rig *r, struct rig_tls *t, const void *data, const uint32_t *len, unsigned n);
 /* What came and was not taken yet, as far as it is here; how many bytes. */
 uint32_t rig_tls_take(struct rig_tls *t, void *to, uint32_t size);
 /* Until the peer has closed or reset; takes what it said before. */

@@ -200,16 +200,50 @@ static void a_certificate_of_two_names_is_up_as_the_one_that_logs_in(void **stat
 	rig_oftp_item(&d, 1, 5, 1);
 	rig_oftp_hang_up(&d);
 	rig_wait_told(AUTH_EV_DOWN, OTHER_SERIAL);
-	/* What is said of the one is not said of the other. */
-	set(AUTH_DENIED);
-	rig_oftp_log_in(&d, 41, &l);
-	rig_wait_told(AUTH_EV_REFUSED, WORLD_SERIAL);
-	rig_expect_reply(&d, OFTP_ALLOWED, NULL);
-	stage.other_state = AUTH_DENIED;
-	rig_publish();
-	rig_expect_verdict(&d, OFTP_AUTH_CHANGED, OFTP_REFUSED, "denied");
-	rig_wait_told(AUTH_EV_REFUSED, OTHER_SERIAL);
-	rig_oftp_end(&d);
+	pki_free(&both);
+}
+
+/* Whoever has it could log in by the other name. */
+static void a_certificate_is_denied_by_each_of_its_names(void **state)
+{
+	struct pki_cert both = pki_issue(&stage.world.root,
+		&(struct pki_options){.cn = WORLD_SERIAL, .san = "DNS:" OTHER_SERIAL});
+	const struct rig_login one = {.cert = &both, .conn_id = 1, .streams = 1, .epoch = 5},
+			       other = {.serial = OTHER_SERIAL,
+				       .cert = &both,
+				       .conn_id = 1,
+				       .streams = 1,
+				       .epoch = 5};
+	const struct rig_login *as[] = {&one, &other};
+	struct rig_oftp d;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		enum auth_state *its = i ? &stage.other_state : &stage.world_state;
+		enum auth_state *others = i ? &stage.world_state : &stage.other_state;
+		uint64_t before = refusals(REFUSAL_denied);
+
+		*its = AUTH_AUTHORIZED;
+		*others = AUTH_DENIED;
+		rig_publish();
+		rig_oftp_log_in(&d, 42, as[i]);
+		rig_expect_reply(&d, OFTP_REFUSED, "denied");
+		rig_oftp_end(&d);
+		rig_wait_refused(REFUSAL_denied, i ? "" : "by another name of its certificate");
+		assert_int_equal(refusals(REFUSAL_denied), before + 1);
+		/* And who is in by the one name is out when the other is denied. */
+		*others = AUTH_UNKNOWN;
+		rig_publish();
+		rig_oftp_log_in(&d, 42, as[i]);
+		rig_expect_reply(&d, OFTP_ALLOWED, NULL);
+		*others = AUTH_DENIED;
+		rig_publish();
+		rig_expect_verdict(&d, OFTP_AUTH_CHANGED, OFTP_REFUSED, "denied");
+		rig_wait_refused(REFUSAL_denied, "by another name of its certificate");
+		assert_string_equal(
+			stage.newest[AUTH_EV_REFUSED].serial, i ? OTHER_SERIAL : WORLD_SERIAL);
+		rig_oftp_end(&d);
+	}
 	pki_free(&both);
 }
 
@@ -235,9 +269,14 @@ static void who_is_denied_and_says_nothing_has_his_time(void **state)
 	struct rig_oftp d;
 
 	(void)state;
-	stage.cfg.policy.pending_hold_us = 1000;
+	stage.cfg.policy.pending_hold_us = 3600000000;
+	stage.cfg.policy.handshake_timeout_us = 3600000000;
 	set(AUTH_DENIED);
 	rig_oftp_connect(&d, 51, &one_stream);
+	rig_wait_told(AUTH_EV_REFUSED, WORLD_SERIAL);
+	rig_wait_kind("denied");
+	stage.cfg.policy.handshake_timeout_us = 1;
+	rig_publish();
 	rig_oftp_end(&d);
 	assert_int_equal(refusals(REFUSAL_denied), before + 1);
 	assert_int_equal(refusals(REFUSAL_not_authorized), waited);
@@ -263,6 +302,124 @@ static void who_was_denied_may_log_in_when_somebody_thinks_again(void **state)
 	assert_int_equal(refusals(REFUSAL_denied), before + 2);
 }
 
+static void who_was_denied_waits_when_he_is_forgotten(void **state)
+{
+	uint64_t before = refusals(REFUSAL_denied);
+	struct rig_oftp d;
+
+	(void)state;
+	set(AUTH_DENIED);
+	rig_oftp_connect(&d, 53, &one_stream);
+	rig_wait_told(AUTH_EV_REFUSED, WORLD_SERIAL);
+	set(AUTH_UNKNOWN);
+	rig_wait_told(AUTH_EV_PENDING, WORLD_SERIAL);
+	rig_wait_kind("pending");
+	rig_oftp_request(&d, &one_stream);
+	rig_expect_reply(&d, OFTP_PENDING, "not_authorized");
+	set(AUTH_DENIED);
+	rig_expect_verdict(&d, OFTP_AUTH_CHANGED, OFTP_REFUSED, "denied");
+	rig_wait_told(AUTH_EV_REFUSED, WORLD_SERIAL);
+	rig_oftp_end(&d);
+	assert_int_equal(refusals(REFUSAL_denied), before + 2);
+}
+
+/* The same while its login lies here in part. */
+static void who_was_denied_and_forgotten_while_he_logs_in_is_denied_as_anybody(void **state)
+{
+	uint64_t before = refusals(REFUSAL_denied);
+	struct rig_oftp d;
+
+	(void)state;
+	set(AUTH_DENIED);
+	rig_oftp_connect(&d, 54, &one_stream);
+	rig_wait_told(AUTH_EV_REFUSED, WORLD_SERIAL);
+	rig_oftp_request_part(&d, &one_stream, 0, OFTP_HEADER);
+	rig_wait_kind("login");
+	set(AUTH_UNKNOWN);
+	rig_oftp_request_part(&d, &one_stream, OFTP_HEADER, UINT32_MAX);
+	rig_expect_reply(&d, OFTP_PENDING, "not_authorized");
+	set(AUTH_DENIED);
+	rig_expect_verdict(&d, OFTP_AUTH_CHANGED, OFTP_REFUSED, "denied");
+	rig_wait_told(AUTH_EV_REFUSED, WORLD_SERIAL);
+	rig_oftp_end(&d);
+	assert_int_equal(refusals(REFUSAL_denied), before + 2);
+}
+
+static void who_waits_and_is_denied_is_told_so_when_he_logs_in(void **state)
+{
+	uint64_t before = refusals(REFUSAL_denied);
+	struct rig_oftp d;
+
+	(void)state;
+	set(AUTH_UNKNOWN);
+	rig_oftp_connect(&d, 55, &one_stream);
+	rig_wait_told(AUTH_EV_PENDING, WORLD_SERIAL);
+	set(AUTH_DENIED);
+	rig_wait_told(AUTH_EV_REFUSED, WORLD_SERIAL);
+	rig_wait_kind("denied");
+	rig_oftp_request(&d, &one_stream);
+	rig_expect_reply(&d, OFTP_REFUSED, "denied");
+	rig_oftp_end(&d);
+	assert_int_equal(refusals(REFUSAL_denied), before + 1);
+}
+
+static void a_source_keeps_so_many_denied_ones(void **state)
+{
+	enum { KEPT = 8 };
+	struct rig_oftp d[KEPT], more;
+
+	(void)state;
+	stage.cfg.policy.handshake_timeout_us = 3600000000;
+	stage.cfg.policy.pending_hold_us = 3600000000;
+	set(AUTH_DENIED);
+	for (unsigned round = 0; round < 2; round++) { /* each place is given back */
+		for (unsigned i = 0; i < KEPT; i++) {
+			rig_oftp_connect(&d[i], 56, &one_stream);
+			rig_wait_told(AUTH_EV_REFUSED, WORLD_SERIAL);
+		}
+		rig_oftp_connect(&more, 56, &one_stream);
+		rig_oftp_end(&more);
+		rig_wait_told(AUTH_EV_REFUSED, WORLD_SERIAL);
+		/* Elsewhere there is room. */
+		rig_oftp_log_in(&more, 57, &one_stream);
+		rig_expect_reply(&more, OFTP_REFUSED, "denied");
+		rig_oftp_end(&more);
+		for (unsigned i = 0; i < KEPT; i++) {
+			rig_oftp_request(&d[i], &one_stream);
+			rig_expect_reply(&d[i], OFTP_REFUSED, "denied");
+			rig_oftp_end(&d[i]);
+		}
+		rig_wait_sessions(0);
+		rig_wait_told(AUTH_EV_REFUSED, WORLD_SERIAL);
+	}
+}
+
+/* ---- records ---- */
+
+static void a_login_in_two_records_is_read_at_once(void **state)
+{
+	static const struct {
+		enum auth_state state;
+		enum oftp_result result;
+	} t[] = {{AUTH_AUTHORIZED, OFTP_ALLOWED}, {AUTH_UNKNOWN, OFTP_PENDING},
+		{AUTH_DENIED, OFTP_REFUSED}};
+	struct rig_oftp d;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		set(t[i].state);
+		rig_oftp_connect(&d, 58, &one_stream);
+		rig_wait_told(t[i].state == AUTH_UNKNOWN  ? AUTH_EV_PENDING
+			      : t[i].state == AUTH_DENIED ? AUTH_EV_REFUSED
+							  : AUTH_EV_UP,
+			WORLD_SERIAL);
+		rig_oftp_request_apart(&d, &one_stream);
+		rig_expect_reply(&d, t[i].result, NULL);
+		rig_oftp_hang_up(&d);
+		rig_wait_sessions(0);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,9 +432,15 @@ int main(int argc, char **argv)
 		TEST(forgotten_while_its_address_is_tied),
 		TEST(who_logs_in_is_up_once),
 		TEST(a_certificate_of_two_names_is_up_as_the_one_that_logs_in),
+		TEST(a_certificate_is_denied_by_each_of_its_names),
 		TEST(who_is_denied_is_told_so_and_counted_once),
 		TEST(who_is_denied_and_says_nothing_has_his_time),
 		TEST(who_was_denied_may_log_in_when_somebody_thinks_again),
+		TEST(who_was_denied_waits_when_he_is_forgotten),
+		TEST(who_was_denied_and_forgotten_while_he_logs_in_is_denied_as_anybody),
+		TEST(who_waits_and_is_denied_is_told_so_when_he_logs_in),
+		TEST(a_source_keeps_so_many_denied_ones),
+		TEST(a_login_in_two_records_is_read_at_once),
 #undef TEST
 	};
 

@@ -384,6 +384,39 @@ static void a_pending_one_waits_unread_and_goes_on_when_authorized(void **state)
 	rig_check_equations(&rig);
 }
 
+/* Denied, forgotten before it has said anything, denied again when it has. */
+static void who_is_denied_no_more_waits_as_if_he_had_come_now(void **state)
+{
+	uint64_t before[REFUSAL_REASON_COUNT], after[REFUSAL_REASON_COUNT];
+	struct tls_client_options o = {.cert = &world.device_of_sub, .via = &world.sub};
+	struct rig_tls t;
+
+	(void)state;
+	dp_refusals(rig.dp, before);
+	set_device("FGVM010000777777", AUTH_DENIED);
+	publish();
+	assert_true(rig_tls_open(&rig, &t, 21, next_port++, &o));
+	assert_int_equal(wait_event(AUTH_EV_REFUSED)->reason, REFUSAL_denied);
+	assert_int_equal(sessions_of("denied", NULL), 1);
+	assert_int_equal(counter("tls_pending"), 0);
+	set_device("FGVM010000777777", AUTH_UNKNOWN);
+	publish();
+	assert_string_equal(wait_event(AUTH_EV_PENDING)->serial, "FGVM010000777777");
+	while (counter("tls_pending") != 1)
+		rig_pump(&rig);
+	rig_tls_send(&rig, &t, "<13>kept waiting\n", 17);
+	rig_wait_frames(&rig);
+	rounds(8);
+	assert_int_equal(sessions_of("pending", NULL), 1);
+	set_device("FGVM010000777777", AUTH_DENIED);
+	publish();
+	rig_tls_wait_end(&rig, &t);
+	rig_tls_free(&rig, &t);
+	assert_int_equal(wait_event(AUTH_EV_REFUSED)->reason, REFUSAL_denied);
+	dp_refusals(rig.dp, after);
+	assert_int_equal(after[REFUSAL_denied], before[REFUSAL_denied] + 2);
+}
+
 static void nobody_waits_for_ever(void **state)
 {
 	struct tls_client_options o = {.cert = &world.device_of_sub, .via = &world.sub};
@@ -711,6 +744,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup(a_ticket_is_taken_and_held_against_the_registry, begin),
 		cmocka_unit_test_setup(
 			a_pending_one_waits_unread_and_goes_on_when_authorized, begin),
+		cmocka_unit_test_setup(who_is_denied_no_more_waits_as_if_he_had_come_now, begin),
 		cmocka_unit_test_setup(nobody_waits_for_ever, begin),
 		cmocka_unit_test_setup(everything_refused_is_told_with_its_reason, begin),
 		cmocka_unit_test_setup(a_san_or_a_dns_name_may_name_it, begin),
