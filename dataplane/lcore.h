@@ -277,6 +277,10 @@ void tx_net_out(struct tx_ctx *tc, struct net_out *out);
 
 /* One burst of each queue; true: there were frames. */
 bool rx_round(struct lcore *l);
+/* A frame that net_parse() calls NET_UDP, NET_TCP: it is counted as accepted or with the reason why
+ * it is not, and goes to the lcore that owns it. Takes the mbuf over. */
+void rx_datagram(struct lcore *l, struct port *p, struct rte_mbuf *m, const struct net_pkt *pkt);
+void rx_segment(struct lcore *l, struct port *p, struct rte_mbuf *m, const struct net_pkt *pkt);
 /* An mbuf that came over a ring. */
 void rx_from_ring(struct lcore *l, struct rte_mbuf *m);
 /* Timers of the ports that this lcore owns. */

@@ -329,6 +329,33 @@ static void control_frame(
 	move_frag_counts(l, p);
 }
 
+void rx_datagram(struct lcore *l, struct port *p, struct rte_mbuf *m, const struct net_pkt *pkt)
+{
+	struct lcore *to = shard_udp(l->dp, &pkt->flow.src);
+
+	if (!takes_udp(l, pkt->flow.dst_port)) {
+		wire_reject(l, p->index, WIRE_no_listener);
+		no_listener(
+			l, p, rte_pktmbuf_mtod(m, const uint8_t *), rte_pktmbuf_data_len(m), pkt);
+	} else if (to != l) {
+		l->wire[p->index].accepted++;
+		meta_set(m, p, PKT_UDP, pkt);
+		cross(l, to, m, p->index);
+		return;
+	} else {
+		l->wire[p->index].accepted++;
+		take_udp(l, &pkt->flow, pkt->payload, pkt->payload_len);
+	}
+	rte_pktmbuf_free(m);
+}
+
+void rx_segment(struct lcore *l, struct port *p, struct rte_mbuf *m, const struct net_pkt *pkt)
+{
+	l->wire[p->index].accepted++;
+	meta_set(m, p, PKT_TCP, pkt);
+	give_tcp(l, m);
+}
+
 static void take_frame(struct lcore *l, struct port *p, struct rte_mbuf *m)
 {
 	struct wire_count *w = &l->wire[p->index];
@@ -351,23 +378,10 @@ static void take_frame(struct lcore *l, struct port *p, struct rte_mbuf *m)
 	net_parse(p->net, frame, len, ip_csum(m), l4_csum(p, m), &pkt);
 	switch (pkt.verdict) {
 	case NET_UDP:
-		if (!takes_udp(l, pkt.flow.dst_port)) {
-			wire_reject(l, p->index, WIRE_no_listener);
-			no_listener(l, p, frame, len, &pkt);
-			break;
-		}
-		w->accepted++;
-		if (shard_udp(l->dp, &pkt.flow.src) != l) {
-			meta_set(m, p, PKT_UDP, &pkt);
-			cross(l, shard_udp(l->dp, &pkt.flow.src), m, p->index);
-			return;
-		}
-		take_udp(l, &pkt.flow, pkt.payload, pkt.payload_len);
-		break;
+		rx_datagram(l, p, m, &pkt);
+		return;
 	case NET_TCP:
-		w->accepted++;
-		meta_set(m, p, PKT_TCP, &pkt);
-		give_tcp(l, m);
+		rx_segment(l, p, m, &pkt);
 		return;
 	case NET_CONTROL:
 		w->accepted++;

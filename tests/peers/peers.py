@@ -286,12 +286,14 @@ def only_full(fn):
     return suite.case()(fn) if os.environ.get("SLUICE_FULL") == "1" else fn
 
 
-def until_durable(appliance, more):
-    """Until so many logs more are. rsyslog's connections that wait for an answer which the dead one owed them
-    look at their socket when the next log comes, or after librelp's 90 s."""
+def until_durable(appliance, more, first=lambda: None):
+    """Until so many logs more are; `first` is called as soon as those before are known. rsyslog's connections that
+    wait for an answer which the dead one owed them look at their socket when the next log comes, or after librelp's
+    90 s."""
     watcher = kill9.Watcher(str(appliance.socket), patience=STANDSTILL)
     expect(watcher.first.wait(60), f"announced nothing: {watcher.failure}")
     more += watcher.logs
+    first()
     with watcher.moved:
         while watcher.logs < more:
             expect(watcher.moved.wait(STANDSTILL) and watcher.is_alive(),
@@ -321,9 +323,8 @@ def rsyslog_relp_kill_9(appliance):
         stored, nudges = collections.Counter(), 0
         while missing := set(wanted) - set(stored):
             expect(nudges < 100, f"{len(missing)} logs are missing: {list(missing)[:3]}")
-            nudge(files, nudges)
+            until_durable(appliance, 1, lambda n=nudges: nudge(files, n)).close()
             nudges += 1
-            until_durable(appliance, 1).close()
             stored = collections.Counter(log for log in appliance.logs("--device", PEER4)
                                          if not log.startswith(b"<14>nudge "))
     expect(set(stored) == set(wanted), f"not sent: {list(set(stored) - set(wanted))[:3]}")

@@ -70,17 +70,19 @@ static int report(uint64_t first, uint64_t seeds)
 	       " disks that failed, %" PRIu64 " journals, %" PRIu64 " servers and %" PRIu64
 	       " devices restored, %" PRIu64 " clock steps, %" PRIu64
 	       " logs dropped by devices, %" PRIu64 " goodbyes, %" PRIu64 " not heard, %" PRIu64
-	       " packets from lcore to lcore, %" PRIu64 " that found the ring full\n",
+	       " packets from lcore to lcore, %" PRIu64 " that found the ring full, %" PRIu64
+	       " datagrams refused\n",
 		first, first + seeds - 1, sum.met.logs, sum.met.plain_logs, sum.met.plain_dropped,
 		sum.met.answered_twice, sum.met.lives, sum.met.deaths, sum.met.cuts, sum.met.faults,
 		sum.met.failed, sum.met.restored_servers, sum.met.restored_clients,
 		sum.met.clock_steps, sum.met.dropped, sum.met.goodbyes, sum.met.unheard,
-		sum.met.crossed, sum.met.ring_full);
+		sum.met.crossed, sum.met.ring_full, sum.met.refused);
 	/* A long run must have met what it claims to test. */
 	return seeds < 500 || (sum.met.deaths && sum.met.cuts && sum.met.faults && sum.met.failed &&
 				      sum.met.restored_servers && sum.met.restored_clients &&
 				      sum.met.dropped && sum.met.answered_twice &&
 				      sum.met.goodbyes && sum.met.crossed && sum.met.ring_full &&
+				      sum.met.refused &&
 				      sum.met.unheard * UNHEARD_FEW <= sum.met.goodbyes)
 		       ? 0
 		       : 1;

@@ -349,55 +349,64 @@ bool server_stopped(const struct world *w)
 	return dp_drain_over(w->server.d, w->mono_us);
 }
 
-static struct rte_mbuf *received(const struct packet *p, const struct ip_flow *flow)
+static struct rte_mbuf *received(const struct packet *p)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-	struct pkt_meta *meta;
 
 	if (!m)
 		sim_fail("no packet buffer", 0, 0);
 	memcpy(rte_pktmbuf_append(m, p->len), p->bytes, p->len);
-	meta = pkt_meta(m);
-	memset(meta, 0, sizeof(*meta));
-	meta->kind = p->udp ? PKT_UDP : PKT_TCP;
-	meta->flow = *flow;
-	meta->payload_len = p->len;
+	memset(pkt_meta(m), 0, sizeof(*pkt_meta(m)));
 	return m;
 }
 
-/* Some lcore has polled it, and does with it what rx.c does with a frame that was parsed. */
+static uint64_t rejected(const struct lcore *l)
+{
+	uint64_t n = 0;
+
+	for (unsigned r = 0; r < WIRE_REASON_COUNT; r++)
+		n += l->wire[0].rejected[r];
+	return n;
+}
+
+/* Some lcore has polled it, and net_parse() has said what it is: from here on it is rx.c's. */
 void server_segment(struct world *w, const struct packet *p)
 {
 	struct dp *d = w->server.d;
-	struct ip_flow flow = {.src = wire_host_addr(p->host),
-		.dst = wire_server_addr(),
-		.src_port = p->port,
-		.dst_port = 514};
-	struct lcore *at, *owner;
+	struct net_pkt pkt = {.verdict = p->udp ? NET_UDP : NET_TCP,
+		.flow = {.src = wire_host_addr(p->host),
+			.dst = wire_server_addr(),
+			.src_port = p->port,
+			.dst_port = 514},
+		.payload_len = p->len};
+	uint64_t accepted, refused, crossed, full;
 	struct rte_mbuf *m;
+	struct lcore *at;
 
 	if (!d)
 		return; /* nobody is there */
 	at = d->lcores[rng_below(&w->rng, SIM_WORKERS)];
-	if (p->udp && at->draining)
-		return; /* nobody listens any more */
-	owner = p->udp ? shard_udp(d, &flow.src) : shard_tcp(d, &flow);
-	m = received(p, &flow);
-	if (owner != at && !lcore_pass(at, owner, m)) {
-		w->met.ring_full++;
-		rte_pktmbuf_free(m);
+	m = received(p);
+	pkt.payload = rte_pktmbuf_mtod(m, const uint8_t *);
+	accepted = at->wire[0].accepted;
+	refused = rejected(at);
+	crossed = at->crossed;
+	full = at->ring_full;
+	begin_round(w, at);
+	(p->udp ? rx_datagram : rx_segment)(at, &d->ports[0], m, &pkt);
+	refused = rejected(at) - refused;
+	if (at->wire[0].accepted - accepted + refused != 1)
+		sim_fail("a packet is not counted once", at->wire[0].accepted - accepted, refused);
+	full = at->ring_full - full;
+	w->met.ring_full += full;
+	w->met.crossed += at->crossed - crossed - full;
+	if (!p->udp)
 		return;
-	}
-	w->met.crossed += owner != at;
-	if (p->udp)
+	if (!refused)
 		plain_arrived(w->plain[p->host - SIM_DEVICES], p->bytes, p->len);
-	if (owner != at)
-		return;
-	begin_round(w, owner);
-	if (p->udp)
-		rx_from_ring(owner, m);
-	else
-		worker_segment(owner->worker, m);
+	else if (!full && !at->draining)
+		sim_fail("a datagram is refused for no reason", p->host, p->port);
+	w->met.refused += refused;
 }
 
 struct account server_account(const struct world *w, unsigned host)

@@ -177,7 +177,7 @@ void plain_init(struct world *w, enum plain_kind kind);
 void plain_make_log(struct plain *p);
 void plain_tick(struct plain *p);
 void plain_cut(struct plain *p);
-/* A datagram of its has come. */
+/* A datagram of its was accepted. */
 void plain_arrived(struct plain *p, const uint8_t *text, uint32_t len);
 /* The text of log `n`: made[n].len bytes. */
 void plain_text(const struct plain *p, uint32_t n, uint8_t *to);
@@ -288,7 +288,7 @@ struct world {
 	struct {
 		uint64_t logs, plain_logs, plain_dropped, answered_twice, lives, cuts, deaths,
 			faults, restored_servers, restored_clients, dropped, clock_steps, failed,
-			goodbyes, unheard, crossed, ring_full;
+			goodbyes, unheard, crossed, ring_full, refused;
 	} met;
 };
 
