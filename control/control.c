@@ -289,6 +289,7 @@ int control_attach(struct control *c, const struct journal_recovery *recovery, c
 	c->start_us = clock_mono_us();
 	c->start_ns = clock_wall_ns();
 	journal_durable(dp_journal(dp), &c->durable_block, &c->durable_logs);
+	c->skew_block = c->durable_block > SKEW_BEFORE ? c->durable_block - SKEW_BEFORE : 0;
 	events_set_sink(&c->events, own_log, dp);
 	tell_start(c, notes);
 	if (recovery->corrupt_blocks)

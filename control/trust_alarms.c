@@ -111,28 +111,34 @@ static void look_at_silence(struct some *s, const struct roster_entry *e)
 		add(s, e->device);
 }
 
-static void check_silence(struct control *c)
+/* Returns how many devices it looked at. */
+static unsigned check_silence(struct control *c)
 {
 	const uint64_t after_s = (uint64_t)c->settings.v[SETTING_DEVICE_SILENT].number;
 	struct some s = {.c = c, .limit = clock_wall_ns() - after_s * NS_PER_S};
 	struct roster r = {0};
+	unsigned looked_at;
 	char text[500];
 
 	if (after_s && c->devices.by_state[AUTH_AUTHORIZED] && roster_take(&r, c->dp) == 0)
 		for (unsigned i = 0; i < r.count; i++)
 			look_at_silence(&s, &r.v[i]);
+	looked_at = r.count;
 	roster_free(&r);
 	snprintf(text, sizeof(text), "%u authorized devices have sent no log for %s: %.200s%s",
 		s.count, c->settings.v[SETTING_DEVICE_SILENT].value, s.names,
 		s.count > TRUST_ALARMS_NAMES ? ", ..." : "");
 	alarm_set(&c->alarms, s.count > 0, "device_silent", "", text);
+	return looked_at;
 }
 
-static uint64_t silence_period_us(const struct control *c)
+static uint64_t silence_period_us(const struct control *c, unsigned devices)
 {
-	const uint64_t us = (uint64_t)c->settings.v[SETTING_DEVICE_SILENT].number * 1000000u;
+	const uint64_t silent_us = (uint64_t)c->settings.v[SETTING_DEVICE_SILENT].number * 1000000u;
+	const uint64_t us = silent_us && silent_us < TRUST_ALARMS_US ? silent_us : TRUST_ALARMS_US;
+	const uint64_t least_us = (uint64_t)devices * TRUST_ALARMS_DEVICE_US;
 
-	return us && us < TRUST_ALARMS_US ? us : TRUST_ALARMS_US;
+	return us > least_us ? us : least_us;
 }
 
 void trust_alarms_tick(struct control *c, uint64_t now_us)
@@ -146,7 +152,6 @@ void trust_alarms_tick(struct control *c, uint64_t now_us)
 		check_theirs(c, now_s);
 	}
 	if (now_us >= c->next_silence_us) {
-		c->next_silence_us = now_us + silence_period_us(c);
-		check_silence(c);
+		c->next_silence_us = now_us + silence_period_us(c, check_silence(c));
 	}
 }

@@ -63,7 +63,8 @@ static bool matches(const struct journal_reader *r, const struct fake_log *l)
 
 	if (r->device && strcmp(r->device, l->device) != 0)
 		return false;
-	if (l->time_ns < r->q.since_ns || l->time_ns > r->q.until_ns)
+	if (l->time_ns < r->q.since_ns || l->time_ns > r->q.until_ns ||
+		l->block <= r->q.after_block)
 		return false;
 	if (!r->q.grep)
 		return true;

@@ -305,3 +305,12 @@ void assert_contains(const char *text, const char *part)
 	if (!text || !strstr(text, part))
 		fail_msg("\"%s\" does not contain \"%s\"", text ? text : "(null)", part);
 }
+
+bool alarm_is(const struct harness *h, const char *name, const char *text)
+{
+	for (unsigned i = 0; i < h->c->alarms.count; i++)
+		if (strcmp(h->c->alarms.v[i].name, name) == 0 &&
+			strstr(h->c->alarms.v[i].text, text))
+			return true;
+	return false;
+}

@@ -62,5 +62,7 @@ json_t *at(json_t *o, const char *path);
 #define assert_number(o, path, n)    assert_int_equal(json_integer_value(at(o, path)), n)
 #define assert_reason(error, reason) assert_text(error, "data.reason", reason)
 void assert_contains(const char *text, const char *part);
+/* Does an alarm of this name stand whose text has this part? */
+bool alarm_is(const struct harness *h, const char *name, const char *text);
 
 #endif

@@ -273,15 +273,6 @@ static void the_authority_of_our_own_is_deleted_by_who_is_sure(void **state)
 	h->dp->told = NULL;
 }
 
-static bool alarm_is(const struct harness *h, const char *name, const char *text)
-{
-	for (unsigned i = 0; i < h->c->alarms.count; i++)
-		if (strcmp(h->c->alarms.v[i].name, name) == 0 &&
-			strstr(h->c->alarms.v[i].text, text))
-			return true;
-	return false;
-}
-
 /* Moves the private key of an identity away, or back. */
 static void move_key(const struct harness *h, const char *name, bool away)
 {
