@@ -147,7 +147,7 @@ void skew_known_tell(struct control *c)
 	unsigned named = 0;
 
 	for (unsigned i = 0; i < 2 * k->count && named < 3; i++) {
-		const unsigned at = i % k->count;
+		const unsigned at = i < k->count ? i : i - k->count;
 		const size_t n = strlen(names);
 
 		if (k->v[at].authorized != (i < k->count))
