@@ -32,8 +32,8 @@ static uint32_t flight_size(const struct tcp_conn *c)
 	uint32_t flight = c->tx_nxt - c->snd_una;
 	uint32_t could = tcp_min(tcp_min(c->cwnd, c->snd_wnd), c->snd_end - c->snd_una);
 
-	if (flight < c->flight)
-		flight = c->flight;
+	if (flight < tcp_min(c->flight, c->cwnd))
+		flight = tcp_min(c->flight, c->cwnd);
 	return (c->flags & CF_CWND_LIMITED) && flight < could ? could : flight;
 }
 
@@ -41,15 +41,27 @@ void tcp_cc_cut(struct tcp_conn *c, uint64_t now)
 {
 	uint32_t flight = flight_size(c);
 
-	/* What limited transmit let out beyond the window does not count (section 3.2). */
+	/*
+	 * What limited transmit let out beyond the window does not count (section 3.2). Where the
+	 * window was cut after all of this had been sent, the window that let it out was twice as
+	 * large.
+	 */
 	if (!(c->flags & (CF_RECOVERY | CF_LOSS)))
-		flight = tcp_min(flight, c->cwnd);
+		flight = tcp_min(flight, c->flags & CF_CUT ? 2 * c->cwnd : c->cwnd);
 	c->undo_cwnd = c->cwnd;
 	c->undo_ssthresh = c->ssthresh;
 	c->cut_ms = (uint32_t)(now / 1000);
 	c->ssthresh = half_of(c, flight);
 	c->cwnd = c->ssthresh;
 	c->cwnd_acc = 0;
+}
+
+void tcp_cc_cut_at_once(struct tcp_conn *c, uint64_t now)
+{
+	tcp_cc_cut(c, now);
+	c->undo_cwnd = 0;
+	c->flags |= CF_CUT;
+	c->tlp_end = c->tx_nxt;
 }
 
 void tcp_cc_undo(struct tcp_conn *c)

@@ -119,6 +119,7 @@ enum tcp_conn_flag {
 	CF_DSACK_ROUND = 0x4000000, /* duplicates were reported in this round, up to dsack_round */
 	CF_UNREACHABLE = 0x8000000, /* ICMP said so since the peer last acknowledged something */
 	CF_DEAF = 0x10000000,	    /* tcp_deafen(): new bytes are as if they were lost */
+	CF_CUT = 0x20000000,	    /* a probe's repair cut the window; up to tlp_end all was out */
 
 	CF_AGREED = CF_TS | CF_SACK | CF_WSCALE,
 };
@@ -224,7 +225,7 @@ struct tcp_conn {
 	uint32_t cut_ms; /* when the congestion window was last cut in this recovery */
 	uint32_t undo_cwnd, undo_ssthresh; /* what they were before; 0: not to be undone */
 	uint32_t dsack_round;
-	uint32_t tlp_end;
+	uint32_t tlp_end; /* of CF_TLP; of CF_CUT */
 	uint32_t flight; /* unacknowledged when we last sent: ACKs of this round may have come since
 			  */
 };

@@ -199,11 +199,23 @@ static void undo(struct tcp_conn *c)
 	tcp_cc_undo(c);
 }
 
+/* Without SACK: what was too young when the timer rang is lost once it has had its own time. */
+static void mark_old(struct tcp_conn *c, uint64_t now)
+{
+	uint64_t rto = tcp_rto_before(c);
+
+	for (struct tcp_txseg *t = c->tx_head; t && seq_lt(t->seq, c->recover); t = t->next)
+		if (!(t->flags & TX_AGAIN) && t->sent_us + rto <= now)
+			t->flags |= TX_LOST;
+}
+
 void tcp_recovery_ack(struct tcp_conn *c, const struct tcp_acked *a, uint64_t now)
 {
 	bool recovering = c->flags & (CF_RECOVERY | CF_LOSS);
 	bool over = recovering && seq_geq(c->snd_una, c->recover);
 
+	if ((c->flags & CF_CUT) && seq_geq(c->snd_una, c->tlp_end))
+		c->flags &= ~(uint32_t)CF_CUT;
 	if (recovering && a->bytes && c->undo_cwnd && a->of_first) {
 		undo(c);
 		over = true;
@@ -225,6 +237,8 @@ void tcp_recovery_ack(struct tcp_conn *c, const struct tcp_acked *a, uint64_t no
 	} else if (!recovering) {
 		open_ack(c, a, now);
 	} else if (c->flags & CF_LOSS) {
+		if (a->bytes && !(c->flags & CF_SACK))
+			mark_old(c, now);
 		tcp_cc_acked(c, a->delivered);
 	} else if (c->flags & CF_SACK) {
 		mark_lost(c);
@@ -250,7 +264,7 @@ void tcp_recovery_resend_all(struct tcp_conn *c)
 
 void tcp_recovery_timeout(struct tcp_conn *c, uint64_t now)
 {
-	uint64_t patience = c->flags & CF_SACK ? tcp_rack_patience(c) : 0;
+	uint64_t patience = c->flags & CF_SACK ? tcp_rack_patience(c) : tcp_rto(c);
 	bool recovering = c->flags & (CF_RECOVERY | CF_LOSS);
 
 	/* RFC 5681 section 3.1: once for a flight, however often its timer fires. */
@@ -260,16 +274,23 @@ void tcp_recovery_timeout(struct tcp_conn *c, uint64_t now)
 		c->undo_cwnd = 0;
 	c->cwnd = c->mss;
 	tcp_recovery_resend_all(c);
-	/* RFC 8985 section 6.3: what was sent a moment ago has not had its time. */
+	/* What was sent a moment ago has not had its time (RFC 8985 section 6.3, RFC 6298 5). */
 	for (struct tcp_txseg *t = c->tx_head->next; t; t = t->next)
 		if (t->sent_us + patience > now)
 			t->flags &= ~(uint32_t)TX_LOST;
 	c->flags |= CF_FORCE;
 }
 
+/*
+ * RFC 7323 section 2.4: all was within the window when it was sent, so it may be sent once more
+ * whatever the window is now; later only within it, give or take what its scale rounds off.
+ */
 static bool within_window(const struct tcp_conn *c, const struct tcp_txseg *t)
 {
-	return t == c->tx_head || seq_leq(t->end, c->snd_una + c->snd_wnd);
+	uint32_t edge = c->snd_una + c->snd_wnd;
+
+	return t == c->tx_head || !(t->flags & TX_EVER) ||
+	       seq_lt(t->end, edge + (1U << c->snd_wscale));
 }
 
 static bool fits(struct tcp_conn *c, const struct tcp_txseg *t, uint32_t pipe)

@@ -27,9 +27,19 @@ void tcp_rtt_sample(struct tcp_conn *c, uint64_t rtt_us)
 	c->backoff = 0; /* section 5: an unambiguous sample ends the backing off */
 }
 
-uint64_t tcp_rto(const struct tcp_conn *c)
+static uint64_t backed_off(const struct tcp_conn *c, unsigned times)
 {
-	uint64_t rto = (uint64_t)c->rto << (c->backoff > 20 ? 20 : c->backoff);
+	uint64_t rto = (uint64_t)c->rto << (times > 20 ? 20 : times);
 
 	return rto > c->stack->cfg.rto_max_us ? c->stack->cfg.rto_max_us : rto;
+}
+
+uint64_t tcp_rto(const struct tcp_conn *c)
+{
+	return backed_off(c, c->backoff);
+}
+
+uint64_t tcp_rto_before(const struct tcp_conn *c)
+{
+	return backed_off(c, c->backoff - !!c->backoff);
 }

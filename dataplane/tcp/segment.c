@@ -33,10 +33,14 @@ static enum tcp_verdict reset(struct tcp_conn *c, const struct tcp_seg *g, uint6
 	return out_of_window(c);
 }
 
-/* True where the timestamp allows the segment to be looked at. */
+/*
+ * True where the timestamp allows the segment to be looked at. A SYN is answered whatever it has
+ * (RFC 5961 section 4.2), and moves nothing: a device that starts anew may have another clock, or
+ * none.
+ */
 static bool paws(struct tcp_conn *c, const struct tcp_seg *g, uint64_t now)
 {
-	if (!(c->flags & CF_TS) || (g->flags & TCP_RST))
+	if (!(c->flags & CF_TS) || (g->flags & (TCP_RST | TCP_SYN)))
 		return true;
 	if (!g->o.has_ts) {
 		c->stack->n.paws_rejected++;

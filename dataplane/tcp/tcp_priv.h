@@ -235,6 +235,11 @@ void tcp_cc_init(struct tcp_conn *c, bool syn_lost);
 void tcp_cc_acked(struct tcp_conn *c, uint32_t bytes);
 /* A sign of congestion. */
 void tcp_cc_cut(struct tcp_conn *c, uint64_t now);
+/*
+ * One of a loss that is repaired already, by a probe. What was sent before and is found missing
+ * after it is no second sign: then no less is left than half of what is out.
+ */
+void tcp_cc_cut_at_once(struct tcp_conn *c, uint64_t now);
 /* It was none (RFC 4015). */
 void tcp_cc_undo(struct tcp_conn *c);
 /* One more, within a recovery. */
@@ -244,6 +249,8 @@ void tcp_cc_restart_if_idle(struct tcp_conn *c, uint64_t now);
 /* rtt.c (RFC 6298) */
 void tcp_rtt_sample(struct tcp_conn *c, uint64_t rtt_us);
 uint64_t tcp_rto(const struct tcp_conn *c);
+/* What it was before the last timeout doubled it: by that one were older segments sent. */
+uint64_t tcp_rto_before(const struct tcp_conn *c);
 
 /* sndbuf.c */
 uint32_t tcp_snd_put(struct tcp_conn *c, const uint8_t *data, uint32_t n);

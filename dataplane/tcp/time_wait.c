@@ -47,16 +47,18 @@ void tcp_tw_enter(struct tcp_conn *c, uint64_t now)
 	s->n.time_wait++;
 }
 
-static void tw_ack(struct tcp_stack *s, const struct tcp_tw *w, uint64_t now)
+/* False where nothing was sent: all flows in TIME-WAIT share the stack's rate of replies. */
+static bool tw_ack(struct tcp_stack *s, const struct tcp_tw *w, uint64_t now)
 {
 	uint8_t opts[12];
 	uint32_t n = 0;
 
 	if (!tcp_reply_allowed(s, now))
-		return;
+		return false;
 	if (w->flags & CF_TS)
 		n = tcp_options_ts(opts, tcp_ts_now(w->ts_offset, now), w->ts_recent);
 	tcp_reply(s, &w->flow, w->snd_nxt, w->rcv_nxt, TCP_ACK, w->wnd, opts, n);
+	return true;
 }
 
 /* RFC 5961 section 3.2, here too: who has not been reset by chance answers the challenge. */
@@ -70,8 +72,7 @@ static enum tcp_verdict tw_reset(struct tcp_stack *s, struct tcp_tw *w, uint32_t
 		return TCP_OK;
 	}
 	if (seq - w->rcv_nxt < wnd) {
-		s->n.challenge_acks++;
-		tw_ack(s, w, now);
+		s->n.challenge_acks += tw_ack(s, w, now);
 		return TCP_OK;
 	}
 	s->n.out_of_window++;
@@ -114,7 +115,7 @@ enum tcp_verdict tcp_tw_segment(
 	/* The one thing not answered is an ACK that is as it should be: that would go on for ever.
 	 */
 	if ((g->flags & TCP_SYN) || end != g->seq || g->seq != w->rcv_nxt)
-		tw_ack(s, w, now);
+		(void)tw_ack(s, w, now);
 	return TCP_OK;
 }
 

@@ -30,7 +30,7 @@ void tcp_tlp_probe(struct tcp_conn *c, uint64_t now)
 {
 	c->stack->n.tlp_probes++;
 	c->flags |= CF_TLP;
-	c->flags &= ~(uint32_t)(CF_RTT_NEW | CF_TLP_AGAIN);
+	c->flags &= ~(uint32_t)(CF_RTT_NEW | CF_TLP_AGAIN | CF_CUT);
 	if (!tcp_output_one(c, now)) {
 		c->flags |= CF_TLP_AGAIN;
 		tcp_resend(c, c->tx_tail, now);
@@ -51,8 +51,7 @@ void tcp_tlp_ack(
 			return; /* not known yet */
 		if (g->ack != c->tlp_end) {
 			c->stack->n.tlp_repairs++;
-			tcp_cc_cut(c, now);
-			c->undo_cwnd = 0;
+			tcp_cc_cut_at_once(c, now);
 		}
 	}
 	c->flags &= ~(uint32_t)CF_TLP;

@@ -33,6 +33,26 @@ static void slow_start_then_congestion_avoidance(void **state)
 	drill_free(d);
 }
 
+static void much_to_send(struct tcp_config *cfg)
+{
+	cfg->snd_buf = 1U << 20;
+}
+
+/* Section 3.1: ssthresh begins as high as can be, and only congestion lowers it. */
+static void slow_start_has_no_end_of_its_own(void **state)
+{
+	struct drill *d = accepted(much_to_send, "wscale 7");
+
+	(void)state;
+	for (unsigned i = 0; i < 40; i++) {
+		wr(d, 1U << 20);
+		in(d, ". 1:1(0) ack %u", 1 + (unsigned)info_of(d).bytes_out);
+		forget(d);
+	}
+	assert_int_equal(info_of(d).cwnd, (10 + 40 * 8) * 1460); /* past any window unscaled */
+	drill_free(d);
+}
+
 static void a_window_that_is_not_used_does_not_grow(void **state)
 {
 	struct drill *d = accepted(NULL, OPTS_NONE);
@@ -178,6 +198,7 @@ static void of_large_segments_the_initial_window_is_two(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_initial_window_is_ten_segments),
 	cmocka_unit_test(slow_start_then_congestion_avoidance),
+	cmocka_unit_test(slow_start_has_no_end_of_its_own),
 	cmocka_unit_test(a_window_that_is_not_used_does_not_grow),
 	cmocka_unit_test(after_an_idle_time_the_window_starts_again),
 	cmocka_unit_test(after_it_the_window_grows_bit_by_bit_by_one_segment_a_round),

@@ -109,6 +109,24 @@ static void a_syn_in_a_connection_is_challenged_whatever_its_number(void **state
 	drill_free(d);
 }
 
+static void a_syn_in_a_connection_is_challenged_whatever_its_timestamp(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_ALL);
+
+	(void)state;
+	in(d, "S 70000000:70000000(0) <TS val 5 ecr 0>"); /* its clock began anew, too */
+	out(d, ". 1:1(0) ack 1 <TS val 0 ecr 1000>");
+	in(d, "S 70000000:70000000(0) <mss 1460>"); /* it has no timestamps any more */
+	out(d, ". 1:1(0) ack 1 <TS val 0 ecr 1000>");
+	assert_int_equal(counters(d)->challenge_acks, 2);
+	assert_int_equal(counters(d)->challenge_limited, 0);
+	in(d, "R 1:1(0)");
+	events(d, "C");
+	in(d, "S 70000000:70000000(0) <mss 1460>");
+	out(d, "S. 0:0(0) ack 70000001 <mss 1460>");
+	drill_free(d);
+}
+
 static void a_restarted_peer_gets_through_by_the_challenge(void **state)
 {
 	struct drill *d = accepted(NULL, OPTS_NONE);
@@ -231,13 +249,13 @@ static void data_before_and_beyond_is_answered_and_rejected(void **state)
 }
 
 /* Sections 3.2 and 4.2 hold in each synchronized state. */
-static void challenged(struct drill *d, const char *state, uint32_t next)
+static void challenged(struct drill *d, const char *state, uint32_t next, const char *syn_ts)
 {
 	forget(d);
 	assert_string_equal(state_of(d), state);
 	in(d, "R %u:%u(0)", next + 1, next + 1);
 	assert_int_equal(sent_count(d), 1);
-	in(d, "S %u:%u(0)", next + 7, next + 7);
+	in(d, "S %u:%u(0)%s", next + 7, next + 7, syn_ts);
 	assert_int_equal(sent_count(d), 2);
 	assert_int_equal(counters(d)->challenge_acks, 2);
 	in(d, "R %u:%u(0)", next + 3000000, next + 3000000);
@@ -247,32 +265,44 @@ static void challenged(struct drill *d, const char *state, uint32_t next)
 	drill_free(d);
 }
 
+/* With the options `opts`, segments carry the timestamp `ts`, and the SYN `syn_ts`. */
+static void in_every_state(const char *opts, const char *ts, const char *syn_ts)
+{
+	struct drill *d = accepted(NULL, opts);
+
+	challenged(d, "established", 1, syn_ts);
+
+	d = accepted(NULL, opts);
+	close_now(d);
+	challenged(d, "fin-wait-1", 1, syn_ts);
+
+	d = accepted(NULL, opts);
+	close_now(d);
+	in(d, ". 1:1(0) ack 2%s", ts);
+	challenged(d, "fin-wait-2", 1, syn_ts);
+
+	d = accepted(NULL, opts);
+	in(d, "F. 1:1(0) ack 1%s", ts);
+	challenged(d, "close-wait", 2, syn_ts);
+
+	d = accepted(NULL, opts);
+	in(d, "F. 1:1(0) ack 1%s", ts);
+	close_now(d);
+	challenged(d, "last-ack", 2, syn_ts);
+
+	d = accepted(NULL, opts);
+	close_now(d);
+	in(d, "F. 1:1(0) ack 1%s", ts);
+	challenged(d, "closing", 2, syn_ts);
+}
+
 static void resets_and_syns_are_challenged_in_every_state(void **state)
 {
-	struct drill *d = accepted(NULL, OPTS_NONE);
-
 	(void)state;
-	close_now(d);
-	challenged(d, "fin-wait-1", 1);
-
-	d = accepted(NULL, OPTS_NONE);
-	close_now(d);
-	in(d, ". 1:1(0) ack 2");
-	challenged(d, "fin-wait-2", 1);
-
-	d = accepted(NULL, OPTS_NONE);
-	in(d, "F. 1:1(0) ack 1");
-	challenged(d, "close-wait", 2);
-
-	d = accepted(NULL, OPTS_NONE);
-	in(d, "F. 1:1(0) ack 1");
-	close_now(d);
-	challenged(d, "last-ack", 2);
-
-	d = accepted(NULL, OPTS_NONE);
-	close_now(d);
-	in(d, "F. 1:1(0) ack 1");
-	challenged(d, "closing", 2);
+	in_every_state(OPTS_NONE, "", "");
+	in_every_state(OPTS_ALL, " <TS val 2000 ecr 0>", " <TS val 2001 ecr 0>");
+	in_every_state(OPTS_ALL, " <TS val 2000 ecr 0>", " <TS val 5 ecr 0>");
+	in_every_state(OPTS_ALL, " <TS val 2000 ecr 0>", "");
 }
 
 static const struct CMUnitTest tests[] = {
@@ -281,6 +311,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_reset_out_of_window_is_dropped),
 	cmocka_unit_test(a_reset_ends_every_state),
 	cmocka_unit_test(a_syn_in_a_connection_is_challenged_whatever_its_number),
+	cmocka_unit_test(a_syn_in_a_connection_is_challenged_whatever_its_timestamp),
 	cmocka_unit_test(a_restarted_peer_gets_through_by_the_challenge),
 	cmocka_unit_test(after_a_restart_of_ours_an_old_connection_is_reset_at_once),
 	cmocka_unit_test(acks_out_of_range_are_challenged),

@@ -237,6 +237,27 @@ static void the_end_of_a_recovery_forgets_nothing(void **state)
 	drill_free(d);
 }
 
+/* RFC 7323 section 2.4: the window shrinks over what is out. */
+static void the_first_retransmission_does_not_ask_the_window_the_second_does(void **state)
+{
+	struct drill *d = ten_out(OPTS_SACK);
+
+	(void)state;
+	/* 21 << 7 are 2,688 bytes, and the third segment lies beyond them. */
+	in(d, ". 1:1(0) ack 1 win 21 <sack 1461:2921 4381:14601>");
+	out(d, ". 1:1461(1460) ack 1");
+	out(d, ". 2921:4381(1460) ack 1");
+	pass(d, MS(260));
+	out_at(d, MS(300), ". 1:1461(1460) ack 1");
+	in(d, ". 1:1(0) ack 1461 win 21");
+	out(d, ". 1461:2921(1460) ack 1"); /* the reports of before are forgotten */
+	none(d);			   /* there is room, but the edge is at 4,149 */
+	in(d, ". 1:1(0) ack 1461 win 22");
+	out(d, ". 2921:4381(1460) ack 1"); /* 4,277: nearer than the scale tells */
+	in(d, ". 1:1(0) ack 14601");
+	drill_free(d);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(sack_resends_only_what_is_missing),
 	cmocka_unit_test(one_report_of_enough_bytes_is_enough),
@@ -249,6 +270,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(after_a_timeout_no_recovery_begins_before_its_data_is_acknowledged),
 	cmocka_unit_test(after_a_timeout_what_is_reported_is_not_sent_again),
 	cmocka_unit_test(the_end_of_a_recovery_forgets_nothing),
+	cmocka_unit_test(the_first_retransmission_does_not_ask_the_window_the_second_does),
 };
 
 DRILL_MAIN(tests)

@@ -178,6 +178,43 @@ static void a_reset_in_time_wait_is_challenged(void **state)
 	drill_free(d);
 }
 
+/* The window that was announced last is 32,767 << 2 = 131,068 bytes, from 2 on. */
+static void the_window_of_time_wait_is_scaled(void **state)
+{
+	struct drill *d = accepted(NULL, OPTS_ALL);
+
+	(void)state;
+	enter_time_wait(d, " <TS val 2000 ecr 0>");
+	in(d, "R 131070:131070(0)");
+	assert_int_equal(d->verdict, TCP_REJECT_WINDOW);
+	none(d);
+	in(d, "R 131069:131069(0)");
+	out(d, ". 2:2(0) ack 2 win 32767 <TS val 0 ecr 2000>");
+	assert_int_equal(counters(d)->time_wait, 1);
+	drill_free(d);
+}
+
+static void one_reply(struct tcp_config *cfg)
+{
+	cfg->replies_per_s = 1;
+}
+
+/* All flows in TIME-WAIT share the stack's rate, and a challenge that is not sent is none. */
+static void challenges_in_time_wait_have_the_limit_of_replies(void **state)
+{
+	struct drill *d = accepted(one_reply, OPTS_NONE);
+
+	(void)state;
+	enter_time_wait(d, "");
+	in(d, "R 5:5(0)");
+	out(d, ". 2:2(0) ack 2");
+	in(d, "R 5:5(0)");
+	none(d);
+	assert_int_equal(counters(d)->challenge_acks, 1);
+	assert_int_equal(counters(d)->replies_limited, 1);
+	drill_free(d);
+}
+
 /* RFC 6191 section 2, where the timestamps do not decide. */
 static void where_timestamps_do_not_tell_the_number_does(void **state)
 {
@@ -208,6 +245,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(past_the_bound_the_oldest_leaves_time_wait),
 	cmocka_unit_test(without_time_wait_at_all),
 	cmocka_unit_test(a_reset_in_time_wait_is_challenged),
+	cmocka_unit_test(the_window_of_time_wait_is_scaled),
+	cmocka_unit_test(challenges_in_time_wait_have_the_limit_of_replies),
 	cmocka_unit_test(where_timestamps_do_not_tell_the_number_does),
 };
 

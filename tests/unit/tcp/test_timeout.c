@@ -244,7 +244,59 @@ static void what_is_sent_later_does_not_put_it_off(void **state)
 	none(d);
 	pass(d, MS(1));
 	out_at(d, MS(300), ". 1:11(10) ack 1");
-	out_at(d, MS(300), "P. 11:21(10) ack 1");
+	drill_free(d);
+}
+
+/* Three segments, sent at 0, 200 and 250 ms; 300 ms have passed, which is when the first is due. */
+static struct drill *first_of_three_timed_out(void)
+{
+	struct drill *d = accepted(NULL, OPTS_NONE);
+
+	wr(d, 10);
+	pass(d, MS(200));
+	wr(d, 10);
+	pass(d, MS(50));
+	wr(d, 10);
+	forget(d);
+	pass(d, MS(50));
+	out_at(d, MS(300), ". 1:11(10) ack 1");
+	none(d);
+	return d;
+}
+
+/* Section 5: no segment is sent again within an RTO of its last transmission. */
+static void what_was_sent_less_than_a_timeout_ago_is_not_sent_again(void **state)
+{
+	struct drill *d = first_of_three_timed_out();
+
+	(void)state;
+	pass(d, MS(199));
+	in(d, ". 1:1(0) ack 11");
+	none(d); /* 299 ms */
+	pass(d, MS(599));
+	none(d);
+	pass(d, MS(1));
+	out_at(d, MS(1099), ". 11:21(10) ack 1");
+	out_at(d, MS(1099), "P. 21:31(10) ack 1");
+	in(d, ". 1:1(0) ack 31");
+	drill_free(d);
+}
+
+static void once_it_has_had_its_time_the_next_acknowledgement_sends_it_again(void **state)
+{
+	struct drill *d = first_of_three_timed_out();
+
+	(void)state;
+	pass(d, MS(200));
+	in(d, ". 1:1(0) ack 11");
+	out_at(d, MS(500), ". 11:21(10) ack 1");
+	none(d); /* the third is 250 ms old */
+	pass(d, MS(50));
+	in(d, ". 1:1(0) ack 21");
+	out_at(d, MS(550), "P. 21:31(10) ack 1");
+	in(d, ". 1:1(0) ack 31");
+	none(d);
+	assert_int_equal(counters(d)->rto_fired, 1);
 	drill_free(d);
 }
 
@@ -263,6 +315,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(it_doubles_up_to_a_minute),
 	cmocka_unit_test(when_all_is_acknowledged_no_timer_runs),
 	cmocka_unit_test(what_is_sent_later_does_not_put_it_off),
+	cmocka_unit_test(what_was_sent_less_than_a_timeout_ago_is_not_sent_again),
+	cmocka_unit_test(once_it_has_had_its_time_the_next_acknowledgement_sends_it_again),
 };
 
 DRILL_MAIN(tests)

@@ -126,6 +126,73 @@ static void a_probe_that_repaired_a_loss_is_a_sign_of_congestion(void **state)
 	drill_free(d);
 }
 
+/* The tail of ten was lost and a probe has gone out; of nine that were written since, the second is
+ * lost. */
+static struct drill *lost_beside_a_probe(void)
+{
+	struct drill *d = ten_out(OPTS_SACK);
+
+	in(d, ". 1:1(0) ack 13141");
+	pass(d, MS(280));
+	out_at(d, MS(320), "P. 13141:14601(1460) ack 1");
+	wr(d, 9 * 1460);
+	assert_int_equal(sent_count(d), 9);
+	forget(d);
+	pass(d, MS(40));
+	return d;
+}
+
+/* All was sent before the window was cut for the first loss, so the second is no other sign; half
+ * of the eight that are out then is the bound of RFC 5681 section 3.2. */
+static void a_loss_beside_what_a_probe_repaired_does_not_halve_again(void **state)
+{
+	struct drill *d = lost_beside_a_probe();
+
+	(void)state;
+	in(d, ". 1:1(0) ack 16061 <sack 17521:21901>");
+	out(d, ". 16061:17521(1460) ack 1");
+	assert_int_equal(counters(d)->tlp_repairs, 1);
+	assert_int_equal(counters(d)->fast_retransmits, 1);
+	assert_int_equal(info_of(d).cwnd, 4 * 1460);
+	in(d, ". 1:1(0) ack 27741");
+	drill_free(d);
+
+	d = lost_beside_a_probe(); /* the same, one by one */
+	in(d, ". 1:1(0) ack 16061");
+	assert_int_equal(info_of(d).cwnd, 5 * 1460);
+	in(d, ". 1:1(0) ack 16061 <sack 17521:18981>");
+	in(d, ". 1:1(0) ack 16061 <sack 17521:20441>");
+	in(d, ". 1:1(0) ack 16061 <sack 17521:21901>");
+	out(d, ". 16061:17521(1460) ack 1");
+	assert_int_equal(info_of(d).cwnd, 4 * 1460);
+	in(d, ". 1:1(0) ack 27741");
+	drill_free(d);
+}
+
+/* What is sent after the cut is of another window, and its loss another sign. */
+static void a_loss_after_what_a_probe_repaired_halves_again(void **state)
+{
+	struct drill *d = lost_beside_a_probe();
+
+	(void)state;
+	in(d, ". 1:1(0) ack 27741"); /* but this time nothing else was lost */
+	assert_int_equal(counters(d)->tlp_repairs, 1);
+	assert_int_equal(info_of(d).cwnd, 5 * 1460);
+	wr(d, 10 * 1460);
+	assert_int_equal(sent_count(d), 5);
+	forget(d);
+	pass(d, MS(40));
+	in(d, ". 1:1(0) ack 27741 <sack 29201:30661>");
+	in(d, ". 1:1(0) ack 27741 <sack 29201:32121>");
+	assert_int_equal(sent_count(d), 2); /* limited transmit */
+	forget(d);
+	in(d, ". 1:1(0) ack 27741 <sack 29201:33581>");
+	out(d, ". 27741:29201(1460) ack 1");
+	assert_int_equal(info_of(d).cwnd, 3650);
+	forget(d);
+	drill_free(d);
+}
+
 static void a_probe_of_what_had_arrived_is_no_sign(void **state)
 {
 	struct drill *d = ten_out(OPTS_SACK);
@@ -240,6 +307,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_probe_is_never_later_than_the_timeout),
 	cmocka_unit_test(no_second_probe_without_a_round_trip_between),
 	cmocka_unit_test(a_probe_that_repaired_a_loss_is_a_sign_of_congestion),
+	cmocka_unit_test(a_loss_beside_what_a_probe_repaired_does_not_halve_again),
+	cmocka_unit_test(a_loss_after_what_a_probe_repaired_halves_again),
 	cmocka_unit_test(a_probe_of_what_had_arrived_is_no_sign),
 	cmocka_unit_test(a_plain_duplicate_says_that_both_copies_came),
 	cmocka_unit_test(a_fin_is_probed_too),
