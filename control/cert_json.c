@@ -54,10 +54,9 @@ json_t *cert_report_json(const struct cert_report *r)
 	return list;
 }
 
-struct cert_judge cert_judge_of(struct control *c, enum cert_role role)
+struct cert_judge cert_judge_of(struct control *c, enum cert_role role, const struct cert_bundle *b)
 {
 	const struct certstore *s = &c->trust.certs;
-	const bool crls = role == CERT_ROLE_CRL || role == CERT_ROLE_ANCHOR;
 
 	return (struct cert_judge){
 		.role = role,
@@ -66,7 +65,7 @@ struct cert_judge cert_judge_of(struct control *c, enum cert_role role)
 		.ctx = c,
 		.serial = c->serial,
 		.anchors_pem = certstore_pem_of(s, 1u << STORE_ANCHOR | 1u << STORE_CA),
-		.crls_pem = crls ? certstore_pem_of(s, 1u << STORE_CRL) : NULL,
+		.crls_pem = certstore_crls_beside(s, b),
 	};
 }
 
@@ -76,25 +75,50 @@ void cert_judge_free(struct cert_judge *j)
 	free((char *)j->crls_pem);
 }
 
-json_t *cert_findings_json(struct control *c, const struct stored *s)
+#define REPORT_S 3600 /* what was said of a CRL is true for so long, unless something changes */
+
+/* Of what there is, as it is now. */
+static void judge_stored(struct control *c, const struct stored *s, struct cert_report *report)
 {
 	static const enum cert_role roles[STORE_KINDS] = {[STORE_IDENTITY] = CERT_ROLE_NODE,
 		[STORE_ANCHOR] = CERT_ROLE_ANCHOR,
 		[STORE_CA] = CERT_ROLE_ANCHOR,
 		[STORE_CRL] = CERT_ROLE_CRL};
-	struct cert_report report = {0};
 	struct cert_bundle b;
 	char err[64];
 	struct cert_judge j;
 
+	memset(report, 0, sizeof(*report));
 	if (s->kind != STORE_REQUEST &&
 		cert_bundle_read(&b, s->pem, strlen(s->pem), NULL, err, sizeof(err)) == CERT_OK) {
-		j = cert_judge_of(c, roles[s->kind]);
-		cert_explain(&b, &j, &report);
+		j = cert_judge_of(c, roles[s->kind], &b);
+		cert_explain(&b, &j, report);
 		cert_bundle_free(&b);
 		cert_judge_free(&j);
 	}
-	return cert_report_json(&report);
+}
+
+json_t *cert_findings_json(struct control *c, struct stored *s)
+{
+	const int64_t now_s = (int64_t)(clock_wall_ns() / 1000000000u);
+	struct cert_report report;
+
+	if (s->kind != STORE_CRL) {
+		judge_stored(c, s, &report);
+		return cert_report_json(&report);
+	}
+	if (!s->report)
+		s->report = malloc(sizeof(*s->report));
+	else if (s->report_changes == c->trust.certs.changes && now_s >= s->report_s &&
+		 now_s < s->report_s + REPORT_S)
+		return cert_report_json(s->report);
+	if (!s->report)
+		return json_array();
+	judge_stored(c, s, s->report);
+	c->trust.judged_crls++;
+	s->report_changes = c->trust.certs.changes;
+	s->report_s = now_s;
+	return cert_report_json(s->report);
 }
 
 void cert_describe(const struct stored *s, char *text, size_t size)

@@ -6,8 +6,8 @@
 
 /* As cert.list has it. */
 json_t *cert_json(const struct control *c, const struct stored *s);
-/* What would stumble, as it is now: [{level, reason, text}]. */
-json_t *cert_findings_json(struct control *c, const struct stored *s);
+/* What would stumble, as it is now: [{level, reason, text}]; of a CRL, within the hour. */
+json_t *cert_findings_json(struct control *c, struct stored *s);
 json_t *cert_report_json(const struct cert_report *r);
 
 /* "identity /O=x/CN=y 12ab..." for the audit. */
@@ -19,7 +19,8 @@ void cert_event(
 struct stored *cert_wanted(struct call *call, const char *name);
 
 /* How it is judged, with the anchors and CRLs that there are: cert_judge_free() after use. */
-struct cert_judge cert_judge_of(struct control *c, enum cert_role role);
+struct cert_judge cert_judge_of(
+	struct control *c, enum cert_role role, const struct cert_bundle *b);
 void cert_judge_free(struct cert_judge *j);
 
 #endif

@@ -79,6 +79,7 @@ static void look(struct stored *c)
 static void clear(struct stored *c)
 {
 	free(c->pem);
+	free(c->report);
 	memset(c, 0, sizeof(*c));
 }
 
@@ -130,6 +131,7 @@ int certstore_load(
 	s->registry = r;
 	s->owner = owner;
 	s->group = group;
+	s->changes = s->crl_changes = 1;
 	snprintf(s->dir, sizeof(s->dir), "%s", dir ? dir : "");
 	if (dir && make_dir(s) != 0)
 		return -1;
@@ -215,15 +217,37 @@ static struct stored *place_for(struct certstore *s, const char *name)
 	return &s->v[i];
 }
 
-/* Bytes of the CRLs that there will be. */
-static size_t crls_with(const struct certstore *s, const struct store_order *o)
+static void count_change(struct certstore *s, enum store_kind kind)
 {
-	size_t n = strlen(o->pem);
+	s->changes++;
+	s->crl_changes += kind == STORE_CRL;
+}
+
+int certstore_room(struct certstore *s, const struct store_order *const *v, unsigned n)
+{
+	unsigned places = s->count;
+	size_t crls = 0;
+	bool more = false;
 
 	for (unsigned i = 0; i < s->count; i++)
-		if (s->v[i].kind == STORE_CRL && strcmp(s->v[i].name, o->name) != 0)
-			n += strlen(s->v[i].pem);
-	return n;
+		if (s->v[i].kind == STORE_CRL)
+			crls += strlen(s->v[i].pem);
+	for (unsigned i = 0; i < n; i++) {
+		const struct stored *old = certstore_find(s, v[i]->name);
+
+		places += !old;
+		if (old && old->kind == STORE_CRL)
+			crls -= strlen(old->pem);
+		if (v[i]->kind != STORE_CRL)
+			continue;
+		crls += strlen(v[i]->pem);
+		more = true;
+	}
+	if (places > CERTSTORE_MAX)
+		return fail(s, "certificates", "there would be more than 256");
+	if (more && crls > CERTSTORE_CRLS)
+		return fail(s, "CRLs", "they would have more than 4 MiB together, as PEM");
+	return 0;
 }
 
 int certstore_put(struct certstore *s, const struct store_order *o)
@@ -239,10 +263,8 @@ int certstore_put(struct certstore *s, const struct store_order *o)
 		.who = o->who,
 	};
 
-	if (!old && s->count == CERTSTORE_MAX)
-		return fail(s, "certificates", "there are 256 already");
-	if (o->kind == STORE_CRL && crls_with(s, o) > CERTSTORE_CRLS)
-		return fail(s, "CRLs", "they would have more than 32 MiB together, as PEM");
+	if (certstore_room(s, &o, 1) != 0)
+		return -1;
 	if (old)
 		snprintf(old_file, sizeof(old_file), "%s", old->key_file);
 	if (o->key_pem && write_key(s, o->name, o->key_pem, file) != 0)
@@ -252,6 +274,7 @@ int certstore_put(struct certstore *s, const struct store_order *o)
 		return fail(s, "registry", registry_error(s->registry));
 	}
 	remove_key(s, old_file);
+	count_change(s, o->kind);
 	if (fill(place_for(s, o->name), &row, o->kind) != 0)
 		return fail(s, "certificates", "out of memory");
 	return 0;
@@ -267,6 +290,7 @@ int certstore_delete(struct certstore *s, const char *name, const struct audit_r
 	if (registry_cert_delete(s->registry, name, audit) != REGISTRY_OK)
 		return fail(s, "registry", registry_error(s->registry));
 	remove_key(s, c->key_file);
+	count_change(s, c->kind);
 	clear(c);
 	i = (unsigned)(c - s->v);
 	s->count--;
@@ -300,20 +324,51 @@ char *certstore_key(struct certstore *s, const struct stored *c)
 	return NULL;
 }
 
-char *certstore_pem_of(const struct certstore *s, unsigned kinds)
+typedef bool (*wanted_fn)(const struct stored *c, const void *ctx);
+
+static char *join(const struct certstore *s, wanted_fn wanted, const void *ctx)
 {
 	size_t n = 0;
 	char *all;
 
 	for (unsigned i = 0; i < s->count; i++)
-		if (kinds & (1u << s->v[i].kind))
+		if (wanted(&s->v[i], ctx))
 			n += strlen(s->v[i].pem) + 1;
 	all = n ? malloc(n + 1) : NULL;
 	if (!all)
 		return NULL;
 	n = 0;
 	for (unsigned i = 0; i < s->count; i++)
-		if (kinds & (1u << s->v[i].kind))
+		if (wanted(&s->v[i], ctx))
 			n += (size_t)sprintf(all + n, "%s\n", s->v[i].pem);
 	return all;
+}
+
+static bool of_kinds(const struct stored *c, const void *kinds)
+{
+	return *(const unsigned *)kinds & 1u << c->kind;
+}
+
+char *certstore_pem_of(const struct certstore *s, unsigned kinds)
+{
+	return join(s, of_kinds, &kinds);
+}
+
+/* Of several in one file the first one's issuer alone is known. */
+static bool of_an_issuer(const struct stored *c, const void *bundle)
+{
+	const struct cert_bundle *b = bundle;
+	char issuer[CERT_TEXT];
+
+	for (unsigned i = 0; c->kind == STORE_CRL && i < b->crls_count; i++) {
+		cert_crl_issuer(b, i, issuer, sizeof(issuer));
+		if (c->count > 1 || strcmp(c->facts.issuer, issuer) == 0)
+			return true;
+	}
+	return false;
+}
+
+char *certstore_crls_beside(const struct certstore *s, const struct cert_bundle *b)
+{
+	return join(s, of_an_issuer, b);
 }

@@ -11,10 +11,10 @@
 #include "tls/cert.h"
 
 #define CERTSTORE_MAX  256
-#define CERTSTORE_NAME 64		   /* bytes of a name */
-#define CERTSTORE_CRLS (32u * 1024 * 1024) /* bytes of PEM of all CRLs */
-#define CERTSTORE_NODE "node"		   /* our identity that is always there */
-#define CERTSTORE_OWN  "sluiced"	   /* who made what sluiced made by itself */
+#define CERTSTORE_NAME 64		  /* bytes of a name */
+#define CERTSTORE_CRLS (4u * 1024 * 1024) /* bytes of PEM of all CRLs */
+#define CERTSTORE_NODE "node"		  /* our identity that is always there */
+#define CERTSTORE_OWN  "sluiced"	  /* who made what sluiced made by itself */
 
 enum store_kind { STORE_IDENTITY, STORE_ANCHOR, STORE_CRL, STORE_CA, STORE_REQUEST, STORE_KINDS };
 const char *store_kind_name(enum store_kind kind);
@@ -30,6 +30,10 @@ struct stored {
 	unsigned count;		 /* certificates or CRLs in it */
 	/* The earliest end of validity in it; of a CRL: when it should be replaced (0: never). */
 	int64_t ends_s;
+	/* Of a CRL, which takes long to judge: what was said of it; NULL: nothing yet. */
+	struct cert_report *report;
+	uint64_t report_changes; /* the store's changes by then */
+	int64_t report_s;	 /* and the time, in seconds since 1970 */
 };
 
 struct certstore {
@@ -39,6 +43,7 @@ struct certstore {
 	gid_t group;
 	unsigned count;
 	struct stored v[CERTSTORE_MAX]; /* by name */
+	uint64_t changes, crl_changes;	/* of all, of CRLs; from 1 on */
 	char error[256];		/* of what failed last */
 };
 
@@ -60,6 +65,8 @@ struct store_order {
 	const char *who;
 	const struct audit_row *audit;
 };
+/* Is there room for all of these, of names of their own? 0, or -1 with s->error. */
+int certstore_room(struct certstore *s, const struct store_order *const *v, unsigned n);
 /* The key's file is on disk before the row that names it. 0, or -1 with s->error. */
 int certstore_put(struct certstore *s, const struct store_order *order);
 int certstore_delete(struct certstore *s, const char *name, const struct audit_row *audit);
@@ -69,5 +76,7 @@ char *certstore_key(struct certstore *s, const struct stored *c);
 
 /* All of these kinds (a bit for each) as one PEM, for free(); NULL: none, or no memory. */
 char *certstore_pem_of(const struct certstore *s, unsigned kinds);
+/* The CRLs of the authorities that those of `b` are of: likewise. */
+char *certstore_crls_beside(const struct certstore *s, const struct cert_bundle *b);
 
 #endif

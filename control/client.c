@@ -237,8 +237,13 @@ static bool next_line(struct client *c, size_t *at, size_t *len)
 	return *len > line_limit(c) || (c->eof && *len > 0);
 }
 
+static uint64_t request_clock(const struct client *c)
+{
+	return c->handler->now_us ? c->handler->now_us(c->handler->ctx) : clock_mono_us();
+}
+
 /* Returns whether there are more lines for another round. */
-static bool handle_lines(struct client *c)
+static bool handle_lines(struct client *c, struct client_time *time)
 {
 	size_t at = 0, len;
 	int n = 0;
@@ -247,7 +252,7 @@ static bool handle_lines(struct client *c)
 	while (!c->closing && !c->dead && next_line(c, &at, &len)) {
 		if (client_backlog(c) >= SERVER_HIGH_WATER)
 			break;
-		if (n++ == LINES_ROUND) {
+		if (time->over || n++ == LINES_ROUND) {
 			more = true;
 			break;
 		}
@@ -256,6 +261,7 @@ static bool handle_lines(struct client *c)
 			return false;
 		}
 		handle_line(c, c->in.data + at, len);
+		time->over = request_clock(c) >= time->until_us;
 		at += len + 1;
 		if (at > c->in.len)
 			at = c->in.len;
@@ -337,14 +343,14 @@ static void judge(struct client *c, uint64_t now_us, bool more)
 	}
 }
 
-uint64_t client_round(struct client *c, uint64_t now_us)
+uint64_t client_round(struct client *c, uint64_t now_us, struct client_time *time)
 {
 	uint64_t next = UINT64_MAX;
 	bool more;
 
 	if (c->dead)
 		return next;
-	more = handle_lines(c);
+	more = handle_lines(c, time);
 	client_flush(c);
 	if (c->high && client_backlog(c) < SERVER_HIGH_WATER / 2) {
 		drained(c);

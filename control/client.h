@@ -4,6 +4,12 @@
 
 #include "control/server.h"
 
+/* The time that requests of all clients may take in a round. */
+struct client_time {
+	uint64_t until_us;
+	bool over;
+};
+
 struct client {
 	int fd;
 	struct loop *loop;
@@ -41,8 +47,9 @@ struct client *client_new(const struct server_handler *handler, struct server_co
 void client_free(struct client *c);
 
 void client_events(struct client *c, uint32_t events);
-/* Handles waiting lines, sends, looks at the clock; sets `dead`. Returns the next deadline. */
-uint64_t client_round(struct client *c, uint64_t now_us);
+/* Handles waiting lines while there is time (at least one, unless it is over), sends, looks at the
+ * clock; sets `dead`. Returns the next deadline. */
+uint64_t client_round(struct client *c, uint64_t now_us, struct client_time *time);
 void client_flush(struct client *c);
 
 #endif

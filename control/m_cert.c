@@ -29,14 +29,16 @@ struct stored *cert_wanted(struct call *call, const char *name)
 
 void m_cert_show(struct call *call)
 {
-	const struct stored *s = cert_wanted(call, call_string(call, "name", ""));
+	struct stored *s = cert_wanted(call, call_string(call, "name", ""));
 	json_t *o;
 
 	if (!s)
 		return;
 	o = cert_json(call->c, s);
 	json_object_set_new(o, "schema", json_integer(1));
-	json_object_set_new(o, "pem", json_string(s->pem));
+	/* A CRL of some MiB is no answer for everybody who may read. */
+	if (strlen(s->pem) <= CERT_MAX_BYTES)
+		json_object_set_new(o, "pem", json_string(s->pem));
 	json_object_set_new(o, "findings", cert_findings_json(call->c, s));
 	call_result(call, o);
 }
@@ -52,13 +54,13 @@ static const char *used_by(const struct control *c, const char *name)
 	return NULL;
 }
 
-#define DEPENDENTS 5 /* devices named */
+#define DEPENDENTS 100 /* bytes of their names, as many as fit */
 
 /* Devices whose certificate, as they showed it last, is of an issuer; the first few by name. */
 struct dependents {
 	const char *issuer;
-	unsigned count;
-	char names[DEPENDENTS * (AUTH_SERIAL + 2)];
+	unsigned count, named;
+	char names[DEPENDENTS];
 };
 
 static void add_dependent(void *ctx, const struct device_row *row)
@@ -68,8 +70,11 @@ static void add_dependent(void *ctx, const struct device_row *row)
 
 	if (strcmp(row->issuer, d->issuer) != 0 || row->state == AUTH_DENIED)
 		return;
-	if (d->count++ < DEPENDENTS)
-		snprintf(d->names + n, sizeof(d->names) - n, "%s%s", n ? ", " : ": ", row->serial);
+	d->count++;
+	if (n + 2 + strlen(row->serial) >= sizeof(d->names))
+		return;
+	snprintf(d->names + n, sizeof(d->names) - n, "%s%s", n ? ", " : ": ", row->serial);
+	d->named++;
 }
 
 /*
@@ -84,15 +89,20 @@ static void not_sure(struct call *call, const struct stored *ca)
 	struct dependents d = {.issuer = ca->facts.subject};
 
 	devices_flush(&call->c->devices);
-	registry_devices(c->registry, add_dependent, &d);
+	if (registry_devices(c->registry, add_dependent, &d) != REGISTRY_OK) {
+		call_fail(call, REASON_FAILED, "the registry: %s", registry_error(c->registry));
+		return;
+	}
+	/* At most 500 bytes. */
 	call_fail(call, REASON_NOT_SURE,
-		"%.100s and its key would be gone for ever; devices with a certificate of it, "
-		"which "
-		"would be refused as wrong_ca: %u%s%s%s; `sluicectl cert export %s` keeps a copy",
-		ca->facts.subject, d.count, d.names, d.count > DEPENDENTS ? ", ..." : "",
+		"%.60s and its key would be gone for ever (`cert export %s` keeps a copy that "
+		"cannot be `%s` again)%s; devices whose last certificate was of it would be "
+		"refused as wrong_ca, unless its certificate is imported under another name "
+		"before: %u%s%s",
+		ca->facts.subject, ca->name, ca->name,
 		ours ? "; this node's certificate, which devices verify, would be signed by itself"
 		     : "",
-		ca->name);
+		d.count, d.names, d.count > d.named ? ", ..." : "");
 	call->error.data = json_pack("{s:i}", "devices", (int)d.count);
 }
 
@@ -104,8 +114,10 @@ void m_cert_delete(struct call *call)
 	const char *sni = s && s->kind == STORE_IDENTITY ? used_by(c, name) : NULL;
 	enum trust_change change;
 	struct audit_row audit;
-	char was[400], who[64], err[300];
+	char was[400], who[64], err[400];
+	const char *problem = NULL;
 	bool authority;
+	json_t *o;
 
 	if (!s)
 		return;
@@ -130,10 +142,13 @@ void m_cert_delete(struct call *call)
 	}
 	cert_event(c, "deleted", name, was, who);
 	/* Now, as it was told, and not with the next start. */
-	if (authority && trust_make_node(c, err, sizeof(err)) != 0)
-		alarm_raise(&c->alarms, "tls_failed", "", "the node's own certificate: %s", err);
+	if (authority)
+		problem = trust_remake_node(c, err, sizeof(err));
 	trust_changed(c, change);
-	call_result(call, json_pack("{s:i,s:s,s:b}", "schema", 1, "name", name, "deleted", 1));
+	o = json_pack("{s:i,s:s,s:b}", "schema", 1, "name", name, "deleted", 1);
+	if (problem)
+		json_object_set_new(o, "problem", json_string(problem));
+	call_result(call, o);
 }
 
 /* ---- use ---------------------------------------------------------------------------------- */

@@ -127,11 +127,29 @@ static int store_bundle(
 	return rc;
 }
 
+/* Is there room for both halves of a file with authorities and their CRLs? Else none is stored. */
+static bool both_fit(
+	struct call *call, const char *name, const char *crl_name, const struct cert_bundle *b)
+{
+	struct certstore *s = &call->c->trust.certs;
+	char *crls = cert_bundle_crls_pem(b);
+	const struct store_order first = {.name = name, .kind = STORE_ANCHOR, .pem = ""},
+				 second = {.name = crl_name, .kind = STORE_CRL, .pem = crls};
+	const struct store_order *const both[] = {&first, &second};
+	const bool fit = crls && certstore_room(s, both, 2) == 0;
+
+	if (!fit)
+		call_fail(call, REASON_FAILED, "nothing is changed: %s",
+			crls ? s->error : "out of memory");
+	free(crls);
+	return fit;
+}
+
 /* Judged as what it would be; errors refuse it. */
 static bool judge(struct call *call, const struct cert_bundle *b, enum cert_role role,
 	struct cert_report *report)
 {
-	struct cert_judge j = cert_judge_of(call->c, role);
+	struct cert_judge j = cert_judge_of(call->c, role, b);
 
 	cert_explain(b, &j, report);
 	cert_judge_free(&j);
@@ -167,6 +185,7 @@ static void import(struct call *call, const char *name, const struct cert_bundle
 	const enum cert_role role = b->key	     ? CERT_ROLE_NODE
 				    : b->certs_count ? CERT_ROLE_ANCHOR
 						     : CERT_ROLE_CRL;
+	const bool both = kind == STORE_ANCHOR && b->crls_count;
 	struct cert_report report;
 	char crl_name[CERTSTORE_NAME + 8];
 	json_t *o;
@@ -174,13 +193,19 @@ static void import(struct call *call, const char *name, const struct cert_bundle
 	if (!same_kind(call, name, kind))
 		return;
 	snprintf(crl_name, sizeof(crl_name), "%.60s.crl", name);
-	if (kind == STORE_ANCHOR && b->crls_count && !same_kind(call, crl_name, STORE_CRL))
+	if (both && !same_kind(call, crl_name, STORE_CRL))
 		return;
-	if (!judge(call, b, role, &report) || store_bundle(call, name, kind, b) != 0)
+	if (!judge(call, b, role, &report))
 		return;
-	if (kind == STORE_ANCHOR && b->crls_count) {
-		if (store_bundle(call, crl_name, STORE_CRL, b) != 0)
-			return;
+	if (both && !both_fit(call, name, crl_name, b))
+		return;
+	if (store_bundle(call, name, kind, b) != 0)
+		return;
+	if (both && store_bundle(call, crl_name, STORE_CRL, b) != 0) {
+		trust_changed(call->c, TRUST_GENERATION);
+		call_fail(call, REASON_FAILED, "\"%s\" is trusted now; its CRLs are not stored: %s",
+			name, call->c->trust.certs.error);
+		return;
 	}
 	trust_changed(call->c, kind == STORE_IDENTITY ? TRUST_IDENTITIES : TRUST_GENERATION);
 	o = cert_json(call->c, certstore_find(&call->c->trust.certs, name));
@@ -214,7 +239,7 @@ void m_cert_check(struct call *call)
 
 	if (!read_bundle(call, &b))
 		return;
-	j = cert_judge_of(call->c, CERT_ROLE_DEVICE);
+	j = cert_judge_of(call->c, CERT_ROLE_DEVICE, &b);
 	cert_explain(&b, &j, &report);
 	cert_judge_free(&j);
 	if (b.certs_count)
@@ -282,7 +307,8 @@ void m_cert_ca_init(struct call *call)
 {
 	struct control *c = call->c;
 	const struct stored *old = certstore_find(&c->trust.certs, "ca");
-	char cn[64], err[300], after[200];
+	char cn[64], err[400], after[200];
+	const char *problem;
 	struct ca_order order;
 	struct ca_pair made;
 	int rc;
@@ -306,12 +332,13 @@ void m_cert_ca_init(struct call *call)
 	ca_pair_free(&made);
 	if (rc != 0)
 		return;
-	if (trust_make_node(c, err, sizeof(err)) != 0)
-		alarm_raise(&c->alarms, "tls_failed", "", "the node's own certificate: %s", err);
+	problem = trust_remake_node(c, err, sizeof(err));
 	trust_changed(c, TRUST_GENERATION);
 	o = cert_json(c, certstore_find(&c->trust.certs, "ca"));
 	json_object_set_new(o, "schema", json_integer(1));
 	json_object_set_new(o, "pem", json_string(certstore_find(&c->trust.certs, "ca")->pem));
+	if (problem)
+		json_object_set_new(o, "problem", json_string(problem));
 	call_result(call, o);
 }
 

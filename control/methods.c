@@ -53,7 +53,7 @@ static const struct param user_add[] = {{"user", PARAM_STRING, true, 1024, "the 
 #define CERT_DATA                                                                                  \
 	{                                                                                          \
 		"data", PARAM_STRING, true, (CERT_MAX_CRL_FILE + 2) / 3 * 4,                       \
-			"a file in base64: of at most 8 MiB if it is a CRL, else 128 KiB"          \
+			"a file in base64: of at most 2 MiB if it is a CRL, else 128 KiB"          \
 	}
 #define CERT_PASSWORD(required)                                                                    \
 	{                                                                                          \

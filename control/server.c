@@ -166,7 +166,7 @@ static int ask_peer(struct server *s, int fd, struct peer *peer)
 
 static void take(struct server *s, int fd)
 {
-	struct client *c;
+	struct client *c, **end = &s->clients;
 	struct peer peer;
 
 	if (ask_peer(s, fd, &peer) != 0) {
@@ -191,8 +191,10 @@ static void take(struct server *s, int fd)
 		client_free(c);
 		return;
 	}
-	c->next = s->clients;
-	s->clients = c;
+	/* Behind those who wait: else whoever comes anew each time would always be the first. */
+	while (*end)
+		end = &(*end)->next;
+	*end = c;
 	s->count++;
 	s->strangers += c->stranger;
 	s->counters.accepted++;
@@ -247,9 +249,29 @@ void server_free(struct server *s)
 	free(s);
 }
 
+static uint64_t request_clock(const struct server *s)
+{
+	return s->handler.now_us ? s->handler.now_us(s->handler.ctx) : clock_mono_us();
+}
+
+/* Who comes behind `last` in the list comes first from now on. */
+static void begin_behind(struct server *s, struct client *last)
+{
+	struct client *end = last;
+
+	if (!last->next)
+		return;
+	while (end->next)
+		end = end->next;
+	end->next = s->clients;
+	s->clients = last->next;
+	last->next = NULL;
+}
+
 uint64_t server_round(struct server *s, uint64_t now_us)
 {
-	struct client *c = s->clients;
+	struct client_time time = {.until_us = request_clock(s) + SERVER_ROUND_US};
+	struct client *c = s->clients, *last = NULL;
 	uint64_t next = UINT64_MAX;
 
 	if (s->paused_until_us && now_us >= s->paused_until_us) {
@@ -260,14 +282,21 @@ uint64_t server_round(struct server *s, uint64_t now_us)
 	}
 	while (c) {
 		struct client *after = c->next;
-		uint64_t wants = client_round(c, now_us);
+		const bool had_time = !time.over;
+		uint64_t wants = client_round(c, now_us, &time);
 
-		if (c->dead)
+		if (c->dead) {
 			unlink_client(s, c);
-		else if (wants < next)
-			next = wants;
+		} else {
+			if (had_time)
+				last = c;
+			if (wants < next)
+				next = wants;
+		}
 		c = after;
 	}
+	if (time.over && last)
+		begin_behind(s, last);
 	return next;
 }
 

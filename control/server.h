@@ -18,9 +18,9 @@
 #include "control/text.h"
 
 #define SERVER_MAX_CLIENTS   256
-#define SERVER_MAX_STRANGERS 16			 /* clients without any right, being told so */
-#define SERVER_MAX_LINE	     (256u * 1024u)	 /* bytes of a request */
-#define SERVER_MAX_LONG	     (12u * 1024 * 1024) /* of who may change things: a CRL in base64 */
+#define SERVER_MAX_STRANGERS 16			/* clients without any right, being told so */
+#define SERVER_MAX_LINE	     (256u * 1024u)	/* bytes of a request */
+#define SERVER_MAX_LONG	     (3u * 1024 * 1024) /* of who may change things: a CRL in base64 */
 #define SERVER_LONG_LINES    2	       /* read at a time, of all clients; others wait, unread */
 #define SERVER_LONG_US	     30000000u /* for each, then it is closed */
 #define SERVER_HIGH_WATER                                                                          \
@@ -30,6 +30,9 @@
 #define SERVER_STALL_US	   30000000u /* not reading its answers for so long: closed */
 #define SERVER_STRANGER_US 5000000u  /* time to send a request that will be refused */
 #define SERVER_LINGER_US   2000000u  /* time to read the last answer */
+/* For requests in a round of control; when it is over, the one at work is the last, and who has not
+ * had its turn is the first of the next round. */
+#define SERVER_ROUND_US 20000u
 
 struct client;
 struct server;
@@ -52,6 +55,8 @@ struct server_handler {
 		void *ctx, struct client *c, const char *line, size_t len, struct text *out);
 	/* Stands in for the kernel's word in tests; NULL: peer_of_socket(). */
 	int (*peer)(void *ctx, int fd, struct peer *out);
+	/* Stands in for the clock that requests are timed by; NULL: clock_mono_us(). */
+	uint64_t (*now_us)(void *ctx);
 };
 
 struct server_counters {

@@ -122,13 +122,33 @@ static int fill_spec(struct building *b, const struct trust_contexts *v)
 	return 0;
 }
 
+/* They are read when they change, not when anything does: there are some with 100,000 entries. */
+static int read_crls(struct trust *t, char *err, size_t err_size)
+{
+	struct tls_crls *crls = NULL;
+	char *pem;
+	int rc = 0;
+
+	if (t->crls_of == t->certs.crl_changes)
+		return 0;
+	pem = certstore_pem_of(&t->certs, 1u << STORE_CRL);
+	if (pem)
+		rc = tls_crls_new(pem, &crls, err, err_size);
+	free(pem);
+	if (rc != 0)
+		return -1;
+	tls_crls_unref(t->crls);
+	t->crls = crls;
+	t->crls_of = t->certs.crl_changes;
+	return 0;
+}
+
 /* 0 and *out, or -1 with `err`. */
 static int build_tls(struct control *c, const struct config *cfg, const struct trust_contexts *v,
 	bool strict, struct tls_set **out, char *err, size_t err_size)
 {
 	struct building *b = calloc(1, sizeof(*b));
 	char *anchors = certstore_pem_of(&c->trust.certs, ANCHORS);
-	char *crls = certstore_pem_of(&c->trust.certs, 1u << STORE_CRL);
 	int rc = -1;
 
 	*out = NULL;
@@ -139,7 +159,6 @@ static int build_tls(struct control *c, const struct config *cfg, const struct t
 		b->err = err;
 		b->err_size = err_size;
 		b->spec.anchors_pem = anchors;
-		b->spec.crls_pem = crls;
 		b->spec.min_version =
 			cfg->tls.min_proto_version == CONFIG_TLS1_3 ? TLS_1_3 : TLS_1_2;
 		b->spec.algorithm = cfg->tls.enc_algorithm == CONFIG_ENC_LOW	  ? TLS_ALG_LOW
@@ -152,6 +171,9 @@ static int build_tls(struct control *c, const struct config *cfg, const struct t
 			sizeof(b->spec.ticket_secret));
 		rc = fill_spec(b, v);
 		if (rc == 0)
+			rc = read_crls(&c->trust, err, err_size);
+		b->spec.crls = c->trust.crls;
+		if (rc == 0)
 			rc = tls_set_new(&b->spec, out, err, err_size);
 		while (b->keys_count)
 			cert_wipe(b->keys[--b->keys_count]);
@@ -159,7 +181,6 @@ static int build_tls(struct control *c, const struct config *cfg, const struct t
 	}
 	free(b);
 	free(anchors);
-	free(crls);
 	return rc;
 }
 
@@ -249,8 +270,11 @@ bool trust_changed(struct control *c, enum trust_change change)
 	c->next_alarms_us = 0; /* what it says of certificates may be over, or begin */
 	if (change == TRUST_GENERATION)
 		ok = new_generation(c) == 0 && ok;
-	if (change != TRUST_DEVICES)
+	if (change != TRUST_DEVICES) {
 		ok = rebuild_tls(c) && ok;
+		if (trust_node_up_to_date(c))
+			alarm_clear(&c->alarms, "tls_failed", CERTSTORE_NODE);
+	}
 	trust_publish(c);
 	return ok;
 }
@@ -310,6 +334,7 @@ void trust_take(struct control *c, struct trust_next *next)
 int trust_start(struct control *c, const char *dir, char *err, size_t err_size)
 {
 	struct trust *t = &c->trust;
+	char why[300];
 
 	if (certstore_load(&t->certs, c->registry, dir, c->options.owner, c->options.group) != 0) {
 		snprintf(err, err_size, "certificates: %s", t->certs.error);
@@ -319,8 +344,10 @@ int trust_start(struct control *c, const char *dir, char *err, size_t err_size)
 		snprintf(err, err_size, "getrandom");
 		return -1;
 	}
-	if (dir && trust_make_node(c, err, err_size) != 0)
+	if (dir && trust_make_node(c, why, sizeof(why)) != 0) {
+		snprintf(err, err_size, "the node's own certificate: %s", why);
 		return -1;
+	}
 	rebuild_auth(c);
 	if (dir)
 		rebuild_tls(c);
@@ -330,9 +357,11 @@ int trust_start(struct control *c, const char *dir, char *err, size_t err_size)
 void trust_free(struct control *c)
 {
 	tls_set_unref(c->trust.tls);
+	tls_crls_unref(c->trust.crls);
 	auth_snapshot_unref(c->trust.auth);
 	certstore_free(&c->trust.certs);
 	explicit_bzero(c->trust.ticket_secret, sizeof(c->trust.ticket_secret));
 	c->trust.tls = NULL;
+	c->trust.crls = NULL;
 	c->trust.auth = NULL;
 }

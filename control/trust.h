@@ -42,10 +42,13 @@ struct trust_contexts {
 struct trust {
 	struct certstore certs;
 	struct tls_set *tls;	    /* NULL: no identity can be used */
+	struct tls_crls *crls;	    /* what CRLs revoke; NULL: there are none */
+	uint64_t crls_of;	    /* certs.crl_changes when they were read */
 	struct auth_snapshot *auth; /* NULL: only before the start */
 	uint64_t generation;
 	uint8_t ticket_secret[32]; /* of this generation */
 	uint64_t builds;	   /* TLS contexts built anew */
+	uint64_t judged_crls;	   /* for `cert show`; the others were known */
 	struct trust_contexts contexts;
 	bool devices_stale; /* registered since the snapshot was made: published with the next tick
 			     */
@@ -81,6 +84,11 @@ void trust_publish(struct control *c);
 /* After node.serial or our authority changed: makes the node's identity anew where it is ours. 0,
  * or -1 with `err`. */
 int trust_make_node(struct control *c, char *err, size_t err_size);
+/* The same after such a change: what does not work is the alarm `tls_failed` of the node, which
+ * stands until trust_changed() finds that it is made. NULL, or `err` with the alarm's text. */
+const char *trust_remake_node(struct control *c, char *err, size_t err_size);
+/* Is it as our serial and our authority say, or an operator's? */
+bool trust_node_up_to_date(struct control *c);
 
 /* Is it a legal serial number, by the pattern in effect? For struct cert_judge; `ctx`: control. */
 bool trust_serial_legal(void *ctx, const char *name);

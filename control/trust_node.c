@@ -19,12 +19,23 @@ static bool up_to_date(struct control *c, const struct stored *node, const struc
 	       strcmp(node->facts.issuer, ca ? ca->facts.subject : node->facts.subject) == 0;
 }
 
+static const struct stored *authority_of(struct control *c)
+{
+	const struct stored *own = certstore_find(&c->trust.certs, "ca");
+
+	return own && own->kind == STORE_CA ? own : NULL;
+}
+
+bool trust_node_up_to_date(struct control *c)
+{
+	return up_to_date(c, certstore_find(&c->trust.certs, CERTSTORE_NODE), authority_of(c));
+}
+
 int trust_make_node(struct control *c, char *err, size_t err_size)
 {
 	struct certstore *certs = &c->trust.certs;
 	const struct stored *node = certstore_find(certs, CERTSTORE_NODE);
-	const struct stored *own = certstore_find(certs, "ca");
-	const struct stored *ca = own && own->kind == STORE_CA ? own : NULL;
+	const struct stored *ca = authority_of(c);
 	struct ca_pair authority = {0}, made;
 	const struct ca_order order = {
 		.cn = c->serial,
@@ -61,7 +72,18 @@ int trust_make_node(struct control *c, char *err, size_t err_size)
 	put.audit = &audit;
 	rc = certstore_put(certs, &put);
 	if (rc != 0)
-		snprintf(err, err_size, "the node's own certificate: %s", certs->error);
+		snprintf(err, err_size, "%s", certs->error);
 	ca_pair_free(&made);
 	return rc;
+}
+
+const char *trust_remake_node(struct control *c, char *err, size_t err_size)
+{
+	char why[300];
+
+	if (trust_make_node(c, why, sizeof(why)) == 0)
+		return NULL;
+	snprintf(err, err_size, "the node's own certificate is as it was: %s", why);
+	alarm_raise(&c->alarms, "tls_failed", CERTSTORE_NODE, "%s", err);
+	return err;
 }

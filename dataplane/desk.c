@@ -188,15 +188,23 @@ static void too_many_streams(struct dp *d, struct login *g)
 	refuse_login(d, g, REFUSAL_session_limit);
 }
 
-/* May there be a look at all streams for it now? */
-static bool may_look(struct dp *d, const struct login *g)
+/* May there be a look at all streams for it now? Else the reason is in its detail. */
+static bool may_look(struct dp *d, struct login *g)
 {
 	struct rates *r = &d->desk->looks;
 	const uint64_t device = siphash13(&d->shard_key, g->serial, strlen(g->serial) + 1),
 		       now_ns = d->desk->now_us * 1000;
 
-	return rates_spend(r, device | 1, LOOKS_OF_A_DEVICE, 1, now_ns) &&
-	       rates_spend(r, 2, LOOKS, 1, now_ns);
+	if (!rates_spend(r, device | 1, LOOKS_OF_A_DEVICE, 1, now_ns))
+		snprintf(g->detail, sizeof(g->detail),
+			"it has asked for more streams than it may have too often");
+	else if (!rates_spend(r, 2, LOOKS, 1, now_ns))
+		snprintf(g->detail, sizeof(g->detail),
+			"all devices together have asked for more streams than they may have too "
+			"often");
+	else
+		return true;
+	return false;
 }
 
 /* May the journal come to know those of its streams that are new? Else it is refused. */
@@ -213,8 +221,6 @@ static bool may_have(struct dp *d, struct login *g)
 	if (has + more <= most)
 		return true;
 	if (!may_look(d, g)) {
-		snprintf(g->detail, sizeof(g->detail),
-			"it has asked for more streams than it may have too often");
 		refuse_login(d, g, REFUSAL_claim_rate);
 		return false;
 	}

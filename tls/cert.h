@@ -12,10 +12,10 @@
 
 #define CERT_TEXT      256	     /* bytes of a name in one line, with NUL; longer are cut */
 #define CERT_MAX_BYTES (128u * 1024) /* of a file with certificates or a key in it */
-/* Of one with CRLs alone: some 200,000 that were revoked; and as PEM, as it is kept, which is a
+/* Of one with CRLs alone: some 50,000 that were revoked; and as PEM, as it is kept, which is a
  * third longer than DER. */
-#define CERT_MAX_CRL_FILE (8u * 1024 * 1024)
-#define CERT_MAX_CRL	  (12u * 1024 * 1024)
+#define CERT_MAX_CRL_FILE (2u * 1024 * 1024)
+#define CERT_MAX_CRL	  (3u * 1024 * 1024)
 #define CERT_MAX_CHAIN	  32 /* certificates, or CRLs, in a file */
 #define CERT_MAX_FINDINGS 24
 

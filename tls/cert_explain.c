@@ -328,28 +328,39 @@ static void judge_anchors(
 	}
 }
 
-static void judge_crl(X509_CRL *crl, const struct cert_judge *j, const STACK_OF(X509) * anchors,
-	struct cert_report *r)
+/* What is known of a CRL's signature. */
+struct crl_proof {
+	bool known; /* there is an authority of its issuer's name */
+	bool right; /* and the key of one of them has signed it */
+};
+
+static void prove(X509_CRL *crl, X509 *by, struct crl_proof *p)
+{
+	if (X509_NAME_cmp(X509_get_subject_name(by), X509_CRL_get_issuer(crl)) != 0)
+		return;
+	p->known = true;
+	p->right = p->right || X509_CRL_verify(crl, X509_get0_pubkey(by)) == 1;
+}
+
+/* By who is trusted, and by the certificates that came with it. */
+static void judge_crl(X509_CRL *crl, const struct cert_bundle *b, const struct cert_judge *j,
+	const STACK_OF(X509) * anchors, struct cert_report *r)
 {
 	const int64_t next = asn1_time_s(X509_CRL_get0_nextUpdate(crl));
-	bool known = false, signed_right = false;
+	struct crl_proof proof = {0};
 	char issuer[CERT_TEXT], text[16];
 
 	name_line(X509_CRL_get_issuer(crl), issuer, sizeof(issuer));
-	for (int i = 0; i < sk_X509_num(anchors); i++) {
-		X509 *a = sk_X509_value(anchors, i);
-
-		if (X509_NAME_cmp(X509_get_subject_name(a), X509_CRL_get_issuer(crl)) != 0)
-			continue;
-		known = true;
-		signed_right = signed_right || X509_CRL_verify(crl, X509_get0_pubkey(a)) == 1;
-	}
-	if (!known)
+	for (int i = 0; i < sk_X509_num(anchors); i++)
+		prove(crl, sk_X509_value(anchors, i), &proof);
+	for (unsigned i = 0; i < b->certs_count; i++)
+		prove(crl, b->certs[i], &proof);
+	if (!proof.known)
 		say(r, CERT_WARNING, "crl_of_unknown_issuer",
 			"the CRL of %s: no such authority is trusted here; it counts for those "
 			"alone whose chain goes through one of this name",
 			issuer);
-	else if (!signed_right)
+	else if (!proof.right)
 		say(r, CERT_ERROR, "bad_signature",
 			"the CRL of %s was not signed by the key of that authority", issuer);
 	day(next, text);
@@ -381,7 +392,7 @@ void cert_explain(
 	}
 	crls = read_crls(b->crls_count ? j->crls_pem : NULL);
 	for (unsigned i = 0; i < b->crls_count; i++) {
-		judge_crl(b->crls[i], j, anchors, report);
+		judge_crl(b->crls[i], b, j, anchors, report);
 		judge_age(b->crls[i], crls, report);
 	}
 	sk_X509_CRL_pop_free(crls, X509_CRL_free);

@@ -289,7 +289,7 @@ enum cert_status cert_bundle_read(struct cert_bundle *b, const void *data, size_
 	memset(b, 0, sizeof(*b));
 	ERR_clear_error();
 	if (len > CERT_MAX_CRL)
-		return fail(&r, CERT_E_TOO_MUCH, "more than 12 MiB");
+		return fail(&r, CERT_E_TOO_MUCH, "more than 3 MiB");
 	if (len == 0)
 		return fail(&r, CERT_E_EMPTY, "an empty file");
 	if (((const uint8_t *)data)[0] == 0x30)

@@ -1,8 +1,8 @@
 /*
  * The inside of the TLS room: set.c (contexts), hello.c (ClientHello), ticket.c (keys, what a
- * ticket carries), bio.c (OpenSSL's reads and writes on the transport), verify.c (chains), names.c
- * (what a certificate is called), failure.c (why it went wrong), weight.c (what a step costs),
- * conn.c (the connection).
+ * ticket carries), bio.c (OpenSSL's reads and writes on the transport), verify.c (chains), crl.c
+ * (what is revoked), ids.c (certificates as numbers), names.c (what one is called), failure.c (why
+ * it went wrong), weight.c (what a step costs), conn.c (the connection).
  */
 #ifndef SLUICE_TLS_INTERNAL_H
 #define SLUICE_TLS_INTERNAL_H
@@ -28,14 +28,19 @@ struct cert_ids {
 	size_t n, room;
 };
 
+/* ids.c */
 int cert_ids_add(struct cert_ids *ids, const struct cert_id *id); /* 0, or -1: out of memory */
-void cert_ids_sort(struct cert_ids *ids);
+void cert_ids_sort(struct cert_ids *ids); /* and gives back what is not used */
 bool cert_ids_have(const struct cert_ids *ids, const struct cert_id *id);
 
 /* Of subject and key: an anchor that was renewed with its key is the same. */
 void cert_id_of_anchor(const X509 *cert, struct cert_id *id);
-/* Of issuer and serial number, as CRLs name it. */
+/* Of issuer and serial number, as CRLs name it; names are the same by RFC 5280 section 7.1. */
 void cert_id_of_entry(const X509_NAME *issuer, const ASN1_INTEGER *serial, struct cert_id *id);
+/* The same for many of one issuer; false: out of memory. `md` is set up by cert_id_issuer(). */
+bool cert_id_issuer(EVP_MD_CTX *md, const X509_NAME *issuer, uint8_t to[32]);
+bool cert_id_serial(
+	EVP_MD_CTX *md, const uint8_t issuer[32], const ASN1_INTEGER *serial, struct cert_id *id);
 
 /* What is remembered of a verified chain, in the connection and in its tickets. */
 struct tls_chain {
@@ -59,10 +64,8 @@ struct tls_set {
 	_Atomic unsigned refs;
 	unsigned contexts_count;
 	struct tls_context contexts[TLS_MAX_CONTEXTS];
-	struct cert_ids revoked;
-	bool has_crls;
-	X509_STORE_CTX_check_crl_fn judge_crl; /* OpenSSL's own */
-	int min_version;		       /* TLS1_2_VERSION ... */
+	struct tls_crls *crls; /* NULL: none */
+	int min_version;       /* TLS1_2_VERSION ... */
 	uint64_t generation;
 	uint8_t ticket_secret[32];
 	int64_t (*now_s)(void);
@@ -81,7 +84,6 @@ struct tls_conn {
 	bool worked, exchanged; /* in this step with keys; a key, in TLS 1.3 */
 	unsigned work, weight;	/* of the step that is made, of the last one */
 	unsigned fruitless;	/* reads in a row that took their budget and gave nothing */
-	bool judging_crl;
 	/* Of a failure. */
 	int verify_error, verify_depth;
 	const char *hello_fault; /* what we found ourselves, most often in the ClientHello */
@@ -91,7 +93,13 @@ struct tls_conn {
 	struct tls_chain chain;
 };
 
-/* set.c */
+/* set.c. The text, with what OpenSSL says; -1. */
+int set_fail(char *err, size_t err_size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* true: the text ended, as it should; else it broke off in the middle. */
+bool pem_ended(void);
+/* For OpenSSL's readers of PEM, which must not ask on a terminal. */
+int no_password(char *buf, int size, int rwflag, void *u);
 struct tls_conn *conn_of(const SSL *ssl);
 int64_t set_now(const struct tls_set *s);
 /* The context of a name; 0 where no other has it. */
@@ -108,9 +116,12 @@ int ticket_setup(SSL_CTX *ctx, struct tls_set *s);
 
 /* verify.c */
 int verify_callback(int ok, X509_STORE_CTX *store_ctx);
-int crl_callback(X509_STORE_CTX *store_ctx, X509_CRL *crl);
 void chain_remember(struct tls_conn *c);
 bool chain_revoked(const struct tls_set *s, const struct tls_chain *chain);
+
+/* crl.c: OpenSSL's callback for what may be revoked, before it verifies signatures. */
+int crls_check(X509_STORE_CTX *store_ctx);
+bool crls_revoke(const struct tls_crls *crls, const struct cert_id *id);
 
 /* names.c */
 void names_of(X509 *cert, struct tls_peer *peer);

@@ -10,7 +10,6 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/sha.h>
 
 /* Bytes of a peer's Certificate message: TLS_CHAIN certificates of RSA-4096. OpenSSL makes objects
  * of them all before it looks at one, at 0.1 ms each. */
@@ -31,11 +30,7 @@
 #define GROUPS "X25519:P-256:P-384:P-521"
 #endif
 
-static int fail(char *err, size_t err_size, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/* The text, with what OpenSSL says; -1. */
-static int fail(char *err, size_t err_size, const char *fmt, ...)
+int set_fail(char *err, size_t err_size, const char *fmt, ...)
 {
 	unsigned long e = ERR_peek_last_error();
 	const char *why = e ? ERR_reason_error_string(e) : NULL;
@@ -52,80 +47,9 @@ static int fail(char *err, size_t err_size, const char *fmt, ...)
 	return -1;
 }
 
-/* ---- identities of certificates ---- */
-
-int cert_ids_add(struct cert_ids *ids, const struct cert_id *id)
-{
-	if (ids->n == ids->room) {
-		size_t room = ids->room ? ids->room * 2 : 16;
-		struct cert_id *v = realloc(ids->v, room * sizeof(*v));
-
-		if (!v)
-			return -1;
-		ids->v = v;
-		ids->room = room;
-	}
-	ids->v[ids->n++] = *id;
-	return 0;
-}
-
-static int compare_ids(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct cert_id));
-}
-
-void cert_ids_sort(struct cert_ids *ids)
-{
-	if (ids->n)
-		qsort(ids->v, ids->n, sizeof(*ids->v), compare_ids);
-}
-
-bool cert_ids_have(const struct cert_ids *ids, const struct cert_id *id)
-{
-	return ids->n && bsearch(id, ids->v, ids->n, sizeof(*ids->v), compare_ids);
-}
-
-static void digest_of(const void *a, size_t a_len, const void *b, size_t b_len, struct cert_id *id)
-{
-	unsigned char hash[EVP_MAX_MD_SIZE];
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-
-	/* Out of memory: an id that nothing has. */
-	memset(id, 0, sizeof(*id));
-	if (md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) && EVP_DigestUpdate(md, a, a_len) &&
-		EVP_DigestUpdate(md, b, b_len) && EVP_DigestFinal_ex(md, hash, NULL))
-		memcpy(id->b, hash, sizeof(id->b));
-	EVP_MD_CTX_free(md);
-}
-
-void cert_id_of_anchor(const X509 *cert, struct cert_id *id)
-{
-	const unsigned char *name = NULL;
-	unsigned char *key = NULL;
-	size_t name_len = 0;
-	int key_len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &key);
-
-	if (X509_NAME_get0_der(X509_get_subject_name(cert), &name, &name_len) != 1)
-		name_len = 0;
-	digest_of(name, name_len, key, key_len > 0 ? (size_t)key_len : 0, id);
-	OPENSSL_free(key);
-}
-
-void cert_id_of_entry(const X509_NAME *issuer, const ASN1_INTEGER *serial, struct cert_id *id)
-{
-	const unsigned char *name = NULL;
-	size_t name_len = 0;
-
-	if (X509_NAME_get0_der(issuer, &name, &name_len) != 1)
-		name_len = 0;
-	digest_of(name, name_len, ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial),
-		id);
-}
-
 /* ---- PEM ---- */
 
-/* true: the text ended, as it should; else it broke off in the middle. */
-static bool pem_ended(void)
+bool pem_ended(void)
 {
 	unsigned long e = ERR_peek_last_error();
 
@@ -135,10 +59,10 @@ static bool pem_ended(void)
 	return true;
 }
 
-static int no_password(char *buf, int size, int rwflag, void *u)
+int no_password(char *buf, int size, int rwflag, void *u)
 {
 	(void)buf, (void)size, (void)rwflag, (void)u;
-	return -1; /* never asked for on a terminal */
+	return -1;
 }
 
 static int use_identity(
@@ -151,23 +75,23 @@ static int use_identity(
 	int rc = -1;
 
 	if (!leaf)
-		fail(err, err_size, "tls context %s: certificate", sni);
+		set_fail(err, err_size, "tls context %s: certificate", sni);
 	else if (!key)
-		fail(err, err_size, "tls context %s: private key", sni);
+		set_fail(err, err_size, "tls context %s: private key", sni);
 	else if (X509_check_private_key(leaf, key) != 1)
-		fail(err, err_size, "tls context %s: the private key is not the certificate's",
+		set_fail(err, err_size, "tls context %s: the private key is not the certificate's",
 			sni);
 	else if (SSL_CTX_use_certificate(ctx, leaf) != 1 || SSL_CTX_use_PrivateKey(ctx, key) != 1)
-		fail(err, err_size, "tls context %s: certificate cannot be used", sni);
+		set_fail(err, err_size, "tls context %s: certificate cannot be used", sni);
 	else
 		rc = 0;
 	while (rc == 0 && (ca = PEM_read_bio_X509(chain, NULL, no_password, NULL)))
 		if (SSL_CTX_add0_chain_cert(ctx, ca) != 1) {
 			X509_free(ca);
-			rc = fail(err, err_size, "tls context %s: chain", sni);
+			rc = set_fail(err, err_size, "tls context %s: chain", sni);
 		}
 	if (rc == 0 && !pem_ended())
-		rc = fail(err, err_size, "tls context %s: chain", sni);
+		rc = set_fail(err, err_size, "tls context %s: chain", sni);
 	X509_free(leaf);
 	EVP_PKEY_free(key);
 	BIO_free(chain);
@@ -185,100 +109,39 @@ static int add_anchors(struct tls_context *c, const char *pem, char *err, size_t
 
 	c->names = sk_X509_NAME_new_null();
 	if (!in || !c->names)
-		rc = fail(err, err_size, "out of memory");
+		rc = set_fail(err, err_size, "out of memory");
 	while (rc == 0 && (ca = PEM_read_bio_X509(in, NULL, no_password, NULL))) {
 		X509_NAME *name = X509_NAME_dup(X509_get_subject_name(ca));
 
 		cert_id_of_anchor(ca, &id);
 		if (!name || !sk_X509_NAME_push(c->names, name)) {
 			X509_NAME_free(name);
-			rc = fail(err, err_size, "out of memory");
+			rc = set_fail(err, err_size, "out of memory");
 		} else if (X509_STORE_add_cert(store, ca) != 1 ||
 			   SSL_CTX_add_client_CA(c->ctx, ca) != 1 ||
 			   cert_ids_add(&c->anchors, &id) != 0) {
-			rc = fail(err, err_size, "tls context %s: trust anchor", c->sni);
+			rc = set_fail(err, err_size, "tls context %s: trust anchor", c->sni);
 		}
 		X509_free(ca);
 	}
 	if (rc == 0 && !pem_ended())
-		rc = fail(err, err_size, "tls context %s: trust anchors", c->sni);
+		rc = set_fail(err, err_size, "tls context %s: trust anchors", c->sni);
 	BIO_free(in);
 	cert_ids_sort(&c->anchors);
 	return rc;
 }
 
-static int note_revoked(struct tls_set *s, X509_CRL *crl)
+/* CRLs are no matter of OpenSSL's: it would keep each entry as an object, for each set anew. */
+static int add_crls(struct tls_set *s, const struct tls_spec *spec, char *err, size_t err_size)
 {
-	STACK_OF(X509_REVOKED) *v = X509_CRL_get_REVOKED(crl);
-
-	for (int i = 0; i < sk_X509_REVOKED_num(v); i++) {
-		struct cert_id id;
-
-		cert_id_of_entry(X509_CRL_get_issuer(crl),
-			X509_REVOKED_get0_serialNumber(sk_X509_REVOKED_value(v, i)), &id);
-		if (cert_ids_add(&s->revoked, &id) != 0)
-			return -1;
-	}
+	if (spec->crls)
+		s->crls = tls_crls_ref(spec->crls);
+	else if (spec->crls_pem && tls_crls_new(spec->crls_pem, &s->crls, err, err_size) != 0)
+		return -1;
+	for (unsigned i = 0; s->crls && i < s->contexts_count; i++)
+		X509_STORE_set_check_revocation(
+			SSL_CTX_get_cert_store(s->contexts[i].ctx), crls_check);
 	return 0;
-}
-
-/*
- * Looks one up, so that what it revokes is in order: else the first handshake would sort it, on a
- * worker.
- */
-static int sort_crl(X509_CRL *crl)
-{
-	ASN1_INTEGER *any = ASN1_INTEGER_new();
-	X509_REVOKED *found;
-
-	if (any)
-		X509_CRL_get0_by_serial(crl, &found, any);
-	ASN1_INTEGER_free(any);
-	return any ? 0 : -1;
-}
-
-/* What OpenSSL does with a CRL where nobody says otherwise. */
-static X509_STORE_CTX_check_crl_fn openssls_own(void)
-{
-	X509_STORE *store = X509_STORE_new();
-	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-	X509_STORE_CTX_check_crl_fn fn = NULL;
-
-	if (store && ctx && X509_STORE_CTX_init(ctx, store, NULL, NULL) == 1)
-		fn = X509_STORE_CTX_get_check_crl(ctx);
-	X509_STORE_CTX_free(ctx);
-	X509_STORE_free(store);
-	return fn;
-}
-
-static int add_crls(struct tls_set *s, const char *pem, char *err, size_t err_size)
-{
-	BIO *in = BIO_new_mem_buf(pem, -1);
-	X509_CRL *crl = NULL;
-	int rc = in ? 0 : -1;
-
-	while (rc == 0 && (crl = PEM_read_bio_X509_CRL(in, NULL, no_password, NULL))) {
-		s->has_crls = true;
-		rc = note_revoked(s, crl) == 0 ? sort_crl(crl) : -1;
-		for (unsigned i = 0; rc == 0 && i < s->contexts_count; i++)
-			if (X509_STORE_add_crl(SSL_CTX_get_cert_store(s->contexts[i].ctx), crl) !=
-				1)
-				rc = -1;
-		X509_CRL_free(crl);
-	}
-	if (rc != 0 || !pem_ended())
-		rc = fail(err, err_size, "CRLs");
-	s->judge_crl = openssls_own();
-	if (rc == 0 && !s->judge_crl)
-		rc = fail(err, err_size, "out of memory");
-	for (unsigned i = 0; rc == 0 && i < s->contexts_count; i++) {
-		X509_STORE_set_check_crl(SSL_CTX_get_cert_store(s->contexts[i].ctx), crl_callback);
-		X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(s->contexts[i].ctx),
-			X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
-	}
-	BIO_free(in);
-	cert_ids_sort(&s->revoked);
-	return rc;
 }
 
 /* ---- contexts ---- */
@@ -316,7 +179,7 @@ static int context_new(struct tls_set *s, struct tls_context *c, const struct tl
 	snprintf(c->sni, sizeof(c->sni), "%s", cs->sni);
 	c->ctx = SSL_CTX_new(TLS_server_method());
 	if (!c->ctx)
-		return fail(err, err_size, "out of memory");
+		return set_fail(err, err_size, "out of memory");
 	SSL_CTX_set_security_level(c->ctx, spec->algorithm == TLS_ALG_LOW ? 1 : 2);
 	SSL_CTX_set_options(c->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 					    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_SSLv3);
@@ -345,9 +208,9 @@ static int context_new(struct tls_set *s, struct tls_context *c, const struct tl
 		SSL_CTX_set1_groups_list(c->ctx, GROUPS) != 1 ||
 		SSL_CTX_set_session_id_context(c->ctx, id, sizeof(id)) != 1 ||
 		ticket_setup(c->ctx, s) != 0)
-		return fail(err, err_size, "tls context %s", cs->sni);
+		return set_fail(err, err_size, "tls context %s", cs->sni);
 	if (cs->identities_count == 0)
-		return fail(err, err_size, "tls context %s: no identity", cs->sni);
+		return set_fail(err, err_size, "tls context %s: no identity", cs->sni);
 	for (unsigned i = 0; i < cs->identities_count; i++)
 		if (use_identity(c->ctx, &cs->identities[i], cs->sni, err, err_size) != 0)
 			return -1;
@@ -357,16 +220,16 @@ static int context_new(struct tls_set *s, struct tls_context *c, const struct tl
 static int set_fill(struct tls_set *s, const struct tls_spec *spec, char *err, size_t err_size)
 {
 	if (spec->contexts_count == 0 || spec->contexts_count > TLS_MAX_CONTEXTS)
-		return fail(err, err_size, "tls: 1 to %d contexts", TLS_MAX_CONTEXTS);
+		return set_fail(err, err_size, "tls: 1 to %d contexts", TLS_MAX_CONTEXTS);
 	for (unsigned i = 0; i < spec->contexts_count; i++) {
 		if (spec->contexts[i].identities_count > TLS_MAX_IDENTITIES)
-			return fail(err, err_size, "tls context %s: more than %d identities",
+			return set_fail(err, err_size, "tls context %s: more than %d identities",
 				spec->contexts[i].sni, TLS_MAX_IDENTITIES);
 		s->contexts_count++;
 		if (context_new(s, &s->contexts[i], spec, &spec->contexts[i], err, err_size) != 0)
 			return -1;
 	}
-	return spec->crls_pem ? add_crls(s, spec->crls_pem, err, err_size) : 0;
+	return add_crls(s, spec, err, err_size);
 }
 
 int tls_set_new(const struct tls_spec *spec, struct tls_set **out, char *err, size_t err_size)
@@ -375,7 +238,7 @@ int tls_set_new(const struct tls_spec *spec, struct tls_set **out, char *err, si
 
 	ERR_clear_error();
 	if (!s)
-		return fail(err, err_size, "out of memory");
+		return set_fail(err, err_size, "out of memory");
 	atomic_init(&s->refs, 1);
 	s->generation = spec->generation;
 	s->now_s = spec->now_s;
@@ -404,7 +267,7 @@ void tls_set_unref(struct tls_set *s)
 		free(s->contexts[i].anchors.v);
 		sk_X509_NAME_pop_free(s->contexts[i].names, X509_NAME_free);
 	}
-	free(s->revoked.v);
+	tls_crls_unref(s->crls);
 	OPENSSL_cleanse(s->ticket_secret, sizeof(s->ticket_secret));
 	free(s);
 }

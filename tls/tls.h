@@ -43,6 +43,14 @@ struct tls_context_spec {
 	const char *anchors_pem; /* trust anchors of this context; NULL: the set's */
 };
 
+/* What CRLs revoke, without them: 16 bytes an entry. Immutable and counted: sets share it. */
+struct tls_crls;
+
+/* Of PEM. 0, or -1 with a line in `err`. */
+int tls_crls_new(const char *pem, struct tls_crls **out, char *err, size_t err_size);
+struct tls_crls *tls_crls_ref(struct tls_crls *c); /* any thread */
+void tls_crls_unref(struct tls_crls *c);	   /* any thread; NULL is fine */
+
 struct tls_spec {
 	unsigned contexts_count;
 	struct tls_context_spec contexts[TLS_MAX_CONTEXTS];
@@ -52,6 +60,7 @@ struct tls_spec {
 	/* CRLs; NULL: none. A CA without one is not asked for one; one that is out of date still
 	 * counts. */
 	const char *crls_pem;
+	struct tls_crls *crls; /* the same, made before, in its place; NULL: see above */
 	enum tls_version min_version;
 	enum tls_algorithm algorithm;
 	bool require_certificate; /* listen.tls-client-certificate */

@@ -77,45 +77,6 @@ static X509 *keep(X509 *cert)
 }
 
 /*
- * A CRL that is not there, or that cannot be judged, keeps nobody out but those whom it names: else
- * a file that somebody imported for one authority would keep out all devices of another.
- */
-static bool tolerable(const struct tls_conn *c, int error)
-{
-	switch (error) {
-	case X509_V_ERR_UNABLE_TO_GET_CRL:
-		return true;
-	case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
-		trace_line(c, "VERIFY WARNING: %s", X509_verify_cert_error_string(error));
-		return true;
-	default:
-		if (c->judging_crl)
-			trace_line(c, "VERIFY WARNING: %s", X509_verify_cert_error_string(error));
-		return c->judging_crl;
-	}
-}
-
-/*
- * Is the CRL in date, for these certificates, signed by their authority? Whatever the answer is, it
- * counts for those whom it names; so the answer is for the trace alone, and without one nothing is
- * computed: the signature is over all of a CRL, of which there are some with 8 MiB.
- */
-int crl_callback(X509_STORE_CTX *store_ctx, X509_CRL *crl)
-{
-	const SSL *ssl =
-		X509_STORE_CTX_get_ex_data(store_ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct tls_conn *c = conn_of(ssl);
-
-	if (!c->trace)
-		return 1;
-	c->judging_crl = true;
-	c->set->judge_crl(store_ctx, crl);
-	c->judging_crl = false;
-	X509_STORE_CTX_set_error(store_ctx, X509_V_OK);
-	return 1;
-}
-
-/*
  * OpenSSL chooses the alert by the error. RFC 8446 section 6.2 (5246 section 7.2.2) names others
  * for signatures that did not verify (bad_certificate) and for certificates that are not valid yet
  * (certificate_expired).
@@ -142,10 +103,6 @@ int verify_callback(int ok, X509_STORE_CTX *store_ctx)
 	int error = X509_STORE_CTX_get_error(store_ctx);
 	char name[TLS_NAME] = "";
 
-	if (!ok && tolerable(c, error)) {
-		X509_STORE_CTX_set_error(store_ctx, X509_V_OK);
-		return 1;
-	}
 	weigh_certificate(c, store_ctx);
 	if (ok && !c->trace)
 		return 1;
@@ -196,8 +153,8 @@ void chain_remember(struct tls_conn *c)
 
 bool chain_revoked(const struct tls_set *s, const struct tls_chain *chain)
 {
-	for (unsigned i = 0; i < chain->count && i < TLS_CHAIN; i++)
-		if (cert_ids_have(&s->revoked, &chain->entries[i]))
+	for (unsigned i = 0; s->crls && i < chain->count && i < TLS_CHAIN; i++)
+		if (crls_revoke(s->crls, &chain->entries[i]))
 			return true;
 	return false;
 }
@@ -210,8 +167,7 @@ bool tls_conn_permitted(
 	const char *sni = c->set->contexts[c->context].sni;
 	const SSL_CIPHER *cipher = SSL_get_current_cipher(c->ssl);
 
-	/* A resumed session was judged by the set of its first handshake. As to CRLs OpenSSL looks
-	 * at the newest of an authority's name alone, also where its signature is another's. */
+	/* A resumed session was judged by the set of its first handshake. */
 	*why = REFUSAL_revoked;
 	if (now == c->set && !SSL_session_reused(c->ssl))
 		return !chain_revoked(now, &c->chain);

@@ -206,7 +206,7 @@ void weigh_certificate(struct tls_conn *c, X509_STORE_CTX *store_ctx)
 	if (!key)
 		return;
 	charge(c, of_proof(key));
-	if (c->set->has_crls && c->trace) /* which is verified for the trace */
+	if (c->set->crls && c->trace) /* which is verified for the trace */
 		charge(c, of_proof(key));
 }
 

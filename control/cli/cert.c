@@ -29,7 +29,7 @@ static uint8_t *read_file(struct cli *cli, const char *name, size_t *len)
 	fclose(f);
 	if (*len > 0 && *len <= FILE_MAX_BYTES)
 		return data;
-	cli_error(cli, "%s: expected a file of 1 byte to 8 MiB", name);
+	cli_error(cli, "%s: expected a file of 1 byte to 2 MiB", name);
 	free(data);
 	return NULL;
 }

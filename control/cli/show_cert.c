@@ -62,6 +62,16 @@ static void put_pem(const char *text, FILE *out)
 	}
 }
 
+/* It is done, and something beside it is not. */
+static void put_problem(const struct cli *cli, const json_t *r)
+{
+	if (!json_is_string(get(r, "problem")))
+		return;
+	fputs("warning: ", cli->err);
+	put_text(get_text(r, "problem"), cli->err);
+	fputc('\n', cli->err);
+}
+
 void show_cert(struct cli *cli, const json_t *r)
 {
 	static const char *const lines[][2] = {{"name", "name"}, {"kind", "kind"},
@@ -77,6 +87,7 @@ void show_cert(struct cli *cli, const json_t *r)
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		put_member(r, lines[i][0], lines[i][1], words);
 	put_findings(get(r, "findings"), words);
+	put_problem(cli, r);
 	if (pem)
 		put_pem(get_text(r, "pem"), cli->out);
 }
@@ -99,6 +110,7 @@ void show_cert_deleted(struct cli *cli, const json_t *r)
 {
 	put_text(get_text(r, "name"), cli->out);
 	fputs(" is deleted\n", cli->out);
+	put_problem(cli, r);
 }
 
 void show_cert_use(struct cli *cli, const json_t *r)

@@ -216,7 +216,7 @@ def our_authority_is_deleted_by_who_is_sure(appliance):
 
 @case()
 def a_large_crl(appliance):
-    """a CRL of 100,000 entries, some MiB, is imported live: who is on it is refused, others are not; it outlives a restart"""
+    """a CRL of 40,000 entries, nearly as large as one may be, is imported live: who is on it is refused, others are not; it outlives a restart"""
     ca, crt = appliance.dir / "big.key", appliance.dir / "big.crt"
     openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
             "/O=Big/CN=big", "-days", "30", "-keyout", str(ca), "-out", str(crt))
@@ -232,13 +232,13 @@ def a_large_crl(appliance):
         pems.append(pem)
         appliance.ctl("device", "authorize", f"FGT60F000000001{n}")
     lines = [f"R\t391231000000Z\t240101000000Z,keyCompromise\t{0x1000 + n:08X}\tunknown\t/CN=x\n"
-             for n in range(100000)]
+             for n in range(40000)]
     (appliance.dir / "index.txt").write_text("".join(reversed(lines)), encoding="ascii")
     config, crl = appliance.dir / "ca.cnf", appliance.dir / "big.crl"
     config.write_text(f"[ca]\ndefault_ca = own\n[own]\ndatabase = {appliance.dir}/index.txt\n"
                       "default_md = sha256\ndefault_crl_days = 7\n", encoding="ascii")
     openssl("ca", "-gencrl", "-config", str(config), "-keyfile", str(ca), "-cert", str(crt), "-out", str(crl))
-    expect(crl.stat().st_size > 4 << 20, f"{crl.stat().st_size} bytes are not many")
+    expect(3 << 19 < crl.stat().st_size < 2 << 20, f"{crl.stat().st_size} bytes are not many")
     said = appliance.ctl("cert", "import", str(crl), "--name", "big-crl")
     equal("findings", said["findings"], [])
     for _ in range(2):

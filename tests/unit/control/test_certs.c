@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 
 #include "tests/unit/control/harness.h"
+#include "tests/unit/tls/pki.h"
 #include "tls/ca.h"
 
 static json_t *with(struct harness *h, const char *method, json_t *params, bool fine)
@@ -260,7 +261,8 @@ static void the_authority_of_our_own_is_deleted_by_who_is_sure(void **state)
 	assert_reason(r, "not_sure");
 	assert_number(r, "data.devices", 1);
 	text = json_string_value(at(r, "message"));
-	assert_contains(text, "wrong_ca: 1: FGT60F0000000001; this node's certificate");
+	assert_contains(text, "before: 1: FGT60F0000000001");
+	assert_contains(text, "this node's certificate");
 	assert_contains(text, "cert export ca");
 	json_decref(r);
 	json_decref(with(h, "cert.delete", json_pack("{s:s,s:b}", "name", "ca", "sure", 0), false));
@@ -321,6 +323,208 @@ static void an_identity_that_is_gone_is_an_alarm_and_tls_goes_on(void **state)
 	assert_false(alarm_is(h, "tls_identity", ""));
 	assert_false(alarm_is(h, "tls_failed", ""));
 	ca_pair_free(&id);
+}
+
+/* What is told of many devices with long names fits, to its end. */
+static void who_depends_on_the_authority_is_named_as_far_as_there_is_room(void **state)
+{
+	struct harness *h = *state;
+	char cn[65], serial[AUTH_SERIAL];
+	const char *text;
+	json_t *r;
+
+	memset(cn, 'C', sizeof(cn) - 1);
+	cn[sizeof(cn) - 1] = '\0';
+	json_decref(with(h, "cert.ca-init",
+		json_pack("{s:s,s:s}", "key", "p-256", "common_name", cn), true));
+	h->dp->told = calloc(3, sizeof(*h->dp->told));
+	for (unsigned i = 0; i < 3; i++) {
+		struct auth_event *ev = &h->dp->told[h->dp->told_count++];
+
+		ev->kind = AUTH_EV_PENDING;
+		ev->time_ns = clock_wall_ns();
+		memset(serial, 'A', sizeof(serial) - 1);
+		serial[sizeof(serial) - 2] = (char)('1' + i);
+		serial[sizeof(serial) - 1] = '\0';
+		snprintf(ev->serial, sizeof(ev->serial), "%s", serial);
+		snprintf(ev->fingerprint, sizeof(ev->fingerprint), "%s", "00ff");
+		snprintf(ev->issuer, sizeof(ev->issuer), "%s",
+			certstore_find(&h->c->trust.certs, "ca")->facts.subject);
+	}
+	harness_settle(h);
+	r = with(h, "cert.delete", json_pack("{s:s}", "name", "ca"), false);
+	assert_number(r, "data.devices", 3);
+	text = json_string_value(at(r, "message"));
+	assert_contains(text, "before: 3: AAAA");
+	assert_string_equal(text + strlen(text) - 6, "1, ...");
+	json_decref(r);
+	free(h->dp->told);
+	h->dp->told = NULL;
+}
+
+static const struct alarm *alarm_of(const struct harness *h, const char *subject)
+{
+	for (unsigned i = 0; i < h->c->alarms.count; i++)
+		if (strcmp(h->c->alarms.v[i].name, "tls_failed") == 0 &&
+			strcmp(h->c->alarms.v[i].subject, subject) == 0)
+			return &h->c->alarms.v[i];
+	return NULL;
+}
+
+/* It was told and forgotten in one breath: contexts can be built of what is there. */
+static void a_node_certificate_that_cannot_be_made_is_an_alarm_until_it_is(void **state)
+{
+	struct harness *h = *state;
+	char away[160];
+	json_t *r;
+
+	json_decref(with(h, "cert.ca-init", json_pack("{s:s}", "key", "p-256"), true));
+	assert_null(alarm_of(h, "node"));
+	snprintf(away, sizeof(away), "%s/away", h->dir);
+	assert_int_equal(rename(h->tls, away), 0); /* no key can be written */
+	r = with(h, "cert.delete", json_pack("{s:s,s:b}", "name", "ca", "sure", 1), true);
+	assert_contains(json_string_value(at(r, "problem")), "the node's own certificate");
+	json_decref(r);
+	assert_non_null(alarm_of(h, "node"));
+	assert_int_equal(rename(away, h->tls), 0);
+	trust_changed(h->c, TRUST_GENERATION);
+	assert_null(alarm_of(h, ""));	      /* contexts are fine, */
+	assert_non_null(alarm_of(h, "node")); /* and it is still signed by who is gone */
+	r = with(h, "cert.ca-init", json_pack("{s:s}", "key", "p-256"), true);
+	assert_null(json_object_get(r, "problem"));
+	json_decref(r);
+	assert_null(alarm_of(h, "node"));
+}
+
+/* ---- CRLs --------------------------------------------------------------------------------- */
+
+/* An authority with a CRL of so many entries. */
+struct listed {
+	struct pki_cert ca;
+	char *pem, *crl;
+};
+
+static struct listed list_of(const char *cn, unsigned entries)
+{
+	struct listed l = {
+		.ca = pki_issue(NULL,
+			&(struct pki_options){
+				.cn = cn, .o = "Works", .ca = true, .lasting_s = 90 * 86400})};
+	const struct pki_cert **v = calloc(entries, sizeof(struct pki_cert *));
+
+	for (unsigned i = 0; i < entries; i++)
+		v[i] = &l.ca; /* the same number each time */
+	l.pem = pki_pem((const struct pki_cert *[]){&l.ca}, 1);
+	l.crl = pki_crl_pem(&l.ca, v, entries);
+	free(v);
+	return l;
+}
+
+static void list_free(struct listed *l)
+{
+	pki_free(&l->ca);
+	free(l->pem);
+	free(l->crl);
+}
+
+/* Who may read may ask on and on: it is judged once. */
+static void a_crl_is_judged_again_when_something_has_changed(void **state)
+{
+	struct harness *h = *state;
+	struct listed l = list_of("their", 2), large = list_of("large", 6000);
+	const uint64_t *judged = &h->c->trust.judged_crls;
+	struct audit_row audit = {
+		.time_ns = 1, .who = "x", .what = "x", .target = "x", .before = "", .after = ""};
+	struct store_order order = {
+		.name = "large", .kind = STORE_CRL, .who = "x", .audit = &audit};
+	json_t *r;
+
+	json_decref(import(h, "their-list", l.crl, strlen(l.crl), true));
+	for (unsigned i = 0; i < 3; i++) {
+		r = harness_result(h, "cert.show", "{\"name\":\"their-list\"}");
+		assert_text(r, "findings.0.reason", "crl_of_unknown_issuer");
+		assert_contains(json_string_value(at(r, "pem")), "BEGIN X509 CRL");
+		json_decref(r);
+	}
+	assert_int_equal(*judged, 1);
+	json_decref(import(h, "their", l.pem, strlen(l.pem), true));
+	for (unsigned i = 0; i < 3; i++) {
+		r = harness_result(h, "cert.show", "{\"name\":\"their-list\"}");
+		assert_int_equal(json_array_size(at(r, "findings")), 0);
+		json_decref(r);
+	}
+	assert_int_equal(*judged, 2);
+	/* And not for ever: there are dates. */
+	certstore_find(&h->c->trust.certs, "their-list")->report_s -= 3600;
+	json_decref(harness_result(h, "cert.show", "{\"name\":\"their-list\"}"));
+	assert_int_equal(*judged, 3);
+	/* A large one is not given to everybody who may read. */
+	assert_true(strlen(large.crl) > CERT_MAX_BYTES);
+	order.pem = large.crl; /* more than goes through a socket at once */
+	assert_int_equal(certstore_put(&h->c->trust.certs, &order), 0);
+	r = harness_result(h, "cert.show", "{\"name\":\"large\"}");
+	assert_text(r, "kind", "crl");
+	assert_null(json_object_get(r, "pem"));
+	json_decref(r);
+	list_free(&l);
+	list_free(&large);
+}
+
+static void crls_are_read_when_they_change_and_else_shared(void **state)
+{
+	struct harness *h = *state;
+	struct listed l = list_of("their", 2);
+	const struct tls_crls *was;
+	const struct tls_set *set;
+
+	assert_null(h->c->trust.crls);
+	json_decref(import(h, "their-list", l.crl, strlen(l.crl), true));
+	was = h->c->trust.crls;
+	assert_non_null(was);
+	set = h->dp->policy.tls;
+	json_decref(harness_result(h, "device.deny", "{\"device\":\"FGT60F0000000001\"}"));
+	json_decref(import(h, "their", l.pem, strlen(l.pem), true));
+	assert_ptr_not_equal(h->dp->policy.tls, set);
+	assert_ptr_equal(h->c->trust.crls, was);
+	json_decref(with(h, "cert.delete", json_pack("{s:s}", "name", "their-list"), true));
+	assert_null(h->c->trust.crls);
+	list_free(&l);
+}
+
+/* An authority and its CRL in a file: both, or none. */
+static void a_file_whose_crl_has_no_room_changes_nothing(void **state)
+{
+	struct harness *h = *state;
+	struct listed l = list_of("their", 2);
+	const uint64_t generation = h->c->trust.generation;
+	const size_t size = CERTSTORE_CRLS - strlen(l.crl) + 1;
+	struct audit_row audit = {
+		.time_ns = 1, .who = "x", .what = "x", .target = "x", .before = "", .after = ""};
+	struct store_order filler = {
+		.name = "much", .kind = STORE_CRL, .who = "x", .audit = &audit};
+	char *much = calloc(1, size + 1), both[8000];
+	json_t *r;
+
+	memset(much, '#', size);
+	filler.pem = much;
+	assert_int_equal(certstore_put(&h->c->trust.certs, &filler), 0);
+	snprintf(both, sizeof(both), "%s%s", l.pem, l.crl);
+	r = import(h, "their", both, strlen(both), false);
+	assert_contains(json_string_value(at(r, "message")), "nothing is changed: CRLs");
+	json_decref(r);
+	assert_null(certstore_find(&h->c->trust.certs, "their"));
+	assert_int_equal(h->c->trust.generation, generation);
+	/* With as much room as they need they are in. */
+	much[size - 1] = '\0';
+	assert_int_equal(certstore_put(&h->c->trust.certs, &filler), 0);
+	json_decref(import(h, "their", both, strlen(both), true));
+	assert_non_null(certstore_find(&h->c->trust.certs, "their"));
+	assert_non_null(certstore_find(&h->c->trust.certs, "their.crl"));
+	assert_int_equal(h->c->trust.generation, generation + 1);
+	/* The same once more takes the place of what there is. */
+	json_decref(import(h, "their", both, strlen(both), true));
+	free(much);
+	list_free(&l);
 }
 
 static void a_change_to_one_device_rebuilds_no_tls_context(void **state)
@@ -451,6 +655,11 @@ int main(void)
 		T(an_authority_of_our_own_issues_what_a_device_imports),
 		T(anchors_start_a_generation_and_identities_do_not),
 		T(the_authority_of_our_own_is_deleted_by_who_is_sure),
+		T(who_depends_on_the_authority_is_named_as_far_as_there_is_room),
+		T(a_node_certificate_that_cannot_be_made_is_an_alarm_until_it_is),
+		T(a_crl_is_judged_again_when_something_has_changed),
+		T(crls_are_read_when_they_change_and_else_shared),
+		T(a_file_whose_crl_has_no_room_changes_nothing),
 		T(an_identity_that_is_gone_is_an_alarm_and_tls_goes_on),
 		T(a_change_to_one_device_rebuilds_no_tls_context),
 		T(a_request_waits_for_its_certificate),

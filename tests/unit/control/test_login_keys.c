@@ -157,7 +157,7 @@ static void a_right_key_is_let_in_beside_a_wrong_one_of_its_address(void **state
 	const struct ip_addr addr = ip_addr_v4(four);
 	struct guesses *g = &h->c->guesses;
 	const uint64_t site = guesses_source(g, &addr, ""), who = guesses_source(g, &addr, SERIAL);
-	uint64_t now = clock_mono_us(), then = now - 10 * 1000000ull;
+	uint64_t now = clock_mono_us(), then = now - 10 * 1000000ull, before;
 
 	(void)state;
 	set_key("the right key");
@@ -174,8 +174,10 @@ static void a_right_key_is_let_in_beside_a_wrong_one_of_its_address(void **state
 	ask_as(1, "FGT60F0000000002", "the right key");
 	expect(wait_answer(), true, 0);
 	/* One more wrong one costs the address a second, and not what it costs who sent it. */
+	before = clock_mono_us();
 	ask_as(1, "FGT60F0000000003", "a wrong key");
 	expect(wait_answer(), false, REFUSAL_bad_password);
+	assert_true(guesses_begin(g, site, before) > 0);
 	assert_in_range(guesses_begin(g, site, clock_mono_us()), 0, GUESSES_WAIT_SITE);
 	assert_true(guesses_begin(g, who, clock_mono_us()) > GUESSES_WAIT_SITE);
 }

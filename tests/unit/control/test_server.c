@@ -127,7 +127,7 @@ static void a_line_without_end_is_refused_and_the_next_client_served(void **stat
 	}
 	v = harness_read(h, fd);
 	assert_number(v, "error.code", -32600);
-	assert_contains(json_string_value(at(v, "error.message")), "longer than 12582912 bytes");
+	assert_contains(json_string_value(at(v, "error.message")), "longer than 3145728 bytes");
 	json_decref(v);
 	/* What follows is not listened to, and then it ends. */
 	harness_send(fd, "\n" VERSION);
@@ -219,7 +219,8 @@ static size_t taken(struct harness *h, int fd, const struct text *t, size_t sent
 static void long_lines_have_their_turns(void **state)
 {
 	struct harness *h = *state;
-	struct text t = line_of(4u << 20);
+	struct text t = line_of(2u << 20);
+	const int small = 65536; /* whatever the kernel's default is */
 	const struct server_counters *n = server_counters(h->c->server);
 	int fd[SERVER_LONG_LINES + 1];
 	size_t sent[SERVER_LONG_LINES + 1];
@@ -228,11 +229,14 @@ static void long_lines_have_their_turns(void **state)
 	t.len--; /* all but the newline */
 	for (unsigned i = 0; i <= SERVER_LONG_LINES; i++) {
 		fd[i] = harness_connect(h);
+		assert_int_equal(
+			setsockopt(fd[i], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
 		sent[i] = taken(h, fd[i], &t, 0);
 	}
 	assert_int_equal(n->long_lines, SERVER_LONG_LINES);
 	assert_int_equal(sent[0], t.len);
-	assert_true(sent[SERVER_LONG_LINES] < 2 << 20); /* what fits into the kernel, and a bit */
+	/* What is read of a short line, and fits into the kernel. */
+	assert_true(sent[SERVER_LONG_LINES] < SERVER_MAX_LINE + (512 << 10));
 	/* A short one is served meanwhile. */
 	json_decref(harness_result(h, "version", NULL));
 	/* One that goes leaves its place. */
@@ -250,6 +254,107 @@ static void long_lines_have_their_turns(void **state)
 	harness_settle(h);
 	assert_int_equal(n->long_lines, 0);
 	text_free(&t);
+}
+
+/* ---- requests that take long ---- */
+
+#define BUSY 5
+
+/* A server whose requests take as long as a test says, on a clock of its own. */
+static struct {
+	uint64_t clock_us, each_us;
+	const struct client *order[BUSY * 16];
+	unsigned handled;
+} slow;
+
+static void slow_request(
+	void *ctx, struct client *c, const char *line, size_t len, struct text *out)
+{
+	(void)ctx;
+	(void)line;
+	(void)len;
+	(void)out; /* no id, no answer */
+	assert_true(slow.handled < BUSY * 16);
+	slow.order[slow.handled++] = c;
+	slow.clock_us += slow.each_us;
+}
+
+static uint64_t slow_clock(void *ctx)
+{
+	(void)ctx;
+	return slow.clock_us;
+}
+
+static int anybody(void *ctx, int fd, struct peer *out)
+{
+	(void)ctx;
+	(void)fd;
+	*out = (struct peer){.role = ROLE_READ};
+	return 0;
+}
+
+/* Each of some clients has sent sixteen requests of `each_us`: what each round of the server
+ * handles of them, until all are done. Returns the rounds. */
+static unsigned rounds_of(struct harness *h, uint64_t each_us, unsigned most)
+{
+	static const struct server_handler handler = {
+		.request = slow_request, .peer = anybody, .now_us = slow_clock};
+	const struct peer_rules rules = {0};
+	struct loop *loop = loop_new();
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	char err[256], lines[16 * 2 + 1] = "";
+	struct server *s;
+	int fd[BUSY];
+	unsigned n = 0;
+
+	memset(&slow, 0, sizeof(slow));
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/slow.sock", h->dir);
+	s = server_bind(sa.sun_path, (uid_t)-1, (gid_t)-1, err, sizeof(err));
+	assert_non_null(s);
+	assert_int_equal(server_start(s, loop, &rules, &handler), 0);
+	for (unsigned i = 0; i < 16; i++)
+		strcat(lines, "x\n");
+	for (unsigned i = 0; i < BUSY; i++) {
+		fd[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+		assert_int_equal(connect(fd[i], (struct sockaddr *)&sa, sizeof(sa)), 0);
+		harness_send(fd[i], lines);
+	}
+	/* All are there and were read, and none was handled. */
+	while (server_clients(s) < BUSY)
+		loop_once(loop, clock_mono_us());
+	for (unsigned i = 0; i < BUSY; i++)
+		loop_once(loop, clock_mono_us());
+	slow.each_us = each_us;
+	for (; slow.handled < BUSY * 16; n++) {
+		const unsigned before = slow.handled;
+		const uint64_t now = clock_mono_us();
+
+		/* It has more to do, and says so: nothing is waited for. */
+		assert_true(server_round(s, now) == now || slow.handled == BUSY * 16);
+		assert_in_range(slow.handled - before, 1, most);
+	}
+	for (unsigned i = 0; i < BUSY; i++)
+		close(fd[i]);
+	server_free(s);
+	loop_free(loop);
+	return n;
+}
+
+/* Whatever clients ask, and however many: dp_control_round() and the watchdog come between. */
+static void what_takes_long_is_one_request_a_round_and_everybody_has_a_turn(void **state)
+{
+	assert_int_equal(rounds_of(*state, SERVER_ROUND_US, 1), BUSY * 16);
+	for (unsigned i = 0; i < BUSY; i++)
+		for (unsigned k = 0; k < i; k++)
+			assert_ptr_not_equal(slow.order[i], slow.order[k]);
+	for (unsigned i = BUSY; i < slow.handled; i++)
+		assert_ptr_equal(slow.order[i], slow.order[i - BUSY]);
+	/* A quarter of a round each: four of one client, then the next. */
+	assert_int_equal(rounds_of(*state, SERVER_ROUND_US / 4, 4), BUSY * 4);
+	assert_ptr_equal(slow.order[0], slow.order[3]);
+	assert_ptr_not_equal(slow.order[3], slow.order[4]);
+	/* And what takes no time is done in one. */
+	assert_int_equal(rounds_of(*state, 0, BUSY * 16), 1);
 }
 
 static void two_hundred_clients_are_served_and_too_many_told_so(void **state)
@@ -334,6 +439,7 @@ static void who_does_not_read_for_long_is_closed(void **state)
 	const struct server_handler handler = {.request = big_answer};
 	const struct peer peer = {.role = ROLE_READ};
 	struct server_counters counters = {0};
+	struct client_time time = {.until_us = UINT64_MAX};
 	struct loop *loop = loop_new();
 	uint64_t now = clock_mono_us();
 	struct client *c;
@@ -345,12 +451,12 @@ static void who_does_not_read_for_long_is_closed(void **state)
 	c->watch = loop_add(loop, fds[0], 1, NULL, NULL);
 	harness_send(fds[1], "x\n");
 	client_events(c, 1);
-	client_round(c, now);
+	client_round(c, now, &time);
 	assert_true(client_backlog(c) > 0);
-	assert_true(
-		client_round(c, now + SERVER_STALL_US / 2) <= clock_mono_us() + SERVER_STALL_US);
+	assert_true(client_round(c, now + SERVER_STALL_US / 2, &time) <=
+		    clock_mono_us() + SERVER_STALL_US);
 	assert_false(c->dead);
-	client_round(c, clock_mono_us() + SERVER_STALL_US + 1);
+	client_round(c, clock_mono_us() + SERVER_STALL_US + 1, &time);
 	assert_true(c->dead);
 	assert_int_equal(counters.stalled, 1);
 	client_free(c);
@@ -363,6 +469,7 @@ static void a_long_line_has_its_time(void **state)
 	const struct server_handler handler = {.request = big_answer};
 	const struct peer peer = {.role = ROLE_WRITE};
 	struct server_counters counters = {0};
+	struct client_time time = {.until_us = UINT64_MAX};
 	struct loop *loop = loop_new();
 	uint64_t now = clock_mono_us();
 	struct client *c;
@@ -377,11 +484,11 @@ static void a_long_line_has_its_time(void **state)
 	while (counters.long_lines == 0) {
 		assert_int_equal(send(fds[1], x, sizeof(x), 0), sizeof(x));
 		client_events(c, 1);
-		client_round(c, now);
+		client_round(c, now, &time);
 	}
-	assert_int_equal(client_round(c, now + SERVER_LONG_US - 1), now + SERVER_LONG_US);
+	assert_int_equal(client_round(c, now + SERVER_LONG_US - 1, &time), now + SERVER_LONG_US);
 	assert_false(c->dead);
-	client_round(c, now + SERVER_LONG_US);
+	client_round(c, now + SERVER_LONG_US, &time);
 	assert_true(c->dead);
 	assert_int_equal(counters.stalled, 1);
 	client_free(c);
@@ -636,6 +743,7 @@ int main(void)
 		T(a_line_of_just_the_bound_is_served),
 		T(long_lines_have_their_turns),
 		cmocka_unit_test(a_long_line_has_its_time),
+		T(what_takes_long_is_one_request_a_round_and_everybody_has_a_turn),
 		T(two_hundred_clients_are_served_and_too_many_told_so),
 		T(who_does_not_read_is_not_read_from_and_loses_nothing),
 		cmocka_unit_test(who_does_not_read_for_long_is_closed),

@@ -127,31 +127,48 @@ char *pki_key_pem(const struct pki_cert *c)
 	return text_of(b);
 }
 
+/* How a CRL differs from the usual one. */
+struct crl_order {
+	const char *scope;
+	const X509_NAME *name; /* NULL: the issuer's */
+	int reason;	       /* of each entry; 0: it does not say */
+	time_t age_s;
+};
+
+static void add_revoked(X509_CRL *crl, const struct pki_cert *c, const ASN1_TIME *at, int reason)
+{
+	X509_REVOKED *r = X509_REVOKED_new();
+	ASN1_ENUMERATED *why = ASN1_ENUMERATED_new();
+
+	X509_REVOKED_set_serialNumber(r, X509_get_serialNumber(c->cert));
+	X509_REVOKED_set_revocationDate(r, (ASN1_TIME *)at);
+	ASN1_ENUMERATED_set(why, reason);
+	if (reason)
+		must(X509_REVOKED_add1_ext_i2d(r, NID_crl_reason, why, 0, 0) == 1, "reason");
+	X509_CRL_add0_revoked(crl, r);
+	ASN1_ENUMERATED_free(why);
+}
+
 static char *crl_pem(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n,
-	const char *scope, time_t age_s)
+	const struct crl_order *o)
 {
 	X509_CRL *crl = X509_CRL_new();
-	ASN1_TIME *now = ASN1_TIME_set(NULL, time(NULL) - age_s),
+	ASN1_TIME *now = ASN1_TIME_set(NULL, time(NULL) - (o->age_s ? o->age_s : 120)),
 		  *next = ASN1_TIME_set(NULL, time(NULL) + 86400);
 	BIO *b = BIO_new(BIO_s_mem());
 
 	X509_CRL_set_version(crl, X509_CRL_VERSION_2);
-	X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->cert));
+	X509_CRL_set_issuer_name(crl, o->name ? o->name : X509_get_subject_name(issuer->cert));
 	X509_CRL_set1_lastUpdate(crl, now);
 	X509_CRL_set1_nextUpdate(crl, next);
-	for (unsigned i = 0; i < n; i++) {
-		X509_REVOKED *r = X509_REVOKED_new();
-
-		X509_REVOKED_set_serialNumber(r, X509_get_serialNumber(v[i]->cert));
-		X509_REVOKED_set_revocationDate(r, now);
-		X509_CRL_add0_revoked(crl, r);
-	}
+	for (unsigned i = 0; i < n; i++)
+		add_revoked(crl, v[i], now, o->reason);
 	X509_CRL_sort(crl);
-	if (scope) {
+	if (o->scope) {
 		X509_EXTENSION *e =
-			X509V3_EXT_conf_nid(NULL, NULL, NID_issuing_distribution_point, scope);
+			X509V3_EXT_conf_nid(NULL, NULL, NID_issuing_distribution_point, o->scope);
 
-		must(e && X509_CRL_add_ext(crl, e, -1) == 1, scope);
+		must(e && X509_CRL_add_ext(crl, e, -1) == 1, o->scope);
 		X509_EXTENSION_free(e);
 	}
 	must(X509_CRL_sign(crl, issuer->key, EVP_sha256()) > 0, "CRL");
@@ -164,16 +181,56 @@ static char *crl_pem(const struct pki_cert *issuer, const struct pki_cert *const
 
 char *pki_crl_pem(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n)
 {
-	return crl_pem(issuer, v, n, NULL, 120);
+	return crl_pem(issuer, v, n, &(struct crl_order){0});
 }
 
 char *pki_crl_pem_newer(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n)
 {
-	return crl_pem(issuer, v, n, NULL, 60);
+	return crl_pem(issuer, v, n, &(struct crl_order){.age_s = 60});
 }
 
 char *pki_crl_pem_for(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n,
 	const char *scope)
 {
-	return crl_pem(issuer, v, n, scope, 120);
+	return crl_pem(issuer, v, n, &(struct crl_order){.scope = scope});
+}
+
+char *pki_crl_pem_because(
+	const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n, int reason)
+{
+	return crl_pem(issuer, v, n, &(struct crl_order){.reason = reason});
+}
+
+char *pki_crl_pem_by(const struct pki_cert *issuer, int type, const char *cn,
+	const struct pki_cert *const *v, unsigned n)
+{
+	const X509_NAME *own = X509_get_subject_name(issuer->cert);
+	X509_NAME *name = X509_NAME_new();
+	unsigned char *text = (unsigned char *)cn, wide[128];
+	int len = (int)strlen(cn);
+	char *pem;
+
+	/* BMPString: two bytes each. */
+	for (int i = 0; type == V_ASN1_BMPSTRING && i < len && i < 64; i++) {
+		wide[2 * i] = 0;
+		wide[2 * i + 1] = text[i];
+	}
+	if (type == V_ASN1_BMPSTRING) {
+		text = wide;
+		len *= 2;
+	}
+	for (int i = 0; i < X509_NAME_entry_count(own); i++) {
+		const X509_NAME_ENTRY *e = X509_NAME_get_entry(own, i);
+		const ASN1_OBJECT *field = X509_NAME_ENTRY_get_object(e);
+		const ASN1_STRING *value = X509_NAME_ENTRY_get_data(e);
+
+		if (OBJ_obj2nid(field) == NID_commonName)
+			X509_NAME_add_entry_by_OBJ(name, field, type, text, len, -1, 0);
+		else
+			X509_NAME_add_entry_by_OBJ(name, field, ASN1_STRING_type(value),
+				ASN1_STRING_get0_data(value), ASN1_STRING_length(value), -1, 0);
+	}
+	pem = crl_pem(issuer, v, n, &(struct crl_order){.name = name});
+	X509_NAME_free(name);
+	return pem;
 }

@@ -43,5 +43,11 @@ char *pki_crl_pem_newer(const struct pki_cert *issuer, const struct pki_cert *co
  * configuration. */
 char *pki_crl_pem_for(const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n,
 	const char *scope);
+/* The same with a reason for each: CRL_REASON_... */
+char *pki_crl_pem_because(
+	const struct pki_cert *issuer, const struct pki_cert *const *v, unsigned n, int reason);
+/* The same, where the issuer's CN is this one, of this type of ASN.1. */
+char *pki_crl_pem_by(const struct pki_cert *issuer, int type, const char *cn,
+	const struct pki_cert *const *v, unsigned n);
 
 #endif

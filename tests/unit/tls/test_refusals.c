@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <openssl/x509v3.h>
+
 #include "tests/unit/tls/link.h"
 #include "tests/unit/tls/world.h"
 
@@ -210,6 +212,74 @@ static void let_in(const struct world *w, const struct tls_client_options *o, co
 		link_close(&link);
 	}
 	tls_set_unref(set);
+}
+
+/* RFC 5280 section 7.1: neither encoding nor case nor blanks make another name. Another one is. */
+static void an_authority_is_the_same_however_its_crl_writes_its_name(void **state)
+{
+	const struct pki_cert *v[] = {&world.device};
+	static const struct {
+		int type;
+		const char *cn;
+		bool same;
+	} names[] = {
+		{V_ASN1_PRINTABLESTRING, "root", true},
+		{V_ASN1_PRINTABLESTRING, " ROOT  ", true},
+		{V_ASN1_IA5STRING, "Root", true},
+		{V_ASN1_BMPSTRING, "root", true},
+		{V_ASN1_UTF8STRING, "ro ot", false},
+		{V_ASN1_PRINTABLESTRING, "root2", false},
+	};
+	struct world w = world;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char *crl = pki_crl_pem_by(&world.root, names[i].type, names[i].cn, v, 1);
+		const struct tls_client_options o = {.cert = &world.device};
+
+		w.spec.crls_pem = crl;
+		if (names[i].same)
+			refused(&w, &o, REFUSAL_revoked, SSL_AD_CERTIFICATE_REVOKED,
+				SSL_AD_CERTIFICATE_REVOKED);
+		else
+			let_in(&w, &o, NULL);
+		free(crl);
+	}
+}
+
+/* Of what is both on a CRL and out of date, the CRL is told, as by OpenSSL itself. */
+static void who_is_revoked_and_expired_is_revoked(void **state)
+{
+	struct pki_cert old = pki_issue(&world.root,
+		&(struct pki_options){.cn = WORLD_SERIAL, .from_s = -7200, .lasting_s = 3600});
+	const struct pki_cert *v[] = {&old};
+	char *crl = pki_crl_pem(&world.root, v, 1);
+	struct world w = world;
+
+	(void)state;
+	w.spec.crls_pem = crl;
+	refused(&w, &(struct tls_client_options){.cert = &old}, REFUSAL_revoked,
+		SSL_AD_CERTIFICATE_REVOKED, SSL_AD_CERTIFICATE_REVOKED);
+	free(crl);
+	pki_free(&old);
+}
+
+/* RFC 5280 section 5.3.1: an entry of a delta CRL that takes one back. */
+static void who_is_taken_off_a_crl_is_let_in(void **state)
+{
+	const struct pki_cert *v[] = {&world.device};
+	char *crl = pki_crl_pem_because(&world.root, v, 1, CRL_REASON_REMOVE_FROM_CRL);
+	struct world w = world;
+
+	(void)state;
+	w.spec.crls_pem = crl;
+	let_in(&w, &(struct tls_client_options){.cert = &world.device}, NULL);
+	free(crl);
+	crl = pki_crl_pem_because(&world.root, v, 1, CRL_REASON_CERTIFICATE_HOLD);
+	w.spec.crls_pem = crl;
+	refused(&w, &(struct tls_client_options){.cert = &world.device}, REFUSAL_revoked,
+		SSL_AD_CERTIFICATE_REVOKED, SSL_AD_CERTIFICATE_REVOKED);
+	free(crl);
 }
 
 /* Of a part of the certificates alone, of another's key by the name of an authority that is not
@@ -480,6 +550,9 @@ int main(void)
 		cmocka_unit_test(expired),
 		cmocka_unit_test(not_yet_valid),
 		cmocka_unit_test(revoked),
+		cmocka_unit_test(an_authority_is_the_same_however_its_crl_writes_its_name),
+		cmocka_unit_test(who_is_revoked_and_expired_is_revoked),
+		cmocka_unit_test(who_is_taken_off_a_crl_is_let_in),
 		cmocka_unit_test(a_crl_keeps_out_whom_it_names_alone),
 		cmocka_unit_test(a_crl_that_cannot_be_judged_keeps_out_nobody_else),
 		cmocka_unit_test(no_client_auth_purpose),
