@@ -118,7 +118,7 @@ static bool add_head(struct tls_crls *c, X509_CRL *crl)
 {
 	ISSUING_DIST_POINT *of =
 		X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, NULL, NULL);
-	struct crl_head *v = realloc(c->v, (c->n + 1) * sizeof(*v)), *h;
+	struct crl_head *v = realloc(c->v, (c->n + 1) * sizeof(*v)), *h = NULL;
 
 	if (v) {
 		c->v = v;
@@ -133,7 +133,7 @@ static bool add_head(struct tls_crls *c, X509_CRL *crl)
 		};
 	}
 	ISSUING_DIST_POINT_free(of);
-	return v && h->issuer && take_signature(h, crl);
+	return h && h->issuer && take_signature(h, crl);
 }
 
 int tls_crls_new(const char *pem, struct tls_crls **out, char *err, size_t err_size)
