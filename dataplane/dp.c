@@ -137,7 +137,7 @@ static int make_policy(struct dp *d)
 
 static int make_lcore(struct dp *d, struct lcore *l, struct dp_error *err)
 {
-	bool adaptive = d->cfg.cores.poll == DP_POLL_ADAPTIVE;
+	bool adaptive = d->cfg.cores.poll != DP_POLL_BUSY;
 
 	l->pool = d->pool;
 	l->scratch = malloc(SCRATCH_SIZE);

@@ -40,7 +40,8 @@ struct dp_port_config {
 };
 
 enum dp_huge { DP_HUGE_AUTO, DP_HUGE_ON, DP_HUGE_OFF };
-enum dp_poll { DP_POLL_ADAPTIVE, DP_POLL_BUSY };
+/* Shared: adaptive, and others may have the CPU in each pause. */
+enum dp_poll { DP_POLL_ADAPTIVE, DP_POLL_BUSY, DP_POLL_SHARED };
 
 struct dp_prefix {
 	struct ip_addr addr;

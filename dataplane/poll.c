@@ -1,11 +1,12 @@
 /*
  * The loop of a polling lcore, and how it sleeps.
  *
- * `poll: busy` never sleeps and makes no system call. `poll: adaptive` lets others run every few
- * rounds without work, since a compressor, the committer or the kernel's own threads behind a sync
- * may wait for this very CPU; after a while it sleeps: it says so (waker), looks at every ring once
- * more, goes offline for RCU and waits for an rx interrupt, a wake-up by another thread or its next
- * timer; where a port has no interrupts it waits IDLE_SLEEP_US at most.
+ * `poll: busy` never sleeps and makes no system call. `poll: adaptive` sleeps after a while without
+ * work: it says so (waker), looks at every ring once more, goes offline for RCU and waits for an
+ * rx interrupt, a wake-up by another thread or its next timer; where a port has no interrupts it
+ * waits IDLE_SLEEP_US at most. `poll: shared` does that too, and lets others run every few rounds
+ * without work: a compressor, the committer or the kernel's own threads behind a sync may wait for
+ * this very CPU.
  */
 #include <errno.h>
 #include <poll.h>
@@ -192,7 +193,8 @@ int lcore_main(void *arg)
 	struct dp *d = l->dp;
 	/* Whoever launched us has published all of `d` with this. */
 	int phase = atomic_load_explicit(&d->phase, memory_order_acquire);
-	bool adaptive = d->cfg.cores.poll == DP_POLL_ADAPTIVE;
+	const bool adaptive = d->cfg.cores.poll != DP_POLL_BUSY;
+	const bool shared = d->cfg.cores.poll == DP_POLL_SHARED;
 	unsigned idle = 0;
 	uint64_t last = clock_ns(CLOCK_MONOTONIC);
 
@@ -231,7 +233,7 @@ int lcore_main(void *arg)
 			continue;
 		}
 		if (++idle < IDLE_ROUNDS) {
-			if (idle % YIELD_ROUNDS == 0)
+			if (shared && idle % YIELD_ROUNDS == 0)
 				sched_yield();
 			else
 				rte_pause();

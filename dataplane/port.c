@@ -251,7 +251,7 @@ int port_start(struct dp *d, struct port *p, const struct dp_port_config *cfg, s
 			  strncmp(p->driver, "net_pcap", 8) != 0;
 	p->partial_csum =
 		strcmp(p->driver, "net_af_packet") == 0 || strcmp(p->driver, "net_af_xdp") == 0;
-	if (configure(d, p, &info, d->cfg.cores.poll == DP_POLL_ADAPTIVE, err) != 0 ||
+	if (configure(d, p, &info, d->cfg.cores.poll != DP_POLL_BUSY, err) != 0 ||
 		setup_queues(d, p, &info, err) != 0 || assign(d, p, err) != 0)
 		return -1;
 	rc = rte_eth_dev_start(p->eth);

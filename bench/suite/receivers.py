@@ -148,7 +148,7 @@ class Sluice(Receiver):
         base = {
             "ports": [{"name": "data0", "devargs": f"net_af_packet0,iface=veth0,{AF_PACKET}",
                        "addresses": [HOST4 + "/24"], "gateways": []}],
-            "cores": {"rx": [RECEIVER_CPU], "workers": [RECEIVER_CPU], "compressors": 1, "poll": "adaptive"},
+            "cores": {"rx": [RECEIVER_CPU], "workers": [RECEIVER_CPU], "compressors": 1, "poll": "shared"},
             "eal": {"huge": "off", "memory": "512MiB", "file-prefix": os.path.basename(self.directory)},
             "listen": {"trust-devid": ["0.0.0.0/0"]},
             "limits": {"devices": 200000},

@@ -143,8 +143,8 @@ static const struct config_key eal_keys[] = {
 	{0},
 };
 
-static const struct config_word poll_words[] = {
-	WORD("adaptive", DP_POLL_ADAPTIVE), WORD("busy", DP_POLL_BUSY), {0}};
+static const struct config_word poll_words[] = {WORD("adaptive", DP_POLL_ADAPTIVE),
+	WORD("busy", DP_POLL_BUSY), WORD("shared", DP_POLL_SHARED), {0}};
 
 static const struct config_key cores_keys[] = {
 	{"rx", LIST(struct config, cores.rx.v, cores.rx.count, config_number), .fallback = "auto",

@@ -241,7 +241,7 @@ def a_large_crl(appliance):
     expect(3 << 19 < crl.stat().st_size < 2 << 20, f"{crl.stat().st_size} bytes are not many")
     said = appliance.ctl("cert", "import", str(crl), "--name", "big-crl")
     equal("findings", said["findings"], [])
-    for life in (1, 2):
+    for _ in range(2):
         try:
             with client(appliance, pems[0]) as s:
                 s.sendall(b"<13>revoked\n")
@@ -253,7 +253,7 @@ def a_large_crl(appliance):
         with client(appliance, pems[1]) as s:
             s.sendall(b"<13>not revoked\n")
             until(appliance, "Up", lambda: appliance.ctl("device", "show", "FGT60F0000000011")["up"])
-        appliance.wait_total("stored", life)
+        appliance.wait_total("stored", 1)  # of this life
         equal("exit", appliance.stop(), 0)
         appliance.start()
     equal("logs", appliance.logs("--device", "FGT60F0000000011"), [b"<13>not revoked"] * 2)
