@@ -233,7 +233,7 @@ def placed(appliance):
     expect(wire_balanced(appliance.wire()), "the wire does not add up")
 
 
-@case(changes={"cores": {"rx": [0], "workers": [0], "poll": "adaptive"}})
+@case(changes={"cores": {"rx": [0], "workers": [0], "poll": "shared"}})
 def one_lcore_adaptive(appliance):
     """rx and worker on one lcore, sleeping when idle"""
     placed(appliance)

@@ -71,8 +71,8 @@ static void wrong_type(void **state)
 			"found \"many\""},
 		{PORT "limits:\n  sessions: [1]\n", "t.yaml:3:13: limits.sessions: expected a "
 						    "whole number from 1 to 1000000, found a list"},
-		{PORT "cores: {poll: fast}\n",
-			"t.yaml:2:15: cores.poll: expected `adaptive` or `busy`, found \"fast\""},
+		{PORT "cores: {poll: fast}\n", "t.yaml:2:15: cores.poll: expected `adaptive`, "
+					       "`busy` or `shared`, found \"fast\""},
 		{PORT "eal:\n  huge: true\n",
 			"t.yaml:3:9: eal.huge: expected `auto`, `on` or `off`, found \"true\""},
 		{PORT "listen: {cleartext: udp-syslog}\n",
