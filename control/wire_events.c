@@ -38,21 +38,20 @@ static void note(
 
 static void note_duplicate(struct control *c, const char *serial, uint64_t now_us)
 {
-	struct wire_events *w = &c->wire;
-	unsigned at = 0;
+	struct wire_duplicate *at = c->wire.duplicates;
 
-	for (unsigned i = 0; i < WIRE_DUPLICATES; i++) {
-		if (strcmp(w->duplicates[i].serial, serial) == 0) {
-			at = i;
+	for (struct wire_duplicate *d = at; d < c->wire.duplicates + WIRE_DUPLICATES; d++) {
+		if (strcmp(d->serial, serial) == 0) {
+			at = d;
 			break;
 		}
-		if (w->duplicates[i].last_us < w->duplicates[at].last_us)
-			at = i;
+		if (d->last_us < at->last_us)
+			at = d;
 	}
-	if (w->duplicates[at].last_us && strcmp(w->duplicates[at].serial, serial) != 0)
-		alarm_clear(&c->alarms, "duplicate_serial", w->duplicates[at].serial);
-	snprintf(w->duplicates[at].serial, sizeof(w->duplicates[at].serial), "%s", serial);
-	w->duplicates[at].last_us = now_us;
+	if (at->last_us && strcmp(at->serial, serial) != 0)
+		alarm_clear(&c->alarms, "duplicate_serial", at->serial);
+	snprintf(at->serial, sizeof(at->serial), "%s", serial);
+	at->last_us = now_us;
 	alarm_raise(&c->alarms, "duplicate_serial", serial,
 		"two sources take turns to log in as %s: see `sluicectl refusal list`", serial);
 }

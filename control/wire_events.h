@@ -34,7 +34,7 @@ struct wire_events {
 	unsigned notes_count, allowance;
 	uint64_t allowance_us; /* when it grew last */
 	struct wire_note notes[WIRE_AUDIT_BURST];
-	struct {
+	struct wire_duplicate {
 		char serial[AUTH_SERIAL];
 		uint64_t last_us; /* told of then; 0: a free place */
 	} duplicates[WIRE_DUPLICATES];
