@@ -234,8 +234,8 @@ def placed(appliance):
 
 
 @case(changes={"cores": {"rx": [0], "workers": [0], "poll": "shared"}})
-def one_lcore_adaptive(appliance):
-    """rx and worker on one lcore, sleeping when idle"""
+def one_lcore_shared(appliance):
+    """rx and worker on one lcore, which yields and then sleeps when idle"""
     placed(appliance)
 
 

@@ -282,6 +282,16 @@ static void who_is_denied_and_says_nothing_has_his_time(void **state)
 	assert_int_equal(refusals(REFUSAL_not_authorized), waited);
 }
 
+/* Denied at the handshake, then not, and now once more: that counts and is said as ever. */
+static void is_denied_again(struct rig_oftp *d, uint64_t before)
+{
+	set(AUTH_DENIED);
+	rig_expect_verdict(d, OFTP_AUTH_CHANGED, OFTP_REFUSED, "denied");
+	rig_wait_told(AUTH_EV_REFUSED, WORLD_SERIAL);
+	rig_oftp_end(d);
+	assert_int_equal(refusals(REFUSAL_denied), before + 2);
+}
+
 static void who_was_denied_may_log_in_when_somebody_thinks_again(void **state)
 {
 	uint64_t before = refusals(REFUSAL_denied);
@@ -295,11 +305,7 @@ static void who_was_denied_may_log_in_when_somebody_thinks_again(void **state)
 	rig_oftp_request(&d, &one_stream);
 	rig_expect_reply(&d, OFTP_ALLOWED, NULL);
 	/* And is denied again as anybody. */
-	set(AUTH_DENIED);
-	rig_expect_verdict(&d, OFTP_AUTH_CHANGED, OFTP_REFUSED, "denied");
-	rig_wait_told(AUTH_EV_REFUSED, WORLD_SERIAL);
-	rig_oftp_end(&d);
-	assert_int_equal(refusals(REFUSAL_denied), before + 2);
+	is_denied_again(&d, before);
 }
 
 static void who_was_denied_waits_when_he_is_forgotten(void **state)
@@ -316,11 +322,7 @@ static void who_was_denied_waits_when_he_is_forgotten(void **state)
 	rig_wait_kind("pending");
 	rig_oftp_request(&d, &one_stream);
 	rig_expect_reply(&d, OFTP_PENDING, "not_authorized");
-	set(AUTH_DENIED);
-	rig_expect_verdict(&d, OFTP_AUTH_CHANGED, OFTP_REFUSED, "denied");
-	rig_wait_told(AUTH_EV_REFUSED, WORLD_SERIAL);
-	rig_oftp_end(&d);
-	assert_int_equal(refusals(REFUSAL_denied), before + 2);
+	is_denied_again(&d, before);
 }
 
 /* The same while its login lies here in part. */
@@ -338,11 +340,7 @@ static void who_was_denied_and_forgotten_while_he_logs_in_is_denied_as_anybody(v
 	set(AUTH_UNKNOWN);
 	rig_oftp_request_part(&d, &one_stream, OFTP_HEADER, UINT32_MAX);
 	rig_expect_reply(&d, OFTP_PENDING, "not_authorized");
-	set(AUTH_DENIED);
-	rig_expect_verdict(&d, OFTP_AUTH_CHANGED, OFTP_REFUSED, "denied");
-	rig_wait_told(AUTH_EV_REFUSED, WORLD_SERIAL);
-	rig_oftp_end(&d);
-	assert_int_equal(refusals(REFUSAL_denied), before + 2);
+	is_denied_again(&d, before);
 }
 
 static void who_waits_and_is_denied_is_told_so_when_he_logs_in(void **state)
