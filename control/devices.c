@@ -58,6 +58,7 @@ static void load_one(void *ctx, const struct device_row *row)
 	dev->first_ns = row->first_ns;
 	dev->since_ns = row->up ? clock_wall_ns() : row->since_ns;
 	dev->not_after_s = row->not_after_s;
+	dev->certified = row->fingerprint[0] != '\0';
 }
 
 enum registry_status devices_load(struct devices *d, struct registry *r, unsigned max)
@@ -165,6 +166,8 @@ static void note_contact(struct devices *d, struct device *dev, const struct aut
 		dev->not_after_s = ev->not_after_s;
 		d->ends_changed = true;
 	}
+	if (ev->fingerprint[0] && !dev->certified)
+		dev->certified = d->newly_certified = true;
 	if (!f)
 		return;
 	f->contact = true;
@@ -378,6 +381,7 @@ static void copy_one(void *ctx, struct device *dev)
 	memcpy(to->serial, dev->serial, sizeof(to->serial));
 	to->state = dev->state;
 	to->legacy = dev->legacy;
+	to->certified = dev->certified;
 	to->rate = dev->rate;
 }
 

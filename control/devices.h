@@ -34,6 +34,7 @@ struct device {
 	char serial[AUTH_SERIAL];
 	uint8_t state; /* enum auth_state */
 	bool legacy, was_up;
+	bool certified; /* it has used a certificate */
 	uint32_t rate;
 	uint64_t lcores; /* a bit for each that has a session of it; 0: Down */
 	uint64_t first_ns, since_ns;
@@ -50,6 +51,7 @@ struct devices {
 	unsigned by_state[AUTH_DENIED + 1];
 	struct device *dirty;
 	unsigned dirty_count;
+	bool newly_certified; /* one has used a certificate for the first time */
 	bool ends_changed; /* one has shown a certificate that ends at another time than its last */
 	uint64_t refused_new; /* unknown serials not registered: a bound was reached */
 	uint64_t batches, write_errors;

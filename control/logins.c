@@ -70,20 +70,12 @@ static bool verifier_of(struct control *c, const char *user, struct scram_verifi
 	return true;
 }
 
-static void used_certificate(void *ctx, const struct device_row *row)
-{
-	*(bool *)ctx = row->fingerprint[0] != '\0';
-}
-
 /* A serial that has shown a certificate of its own is not had for a password any more. */
 static bool certified(struct control *c, const char *serial)
 {
 	const struct device *dev = devices_find(&c->devices, serial);
-	bool used = false;
 
-	if (dev && dev->facts && dev->facts->fingerprint[0])
-		return true;
-	return registry_device(c->registry, serial, used_certificate, &used) < 0 || used;
+	return dev && dev->certified;
 }
 
 static void text_to(struct login_text *to, const struct scram_message *m)
@@ -101,8 +93,7 @@ static void begin(struct control *c, struct login *g)
 	char user[SCRAM_USER];
 
 	if (certified(c, g->serial)) {
-		login_answer(
-			c, g, false, REFUSAL_legacy_disabled, "this serial has used a certificate");
+		login_answer(c, g, false, REFUSAL_legacy_disabled, AUTH_CERTIFIED);
 	} else if (!scram_message_set(&first, g->first.at, g->first.len) ||
 		   !scram_first_user(&first, user)) {
 		login_answer(c, g, false, REFUSAL_bad_password,
@@ -130,8 +121,7 @@ static void prove(struct control *c, struct login *g)
 		return;
 	}
 	if (certified(c, g->serial)) { /* since it was challenged */
-		login_answer(
-			c, g, false, REFUSAL_legacy_disabled, "this serial has used a certificate");
+		login_answer(c, g, false, REFUSAL_legacy_disabled, AUTH_CERTIFIED);
 		return;
 	}
 	if (!scram_message_set(&first, g->first.at, g->first.len) ||

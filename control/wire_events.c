@@ -123,6 +123,10 @@ static void on_event(void *ctx, const struct auth_event *ev)
 		c->trust.devices_stale = true;
 		note(c, ev, "auth.pending", "pending");
 	}
+	/* Lcores have to know where somebody could be it for a password. */
+	if (c->devices.newly_certified && auth_legacy_any(c->trust.auth))
+		c->trust.devices_stale = true;
+	c->devices.newly_certified = false;
 }
 
 uint64_t wire_events_round(struct control *c, uint64_t now_us)

@@ -130,6 +130,17 @@ bool auth_legacy_mode(const struct auth_snapshot *s)
 	return s->legacy_mode;
 }
 
+const char *auth_legacy_denial(const struct auth_snapshot *s, const char *serial)
+{
+	const struct auth_device *d = auth_find(s, serial);
+
+	if (d && d->certified)
+		return AUTH_CERTIFIED;
+	if (s->legacy_mode || (d && d->legacy))
+		return NULL;
+	return "neither legacy-auth-mode nor the device's legacy is enabled";
+}
+
 bool auth_legacy_any(const struct auth_snapshot *s)
 {
 	return s->legacy_any;

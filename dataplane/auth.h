@@ -22,9 +22,10 @@ enum auth_state { AUTH_UNKNOWN, AUTH_PENDING, AUTH_AUTHORIZED, AUTH_DENIED };
 
 struct auth_device {
 	char serial[AUTH_SERIAL];
-	uint8_t state; /* enum auth_state */
-	bool legacy;   /* legacy-auth mode for this device */
-	uint32_t rate; /* logs a second; 0: as the policy says */
+	uint8_t state;	/* enum auth_state */
+	bool legacy;	/* legacy-auth mode for this device */
+	bool certified; /* it has used a certificate: never again by a password */
+	uint32_t rate;	/* logs a second; 0: as the policy says */
 };
 
 struct auth_snapshot;
@@ -40,6 +41,9 @@ const struct auth_device *auth_find(const struct auth_snapshot *s, const char *s
 /* Is the whole of it a legal serial? */
 bool auth_serial_legal(const struct auth_snapshot *s, const char *name);
 bool auth_legacy_mode(const struct auth_snapshot *s);
+/* May this serial log in by user and password? NULL: yes; else why not, for people. Static. */
+const char *auth_legacy_denial(const struct auth_snapshot *s, const char *serial);
+#define AUTH_CERTIFIED "this serial has used a certificate (the way back: device forget)"
 /* Is there anybody who may log in so? */
 bool auth_legacy_any(const struct auth_snapshot *s);
 

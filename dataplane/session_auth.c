@@ -108,8 +108,13 @@ const char *session_denial(const struct session *s, const struct dp_policy *pol)
 
 const char *session_forbidden_by(const struct session *s, enum refusal_reason why)
 {
-	const char *by = why == REFUSAL_denied ? session_denial(s, s->worker->l->policy) : NULL;
+	const struct dp_policy *pol = s->worker->l->policy;
+	const char *by = NULL;
 
+	if (why == REFUSAL_denied)
+		by = session_denial(s, pol);
+	else if (why == REFUSAL_legacy_disabled && pol->auth)
+		by = auth_legacy_denial(pol->auth, s->serial);
 	return by ? by : "by a new policy";
 }
 
@@ -410,16 +415,6 @@ static bool address_permitted(
 	return false;
 }
 
-/* By user and password, in which case no certificate speaks for it. */
-static bool legacy_permitted(
-	const struct session *s, const struct dp_policy *pol, enum refusal_reason *why)
-{
-	const struct auth_device *d = pol->auth ? auth_find(pol->auth, s->serial) : NULL;
-
-	*why = REFUSAL_legacy_disabled;
-	return pol->auth && (auth_legacy_mode(pol->auth) || (d && d->legacy));
-}
-
 bool session_identity_permitted(
 	const struct session *s, const struct lcore *l, enum refusal_reason *why)
 {
@@ -434,7 +429,8 @@ bool session_identity_permitted(
 		return false;
 	if (s->oftp && !s->serial[0])
 		return true; /* about to log in */
-	if (s->legacy && !legacy_permitted(s, pol, why))
+	*why = REFUSAL_legacy_disabled;
+	if (s->legacy && (!pol->auth || auth_legacy_denial(pol->auth, s->serial)))
 		return false;
 	*why = REFUSAL_no_certificate;
 	if (!s->legacy && !tls_conn_verified(s->tls))

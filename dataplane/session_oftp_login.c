@@ -51,7 +51,7 @@ static void refuse(struct session *s, enum refusal_reason why, const char *detai
 		detail ? detail : "");
 	if (why != REFUSAL_denied || !s->denied) /* else that was told before it logged in */
 		session_refused(s, why, detail);
-	if (why == REFUSAL_bad_password && o->challenge.len)
+	if (why == REFUSAL_bad_password && !s->legacy)
 		v.sasl = (struct oftp_bytes){(const uint8_t *)o->challenge.at, o->challenge.len};
 	say_verdict(s, &v);
 }
@@ -123,8 +123,13 @@ static void claim(struct session *s)
 
 static void wait_for_approval(struct session *s)
 {
+	struct oftp_session *o = s->oftp;
+	/* Who has proven that he knows a password may know with whom he waits. */
 	const struct oftp_verdict v = {
-		.result = OFTP_PENDING, .reason = refusal_reason_slug(REFUSAL_not_authorized)};
+		.result = OFTP_PENDING,
+		.reason = refusal_reason_slug(REFUSAL_not_authorized),
+		.sasl = {(const uint8_t *)o->challenge.at, o->challenge.len},
+	};
 	struct lcore *l = s->worker->l;
 
 	session_set_device(
@@ -137,6 +142,7 @@ static void wait_for_approval(struct session *s)
 	}
 	trace(s, "device '%s' is not authorized: it waits", s->serial);
 	say_verdict(s, &v);
+	o->challenge.len = 0;
 }
 
 /* It is who it says it is: s->serial. */
@@ -199,17 +205,28 @@ static enum named by_certificate(struct session *s)
 	return found;
 }
 
-static bool legacy_may(const struct session *s, const struct dp_policy *pol)
+/* NULL: its serial may log in by user and password. */
+static const char *legacy_denial(const struct session *s)
 {
-	const struct auth_device *d = auth_find(pol->auth, s->oftp->serial);
+	return auth_legacy_denial(s->worker->l->policy->auth, s->oftp->serial);
+}
 
-	return auth_legacy_mode(pol->auth) || (d && d->legacy);
+/* An operator may have taken it back, or the serial shown a certificate, since it was challenged.
+ */
+static bool legacy_still_may(struct session *s)
+{
+	const char *denial = legacy_denial(s);
+
+	if (denial)
+		refuse(s, REFUSAL_legacy_disabled, denial);
+	return !denial;
 }
 
 /* By user and password, since no certificate speaks for it. */
 static void begin_legacy(struct session *s, const struct oftp_msg *m)
 {
 	struct oftp_session *o = s->oftp;
+	const char *denial;
 	struct login *g;
 
 	if (m->type != OFTP_LOGIN_REQUEST_LEGACY) {
@@ -218,10 +235,11 @@ static void begin_legacy(struct session *s, const struct oftp_msg *m)
 			NULL);
 		return;
 	}
-	if (!legacy_may(s, s->worker->l->policy)) {
+	denial = legacy_denial(s);
+	if (denial) {
 		trace(s, "Error No legal SN found in cert and legacy auth mode disabled");
 		trace(s, "LOGIN_REQUEST_LEGACY error: [handle_login_legacy()] invalid device id");
-		refuse(s, REFUSAL_legacy_disabled, NULL);
+		refuse(s, REFUSAL_legacy_disabled, denial);
 		return;
 	}
 	if (m->sasl.len > LOGIN_SASL_MAX) {
@@ -295,14 +313,17 @@ void oftp_sasl(struct session *s, struct worker *w, const struct oftp_msg *m)
 	struct login *g = login_new(0);
 
 	(void)w;
+	if (g) {
+		g->first = o->first;
+		g->challenge = o->challenge;
+	}
+	o->challenge.len = 0; /* what control says to this comes instead of it */
 	if (m->sasl.len > LOGIN_SASL_MAX) {
 		login_free(g);
 		refuse(s, REFUSAL_bad_password, "no such long message is known");
 		return;
 	}
 	if (g) {
-		g->first = o->first;
-		g->challenge = o->challenge;
 		g->final.len = (uint16_t)m->sasl.len;
 		memcpy(g->final.at, m->sasl.at, m->sasl.len);
 		g->bound = tls_conn_binding(s->tls, g->binding);
@@ -386,10 +407,8 @@ static bool still_may(struct session *s)
 	const struct dp_policy *pol = s->worker->l->policy;
 	struct oftp_session *o = s->oftp;
 
-	if (s->legacy && !legacy_may(s, pol)) {
-		refuse(s, REFUSAL_legacy_disabled, NULL);
+	if (s->legacy && !legacy_still_may(s))
 		return false;
-	}
 	switch (session_state(s, pol)) {
 	case AUTH_AUTHORIZED:
 		return true;
@@ -443,11 +462,8 @@ static void answered(struct session *s, struct login *g)
 		break;
 	case LOGIN_PROOF:
 		o->challenge = g->challenge;
-		/* An operator may have taken it back since the challenge. */
-		if (!legacy_may(s, s->worker->l->policy)) {
-			refuse(s, REFUSAL_legacy_disabled, NULL);
+		if (!legacy_still_may(s))
 			break;
-		}
 		is_named(s);
 		s->legacy = true;
 		admit(s);
@@ -483,7 +499,7 @@ void oftp_reconsider(struct session *s, struct worker *w)
 	struct oftp_session *o = s->oftp;
 
 	if (o && o->s.state == OFTP_WAITING && !o->asked && oftp_may_say(o) &&
-		session_state(s, w->l->policy) == AUTH_AUTHORIZED)
+		session_state(s, w->l->policy) == AUTH_AUTHORIZED && still_may(s))
 		claim(s);
 }
 

@@ -179,16 +179,19 @@ class Client:
         self.send(kind, 7, serial=self.serial, features=features, reliable=reliable, **more)
         return self.reply()
 
-    def reply(self):
+    def reply(self, scram=None):
         _, tag, options = self.until("LOGIN_REPLY")
         if tag != 7:
             raise ValueError(f"the answer's tag is {tag}")
+        if scram and options["result"] != REFUSED and not scram.verify(options.get("sasl", b"")):
+            raise ValueError("the server does not prove that it knows the password")
         if options["result"] == ALLOWED:
             self.resume(options.get("stream", []))
         return options
 
     def legacy_login(self, user, password, challenged=None, **more):
-        """The options of LOGIN_REPLY, with `server_proven`. challenged() is called before the proof."""
+        """The options of LOGIN_REPLY. challenged() is called before the proof. Whoever lets us in or makes us wait
+        must have proven that he knows the password."""
         scram = Scram(user, password, self.binding())
         self.send("LOGIN_REQUEST_LEGACY", 6, serial=self.serial, features=1, reliable=1,
                   sasl=scram.first(), stream=[s.option() for s in self.streams.values()], **more)
@@ -198,9 +201,7 @@ class Client:
         if challenged:
             challenged()
         self.send("AUTH_RESPONSE", 7, sasl=scram.final(options["sasl"]))
-        options = self.reply()
-        options["server_proven"] = scram.verify(options.get("sasl", b""))
-        return options
+        return self.reply(scram)
 
     def resume(self, told):
         """After a login or AUTH_CHANGED: a new epoch where the server's story is not ours, and all

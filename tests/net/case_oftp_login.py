@@ -235,7 +235,7 @@ def oftp_legacy_login(appliance):
     appliance.ctl("device", "set", OTHER, "legacy", "enable")
     c = connect(appliance, [Stream(1)], pem, OTHER)
     reply = c.legacy_login(USER, PASSWORD)
-    equal("legacy for this device", (reply["result"], reply["server_proven"]), (ALLOWED, True))
+    equal("legacy for this device", reply["result"], ALLOWED)
     c.log(1, [b"<13>by password"])
     c.confirmed()
     equal("stored", appliance.logs("--device", OTHER), [b"<13>by password"])
@@ -253,7 +253,18 @@ def oftp_legacy_login(appliance):
     equal("taken back", (options["result"], options["reason"]), (REFUSED, "legacy_disabled"))
     # To all: a serial that has shown a certificate of its own is still not had for a password.
     appliance.ctl("settings", "set", "legacy-auth-mode", "enable")
-    equal("an unknown one", login("FGT60F0000000004")["result"], PENDING)
+    unknown = "FGT60F0000000004"
+    waiting = connect(appliance, [Stream(1)], pem, unknown)
+    equal("an unknown one", waiting.legacy_login(USER, PASSWORD)["result"], PENDING)
+    reply = expect_refused(appliance, trace, "bad_password", lambda: login(unknown, password="wrong horse"))
+    equal("with a wrong password", reply["sasl"], b"e=invalid-proof")
+    appliance.ctl("device", "authorize", unknown)
+    _, _, options = waiting.until("AUTH_CHANGED")
+    equal("authorized", options["result"], ALLOWED)
+    waiting.resume(options["stream"])
+    waiting.log(1, [b"<13>waited"])
+    waiting.confirmed()
+    equal("it logs", appliance.logs("--device", unknown), [b"<13>waited"])
     appliance.ctl("device", "authorize", SERIAL)
 
     def certificate():
@@ -263,6 +274,15 @@ def oftp_legacy_login(appliance):
     expect_refused(appliance, trace, "legacy_disabled", lambda: connect(
         appliance, [Stream(2)], pem).legacy_login(USER, PASSWORD, certificate))
     expect_refused(appliance, trace, "legacy_disabled", lambda: login(SERIAL))
+    # Nor for one that came before: it waits, or is in, until the serial shows its certificate.
+    late = "FGT60F0000000005"
+    mine, theirs = (connect(appliance, [Stream(n)], pem, late) for n in (1, 2))
+    equal("waits", mine.legacy_login(USER, PASSWORD)["result"], PENDING)
+    its_own = connect(appliance, [Stream(3)], issue(appliance, late), late)
+    equal("its own waits, too", its_own.login()["result"], PENDING)
+    _, _, options = mine.until("AUTH_CHANGED")
+    equal("it has come", (options["result"], options["reason"]), (REFUSED, "legacy_disabled"))
+    equal("and afterwards", theirs.legacy_login(USER, PASSWORD)["reason"], "legacy_disabled")
     # A login without password has nothing to go by.
     expect_refused(appliance, trace, "no_legal_sn",
                    connect(appliance, [Stream(1)], pem, OTHER).login)

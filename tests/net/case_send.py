@@ -69,6 +69,11 @@ class Send:
         return subprocess.Popen(self.command(*words), stdout=self.said, stderr=subprocess.STDOUT,
                                 **{"stdin": subprocess.DEVNULL, **how})
 
+    def diagnose(self, level):
+        """Nothing, as long as none runs."""
+        return subprocess.run([str(SEND), "diagnose", level, "--control", str(self.control)],
+                              capture_output=True, text=True, check=False).stdout
+
     def ends(self, process, status=0):
         got = process.wait(timeout=120)
         self.said.seek(0)
@@ -123,19 +128,15 @@ def send_over_an_outage(appliance):
         one.stdin.write(b"".join(line + b"\n" for line in part))
         one.stdin.flush()
 
-    def diagnose(level):
-        return subprocess.run([str(SEND), "diagnose", level, "--control", str(send.control)],
-                              capture_output=True, text=True, check=False).stdout
-
     def waiting():
-        return sum(map(int, re.findall(r" logs:(\d+)\n", diagnose("41"))))
+        return sum(map(int, re.findall(r" logs:(\d+)\n", send.diagnose("41"))))
 
     write(sent[:1000])
-    until(appliance, "a thousand confirmed", lambda: "confirmed=1000," in diagnose("1"))
+    until(appliance, "a thousand confirmed", lambda: "confirmed=1000," in send.diagnose("1"))
     equal("waiting", waiting(), 0)
     appliance.kill()
     write(sent[1000:])
-    until(appliance, "all read", lambda: "added=3000," in diagnose("1"))
+    until(appliance, "all read", lambda: "added=3000," in send.diagnose("1"))
     equal("waiting", waiting(), 2000)
     appliance.start()
     one.stdin.close()
@@ -191,19 +192,27 @@ def send_without_reliable(appliance):
 
 @case(listen={"tls-client-certificate": "optional"})
 def send_by_password(appliance):
-    """sluice-send by user and password instead of a certificate: from a file, over an outage, from the terminal;
-    a wrong one is -19"""
+    """sluice-send by user and password instead of a certificate: from a file, waiting to be authorized, over an
+    outage, from the terminal; a wrong one is -19"""
     password = password_file(appliance, "correct horse")
     send = Send(appliance, f'    set device-serial "{SERIAL}"\n    set legacy-user "fgt"\n'
                            f'    set legacy-password "{password}"\n')
     appliance.ctl("user", "add", "fgt", "--password-file", password)
-    appliance.ctl("device", "authorize", SERIAL)
     failed = "Failed to get FAZ's status. Authentication Failed. (-19)\nThe server says: "
     equal("not allowed yet", send.say("test-connectivity", status=1), failed + "legacy_disabled\n")
     appliance.ctl("settings", "set", "legacy-auth-mode", "enable")
-    expect("Registration: registered" in send.say("test-connectivity"), "it is not let in")
+    wrong = appliance.dir / "wrong"
+    wrong.write_text("wrong horse\n", encoding="ascii")
+    equal("wrong, and unknown", send.say("test-connectivity", "--legacy-password", wrong, status=1),
+          failed + "bad_password\n")
+    expect(SERIAL not in str(appliance.ctl("device", "list")), "who proves nothing is registered")
+    said = send.say("test-connectivity")
+    expect("Registration: pending" in said and f"device authorize {SERIAL}" in said, said)
     sent = lines(2000)
     one = send.start(stdin=subprocess.PIPE)
+    until(appliance, "it waits", lambda: "state=pending" in send.diagnose("1"))
+    appliance.ctl("device", "authorize", SERIAL)
+    expect("Registration: registered" in send.say("test-connectivity"), "it is not let in")
     for part in (sent[:1000], sent[1000:]):
         one.stdin.write(b"".join(line + b"\n" for line in part))
         one.stdin.flush()
@@ -214,7 +223,6 @@ def send_by_password(appliance):
     one.stdin.close()
     expect("2000 logs confirmed, 0 dropped" in send.ends(one), "not all is confirmed")
     equal("stored", ours(appliance), sent)
-    wrong = password_file(appliance, "wrong horse")
     equal("a wrong one", send.say("test-connectivity", "--legacy-password", wrong, status=1), failed + "bad_password\n")
     send.config.write_text(send.config.read_text().replace(f'    set legacy-password "{password}"\n', ""))
     said = send.types("test-connectivity", secret="correct horse")

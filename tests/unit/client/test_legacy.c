@@ -115,6 +115,23 @@ static void proven_it_may_still_have_to_wait(void **state)
 	assert_int_equal(stats().state, CLIENT_PENDING);
 }
 
+/* Pending is an answer too: who gives it without a proof would let us in without one later. */
+static void who_makes_it_wait_must_have_proven_himself(void **state)
+{
+	(void)state;
+	add("one");
+	asks();
+	challenge("who is?");
+	heard(OFTP_AUTH_RESPONSE);
+	assert_int_equal(login_reply(OFTP_PENDING, NULL), CLIENT_DISCONNECT);
+	assert_string_equal(stats().reason, "it does not prove that it knows the password");
+	asks();
+	challenge("who is?");
+	heard(OFTP_AUTH_RESPONSE);
+	assert_int_equal(login_reply(OFTP_PENDING, "wrong"), CLIENT_DISCONNECT);
+	assert_int_equal(stats().confirm.items, 0);
+}
+
 static void who_does_not_know_the_password_is_left(void **state)
 {
 	(void)state;
@@ -193,6 +210,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		legacy_test(challenged_and_proven_it_logs),
 		legacy_test(proven_it_may_still_have_to_wait),
+		legacy_test(who_makes_it_wait_must_have_proven_himself),
 		legacy_test(who_does_not_know_the_password_is_left),
 		legacy_test(by_a_certificate_of_our_own_it_may_be_let_in_at_once),
 		legacy_test(refused_it_says_so),

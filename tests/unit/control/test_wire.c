@@ -72,6 +72,32 @@ static void who_waits_is_listed_and_can_be_authorized(void **state)
 	json_decref(r);
 }
 
+/* Lcores are told of it at once where a password could stand in for one; it outlives a restart, and
+ * ends with the registration. */
+static void who_has_used_a_certificate_is_known_to_lcores(void **state)
+{
+	static const char serial[] = "FGT60F0000000001";
+	struct harness *h = *state;
+
+	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT60F0000000001\"}"));
+	json_decref(harness_result(
+		h, "settings.set", "{\"name\":\"legacy-auth-mode\",\"value\":\"enable\"}"));
+	tell(h, AUTH_EV_UP, serial)->fingerprint[0] = '\0';
+	tick(h);
+	assert_null(auth_legacy_denial(h->dp->policy.auth, serial));
+	tell(h, AUTH_EV_UP, serial);
+	tick(h);
+	assert_string_equal(auth_legacy_denial(h->dp->policy.auth, serial), AUTH_CERTIFIED);
+	/* What is read back says so too. */
+	assert_int_equal(devices_flush(&h->c->devices), REGISTRY_OK);
+	devices_free(&h->c->devices);
+	assert_int_equal(devices_load(&h->c->devices, h->c->registry, 100), REGISTRY_OK);
+	assert_true(devices_find(&h->c->devices, serial)->certified);
+	json_decref(harness_result(h, "device.forget", "{\"device\":\"FGT60F0000000001\"}"));
+	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT60F0000000001\"}"));
+	assert_null(auth_legacy_denial(h->dp->policy.auth, serial));
+}
+
 static void a_refusal_has_the_same_word_everywhere(void **state)
 {
 	struct harness *h = *state;
@@ -309,6 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(who_waits_is_listed_and_can_be_authorized),
+		T(who_has_used_a_certificate_is_known_to_lcores),
 		T(a_refusal_has_the_same_word_everywhere),
 		T(a_flood_fills_neither_audit_nor_journal_nor_memory),
 		T(lost_events_are_made_up_for),

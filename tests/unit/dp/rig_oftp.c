@@ -107,6 +107,7 @@ void rig_publish(void)
 	}
 	if (stage.other_state != AUTH_UNKNOWN) {
 		snprintf(v[n].serial, sizeof(v[n].serial), "%s", OTHER_SERIAL);
+		v[n].certified = stage.other_certified;
 		v[n++].state = (uint8_t)stage.other_state;
 	}
 	pol->auth = auth_snapshot_new(v, n, "[A-Z0-9-]{8,24}", stage.legacy, err, sizeof(err));
@@ -147,7 +148,7 @@ int rig_stage_begin(void **state)
 	dp_config_defaults(&stage.cfg);
 	stage.world_state = AUTH_AUTHORIZED;
 	stage.other_state = AUTH_UNKNOWN;
-	stage.legacy = false;
+	stage.legacy = stage.other_certified = false;
 	rig_publish();
 	for (uint64_t before = ~0ull; before != stage.told;) {
 		before = stage.told;

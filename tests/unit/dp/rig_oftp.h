@@ -20,9 +20,10 @@ struct rig_stage {
 	/* What the registry says of WORLD_SERIAL and OTHER_SERIAL, and of passwords. */
 	enum auth_state world_state, other_state;
 	bool legacy;
-	struct login *asked; /* what control is to judge, and has not answered */
-	uint64_t told;	     /* events */
-	uint64_t now_us;     /* control's clock: goes on by itself, a bit with each round */
+	bool other_certified; /* OTHER_SERIAL has used a certificate */
+	struct login *asked;  /* what control is to judge, and has not answered */
+	uint64_t told;	      /* events */
+	uint64_t now_us;      /* control's clock: goes on by itself, a bit with each round */
 	/* Of each kind: how many since they were waited for last, and the newest. */
 	unsigned events[AUTH_EV_LOST + 1];
 	struct auth_event newest[AUTH_EV_LOST + 1];

@@ -56,30 +56,204 @@ static void a_login_that_does_not_come_ends(void **state)
 	time_is_up(&d);
 }
 
+/* ---- by user and password ---- */
+
+static struct pki_cert vm; /* a certificate that names no serial */
+
+static void wait_question(enum login_kind kind)
+{
+	time_t end = time(NULL) + WAIT_S;
+
+	while (!stage.asked) {
+		rig_turn();
+		assert_true(time(NULL) < end);
+	}
+	assert_int_equal(stage.asked->kind, kind);
+}
+
+static void answer_question(bool granted, enum refusal_reason why, const char *sasl)
+{
+	struct login *g = stage.asked;
+
+	g->granted = granted;
+	g->reason = (uint16_t)why;
+	g->challenge.len = (uint16_t)snprintf(g->challenge.at, sizeof(g->challenge.at), "%s", sasl);
+	stage.asked = NULL;
+	dp_login_answer(stage.rig.dp, g);
+}
+
+/* OTHER_SERIAL, up to the challenge. */
+static void is_challenged(struct rig_oftp *d)
+{
+	vm = pki_issue(&stage.world.root, &(struct pki_options){.cn = "FortiGate"});
+	stage.legacy = true;
+	rig_publish();
+	rig_oftp_log_in(d, 20,
+		&(struct rig_login){.serial = OTHER_SERIAL,
+			.cert = &vm,
+			.sasl = "p=tls-exporter,,n=fgt,r=abc",
+			.conn_id = 9, /* no other test's */
+			.streams = 1,
+			.epoch = 5});
+	wait_question(LOGIN_SASL);
+	answer_question(true, 0, "r=abcdef");
+	rig_expect_type(d, OFTP_AUTH_CHALLENGE);
+}
+
+/* It says something that control finds right, or not. */
+static void proves(struct rig_oftp *d, bool right)
+{
+	const struct oftp_msg m = {.version = OFTP_VERSION,
+		.type = OFTP_AUTH_RESPONSE,
+		.tag = 7,
+		.has = 1u << OFTP_O_SASL,
+		.sasl = {(const uint8_t *)"final", 5}};
+
+	rig_oftp_say(d, &m);
+	wait_question(LOGIN_PROOF);
+	assert_string_equal(stage.asked->challenge.at, "r=abcdef");
+	answer_question(right, REFUSAL_bad_password, right ? "v=ours" : "e=invalid-proof");
+}
+
+static void last_word_is(const struct rig_oftp *d, const char *text)
+{
+	assert_int_equal(d->m.sasl.len, strlen(text));
+	if (text[0])
+		assert_memory_equal(d->m.sasl.at, text, strlen(text));
+}
+
+static void set_other(enum auth_state state, bool legacy, bool certified)
+{
+	stage.other_state = state;
+	stage.legacy = legacy;
+	stage.other_certified = certified;
+	rig_publish();
+}
+
+static void leaves(struct rig_oftp *d)
+{
+	rig_oftp_hang_up(d);
+	rig_wait_sessions(0);
+	pki_free(&vm);
+}
+
+static void is_left(struct rig_oftp *d)
+{
+	rig_oftp_end(d);
+	pki_free(&vm);
+}
+
 /* It was challenged, and does not prove anything. */
 static void a_proof_that_does_not_come_ends_it(void **state)
 {
-	struct pki_cert vm = pki_issue(&stage.world.root, &(struct pki_options){.cn = "FortiGate"});
 	struct rig_oftp d;
 
 	(void)state;
-	stage.legacy = true;
-	rig_publish();
+	is_challenged(&d);
+	time_is_up(&d);
+	pki_free(&vm);
+}
+
+/* Not even whether it is known, or may log. */
+static void a_wrong_password_is_told_nothing_else(void **state)
+{
+	static const enum auth_state all[] = {
+		AUTH_UNKNOWN, AUTH_PENDING, AUTH_AUTHORIZED, AUTH_DENIED};
+	struct rig_oftp d;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		stage.other_state = all[i];
+		is_challenged(&d);
+		assert_int_equal(stage.events[AUTH_EV_PENDING], 0);
+		proves(&d, false);
+		rig_expect_reply(&d, OFTP_REFUSED, "bad_password");
+		last_word_is(&d, "e=invalid-proof");
+		rig_wait_refused(REFUSAL_bad_password, "");
+		is_left(&d);
+	}
+}
+
+/* Else the client takes it for somebody who does not know the password. */
+static void who_must_wait_is_shown_the_servers_proof_first(void **state)
+{
+	struct rig_oftp d;
+
+	(void)state;
+	is_challenged(&d);
+	proves(&d, true);
+	rig_expect_reply(&d, OFTP_PENDING, "not_authorized");
+	last_word_is(&d, "v=ours");
+	assert_string_equal(rig_wait_told(AUTH_EV_PENDING, OTHER_SERIAL)->fingerprint, "");
+	set_other(AUTH_AUTHORIZED, true, false);
+	rig_expect_verdict(&d, OFTP_AUTH_CHANGED, OFTP_ALLOWED, NULL);
+	rig_oftp_item(&d, 9, 5, 1);
+	leaves(&d);
+}
+
+static void authorized_while_he_is_challenged_he_is_let_in_at_once(void **state)
+{
+	struct rig_oftp d;
+
+	(void)state;
+	is_challenged(&d);
+	set_other(AUTH_AUTHORIZED, true, false);
+	proves(&d, true);
+	rig_expect_reply(&d, OFTP_ALLOWED, NULL);
+	last_word_is(&d, "v=ours");
+	leaves(&d);
+}
+
+/* Whatever is decided about the serial, in the same breath or later. */
+static void who_waits_by_a_password_is_out_when_that_does_not_count_any_more(void **state)
+{
+	static const struct {
+		enum auth_state state;
+		bool legacy, certified;
+		const char *words;
+	} t[] = {
+		{AUTH_AUTHORIZED, false, false, "neither legacy-auth-mode nor"},
+		{AUTH_PENDING, false, false, "neither legacy-auth-mode nor"},
+		{AUTH_AUTHORIZED, true, true, "has used a certificate"},
+		{AUTH_PENDING, true, true, "has used a certificate"},
+	};
+	struct rig_oftp d;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		stage.other_state = AUTH_UNKNOWN;
+		stage.other_certified = false;
+		is_challenged(&d);
+		proves(&d, true);
+		rig_expect_reply(&d, OFTP_PENDING, "not_authorized");
+		set_other(t[i].state, t[i].legacy, t[i].certified);
+		rig_expect_verdict(&d, OFTP_AUTH_CHANGED, OFTP_REFUSED, "legacy_disabled");
+		rig_wait_refused(REFUSAL_legacy_disabled, t[i].words);
+		is_left(&d);
+	}
+}
+
+static void who_is_in_by_a_password_is_out_when_the_serial_shows_a_certificate(void **state)
+{
+	struct rig_oftp d;
+
+	(void)state;
+	stage.other_state = AUTH_AUTHORIZED;
+	is_challenged(&d);
+	proves(&d, true);
+	rig_expect_reply(&d, OFTP_ALLOWED, NULL);
+	set_other(AUTH_AUTHORIZED, true, true);
+	rig_expect_verdict(&d, OFTP_AUTH_CHANGED, OFTP_REFUSED, "legacy_disabled");
+	rig_wait_refused(REFUSAL_legacy_disabled, "has used a certificate");
+	is_left(&d);
+	/* And once it is so, it is not even challenged. */
+	vm = pki_issue(&stage.world.root, &(struct pki_options){.cn = "FortiGate"});
 	rig_oftp_log_in(&d, 20,
 		&(struct rig_login){.serial = OTHER_SERIAL,
 			.cert = &vm,
 			.sasl = "p=tls-exporter,,n=fgt,r=abc"});
-	while (!stage.asked)
-		rig_turn();
-	assert_int_equal(stage.asked->kind, LOGIN_SASL);
-	stage.asked->granted = true;
-	stage.asked->challenge.len = (uint16_t)snprintf(
-		stage.asked->challenge.at, sizeof(stage.asked->challenge.at), "r=abcdef");
-	dp_login_answer(stage.rig.dp, stage.asked);
-	stage.asked = NULL;
-	rig_expect_type(&d, OFTP_AUTH_CHALLENGE);
-	time_is_up(&d);
-	pki_free(&vm);
+	rig_expect_reply(&d, OFTP_REFUSED, "legacy_disabled");
+	is_left(&d);
 }
 
 /* ---- another word while control is asked for streams, or for the address ---- */
@@ -424,6 +598,11 @@ int main(int argc, char **argv)
 #define TEST(name) cmocka_unit_test_setup(name, rig_stage_begin)
 		TEST(a_login_that_does_not_come_ends),
 		TEST(a_proof_that_does_not_come_ends_it),
+		TEST(a_wrong_password_is_told_nothing_else),
+		TEST(who_must_wait_is_shown_the_servers_proof_first),
+		TEST(authorized_while_he_is_challenged_he_is_let_in_at_once),
+		TEST(who_waits_by_a_password_is_out_when_that_does_not_count_any_more),
+		TEST(who_is_in_by_a_password_is_out_when_the_serial_shows_a_certificate),
 		TEST(denied_while_its_streams_are_claimed),
 		TEST(denied_while_its_address_is_tied),
 		TEST(forgotten_while_its_streams_are_claimed),
