@@ -35,14 +35,19 @@ static X509_NAME *but_for_cn(const X509_NAME *name)
 	return NULL;
 }
 
-/*
- * The chain breaks off at `last`, whose issuer is not there. It is a missing intermediate where the
- * issuer is kindred to one of our anchors (of one organization, or, where it names none, of one
- * name but for the CN: Microsoft's authorities have DC=local, DC=corp, CN=...); else another CA's.
- */
-static bool issuer_is_of_ours(const struct tls_context *ctx, const X509 *last)
+/* Has one of our anchors this very name? Then its key is another: another CA. */
+static bool is_an_anchors(const struct tls_context *ctx, const X509_NAME *name)
 {
-	const X509_NAME *issuer = X509_get_issuer_name(last);
+	for (int i = 0; i < sk_X509_NAME_num(ctx->names); i++)
+		if (X509_NAME_cmp(sk_X509_NAME_value(ctx->names, i), name) == 0)
+			return true;
+	return false;
+}
+
+/* Of the organization of one of our anchors, or, where it names none, of one name but for the CN:
+ * Microsoft's authorities have DC=local, DC=corp, CN=... */
+static bool is_kindred(const struct tls_context *ctx, const X509_NAME *issuer)
+{
 	char ours[TLS_NAME], theirs[TLS_NAME];
 	X509_NAME *rest = NULL;
 	bool found = false;
@@ -62,11 +67,55 @@ static bool issuer_is_of_ours(const struct tls_context *ctx, const X509 *last)
 			name_entry(anchor, NID_organizationName, ours, sizeof(ours));
 			found = strcmp(ours, theirs) == 0;
 		}
-		/* The same name with another key is another CA. */
-		found &= X509_NAME_cmp(anchor, issuer) != 0;
 	}
 	X509_NAME_free(rest);
 	return found;
+}
+
+enum shown_root { ROOT_NONE, ROOT_OURS, ROOT_THEIRS };
+
+/* Where its chain is to end, if the peer has shown that, too. */
+static enum shown_root root_among(
+	const struct tls_context *ctx, const STACK_OF(X509) * shown, const X509 *last)
+{
+	enum shown_root found = ROOT_NONE;
+	struct cert_id id;
+
+	for (int i = 0; i < sk_X509_num(shown); i++) {
+		X509 *x = sk_X509_value(shown, i);
+
+		if (X509_cmp(x, last) == 0)
+			continue;
+		cert_id_of_anchor(x, &id);
+		if (cert_ids_have(&ctx->anchors, &id))
+			return ROOT_OURS;
+		if (X509_self_signed(x, 0) == 1)
+			found = ROOT_THEIRS;
+	}
+	return found;
+}
+
+/*
+ * The chain breaks off at `last`, whose issuer is not among what was `shown`, nor trusted. Is it an
+ * intermediate of ours that is missing, or is it another CA's? The root that the peer shows says
+ * so; without one the issuer's name is all there is.
+ */
+static bool issuer_is_of_ours(
+	const struct tls_context *ctx, const STACK_OF(X509) * shown, const X509 *last)
+{
+	const X509_NAME *issuer = X509_get_issuer_name(last);
+
+	if (is_an_anchors(ctx, issuer))
+		return false;
+	switch (root_among(ctx, shown, last)) {
+	case ROOT_OURS:
+		return true;
+	case ROOT_THEIRS:
+		return false;
+	case ROOT_NONE:
+		break;
+	}
+	return is_kindred(ctx, issuer);
 }
 
 static X509 *keep(X509 *cert)
@@ -121,7 +170,8 @@ int verify_callback(int ok, X509_STORE_CTX *store_ctx)
 		c->verify_error = error;
 		c->verify_depth = depth;
 		c->intermediate_missing =
-			cert && issuer_is_of_ours(&c->set->contexts[c->context], cert);
+			cert && issuer_is_of_ours(&c->set->contexts[c->context],
+					X509_STORE_CTX_get0_untrusted(store_ctx), cert);
 	}
 	X509_STORE_CTX_set_error(store_ctx, error_of_alert(error));
 	return 0;

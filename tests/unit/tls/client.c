@@ -55,6 +55,8 @@ void tls_client_open(struct tls_client *c, const struct tls_client_options *o)
 	}
 	if (o->via)
 		must(SSL_CTX_add1_chain_cert(c->ctx, o->via->cert) == 1, "chain");
+	if (o->root)
+		must(SSL_CTX_add1_chain_cert(c->ctx, o->root->cert) == 1, "chain");
 	c->ssl = SSL_new(c->ctx);
 	c->in = BIO_new(BIO_s_mem());
 	c->out = BIO_new(BIO_s_mem());

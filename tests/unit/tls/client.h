@@ -9,6 +9,7 @@
 struct tls_client_options {
 	const struct pki_cert *cert; /* NULL: it shows none */
 	const struct pki_cert *via;  /* an intermediate that is shown too */
+	const struct pki_cert *root; /* shown behind that */
 	int min_version, max_version;
 	const char *ciphers; /* of TLS 1.2 */
 	const char *sni;

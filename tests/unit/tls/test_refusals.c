@@ -165,6 +165,49 @@ static void a_name_of_too_many_entries_is_another_ca(void **state)
 		REFUSAL_wrong_ca, NULL);
 }
 
+/* Whoever shows the root of its chain says where that ends, whatever names the others have. */
+static void the_root_that_is_shown_says_whose_chain_it_is(void **state)
+{
+	const struct pki_options ca = {.cn = "root", .o = "Works", .ca = true};
+	struct pki_options kindred = ca, stranger = ca;
+	struct pki_cert roots[2], sub, device;
+
+	(void)state;
+	kindred.cn = "another root";
+	stranger.o = "Others";
+	roots[0] = pki_issue(NULL, &kindred);
+	roots[1] = pki_issue(NULL, &stranger);
+	for (unsigned i = 0; i < 2; i++) {
+		struct tls_client_options o = {.cert = &device, .root = &roots[i]};
+
+		sub = pki_issue(
+			&roots[i], &(struct pki_options){.cn = "sub", .o = "Works", .ca = true});
+		device = pki_issue(&roots[i], &(struct pki_options){.cn = WORLD_SERIAL});
+		/* All of it is there. */
+		refused(&world, &o, REFUSAL_wrong_ca, SSL_AD_UNKNOWN_CA, SSL_AD_UNKNOWN_CA);
+		pki_free(&device);
+		device = pki_issue(&sub, &(struct pki_options){.cn = WORLD_SERIAL});
+		o.via = &sub;
+		refused(&world, &o, REFUSAL_wrong_ca, SSL_AD_UNKNOWN_CA, SSL_AD_UNKNOWN_CA);
+		/* Something is missing, but of another authority. */
+		o.via = NULL;
+		refused(&world, &o, REFUSAL_wrong_ca, SSL_AD_UNKNOWN_CA, SSL_AD_UNKNOWN_CA);
+		/* And here of ours, though it has no name of ours. */
+		pki_free(&device);
+		pki_free(&sub);
+		sub = pki_issue(&world.root,
+			&(struct pki_options){.cn = "sub", .o = "Some Site", .ca = true});
+		device = pki_issue(&sub, &(struct pki_options){.cn = WORLD_SERIAL});
+		o.root = &world.root;
+		refused(&world, &o, REFUSAL_missing_intermediate, SSL_AD_UNKNOWN_CA,
+			SSL_AD_UNKNOWN_CA);
+		pki_free(&device);
+		pki_free(&sub);
+	}
+	pki_free(&roots[0]);
+	pki_free(&roots[1]);
+}
+
 static void expired(void **state)
 {
 	(void)state;
@@ -547,6 +590,7 @@ int main(void)
 		cmocka_unit_test(missing_intermediate_of_domain_components),
 		cmocka_unit_test(a_name_of_too_many_entries_is_another_ca),
 		cmocka_unit_test(names_that_name_nobody_are_another_ca),
+		cmocka_unit_test(the_root_that_is_shown_says_whose_chain_it_is),
 		cmocka_unit_test(expired),
 		cmocka_unit_test(not_yet_valid),
 		cmocka_unit_test(revoked),
