@@ -197,12 +197,38 @@ static bool can_be_nobody(struct control *c, const char *device)
 	       c->config.listen.trust_devid.count == 0 && strcmp(device, c->config.node.name) != 0;
 }
 
+static bool looks_like_a_host(const char *device)
+{
+	return strchr(device, '.') && strpbrk(device, "abcdefghijklmnopqrstuvwxyz");
+}
+
+/* What an operator may not expect of it; NULL: nothing. */
+static const char *note_on(struct control *c, const char *device, bool seen)
+{
+	const struct device *dev = devices_find(&c->devices, device);
+
+	if (!seen && can_be_nobody(c, device))
+		return looks_like_a_host(device)
+			       ? "no device can be called so: it is no serial number by "
+				 "auth.serial-pattern, and no address. With listen.tls-names: "
+				 "[serial, dns] a host without a serial number is called by the "
+				 "first DNS name of its certificate"
+			       : "no device can be called so: it is no serial number by "
+				 "auth.serial-pattern, and no address";
+	if (dev && dev->legacy && dev->certified)
+		return "it has used a certificate, so it may not log in by user and password "
+		       "whatever legacy says; to go back for good: device forget, then device "
+		       "authorize and device set";
+	return NULL;
+}
+
 /* As device.show answers; false: neither registered nor seen. */
 static bool show(struct call *call, const char *device)
 {
 	struct roster_entry e;
 	const bool seen = roster_find(call->c->dp, device, &e);
 	struct showing s = {call, seen ? &e : NULL};
+	const char *note;
 	int found;
 
 	devices_flush(&call->c->devices);
@@ -214,10 +240,9 @@ static bool show(struct call *call, const char *device)
 		return false;
 	if (!found)
 		add_seen(&call->text, device, "accepted", &e);
-	if (!seen && can_be_nobody(call->c, device))
-		add_string(&call->text, "note",
-			"no device can be called so: it is no serial number by "
-			"auth.serial-pattern, and no address");
+	note = note_on(call->c, device, seen);
+	if (note)
+		add_string(&call->text, "note", note);
 	text_char(&call->text, '}');
 	return true;
 }
@@ -316,8 +341,8 @@ static bool legal(struct call *call, const char *device)
 			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-") == n)
 		return true;
 	call_invalid(call, "device",
-		"expected 1 to %d letters, digits, '.', ':', '_' and '-': a serial number, a host "
-		"name or an address",
+		"expected 1 to %d letters, digits, '.', ':', '_' and '-': a serial number, an "
+		"address, or a host's name where listen.tls-names has dns",
 		AUTH_SERIAL - 1);
 	return false;
 }

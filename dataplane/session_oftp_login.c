@@ -41,10 +41,30 @@ static void say_verdict(struct session *s, const struct oftp_verdict *v)
 	worker_answer_soon(s->worker, s);
 }
 
+/* Is the detail the peer's, too? Who has not proven to be that serial hears of nothing but what he
+ * has said and shown himself: not what is known of the serial here. */
+static bool may_be_told(const struct session *s, enum refusal_reason why)
+{
+	switch (why) {
+	case REFUSAL_no_certificate:
+	case REFUSAL_no_legal_sn:
+	case REFUSAL_sn_mismatch:
+	case REFUSAL_bad_password:
+	case REFUSAL_login_rate:
+		return true;
+	default:
+		return s->proven && strcmp(s->serial, s->oftp->serial) == 0;
+	}
+}
+
 static void refuse(struct session *s, enum refusal_reason why, const char *detail)
 {
 	struct oftp_session *o = s->oftp;
-	struct oftp_verdict v = {.result = OFTP_REFUSED, .reason = refusal_reason_slug(why)};
+	struct oftp_verdict v = {
+		.result = OFTP_REFUSED,
+		.reason = refusal_reason_slug(why),
+		.detail = may_be_told(s, why) ? detail : NULL,
+	};
 
 	session_waits_no_more(s);
 	trace(s, "LOGIN_REQUEST error: [handle_login()] %s%s%s", v.reason, detail ? ": " : "",
@@ -222,6 +242,25 @@ static bool legacy_still_may(struct session *s)
 	return !denial;
 }
 
+/* Neither certificate nor user and password. */
+static void refuse_nobody(struct session *s)
+{
+	char detail[AUTH_TEXT];
+
+	trace(s, "Error No legal SN found in cert");
+	if (tls_conn_verified(s->tls)) {
+		tls_conn_peer(s->tls, &s->worker->peer);
+		session_no_legal_name(
+			&s->worker->peer, s->worker->l->policy, detail, sizeof(detail));
+		refuse(s, REFUSAL_no_legal_sn, detail);
+		return;
+	}
+	refuse(s, REFUSAL_no_certificate,
+		s->oftp->keyed ? "a preshared key proves nobody: it needs a certificate, or user "
+				 "and password, beside it"
+			       : "neither a certificate, nor user and password");
+}
+
 /* By user and password, since no certificate speaks for it. */
 static void begin_legacy(struct session *s, const struct oftp_msg *m)
 {
@@ -230,9 +269,7 @@ static void begin_legacy(struct session *s, const struct oftp_msg *m)
 	struct login *g;
 
 	if (m->type != OFTP_LOGIN_REQUEST_LEGACY) {
-		trace(s, "Error No legal SN found in cert");
-		refuse(s, tls_conn_verified(s->tls) ? REFUSAL_no_legal_sn : REFUSAL_no_certificate,
-			NULL);
+		refuse_nobody(s);
 		return;
 	}
 	denial = legacy_denial(s);
@@ -287,10 +324,14 @@ static void note_login(struct session *s, const struct oftp_msg *m)
 void oftp_login(struct session *s, struct worker *w, const struct oftp_msg *m)
 {
 	const struct dp_policy *pol = w->l->policy;
+	char detail[AUTH_TEXT], names[AUTH_TEXT - 32 - AUTH_SERIAL];
 
 	note_login(s, m);
 	if (!pol->auth || !auth_serial_legal(pol->auth, s->oftp->serial)) {
-		refuse(s, REFUSAL_no_legal_sn, "what it claims is no serial number");
+		snprintf(detail, sizeof(detail),
+			"the login says %s, which is no serial number by auth.serial-pattern",
+			s->oftp->serial);
+		refuse(s, REFUSAL_no_legal_sn, detail);
 		return;
 	}
 	switch (by_certificate(s)) {
@@ -299,7 +340,10 @@ void oftp_login(struct session *s, struct worker *w, const struct oftp_msg *m)
 		admit(s);
 		break;
 	case NAMED_OTHER:
-		refuse(s, REFUSAL_sn_mismatch, w->peer.subject);
+		session_legal_names(&w->peer, pol, names, sizeof(names));
+		snprintf(detail, sizeof(detail), "the login says %s, the certificate %s",
+			s->oftp->serial, names);
+		refuse(s, REFUSAL_sn_mismatch, detail);
 		break;
 	case NAMED_NOT:
 		begin_legacy(s, m);

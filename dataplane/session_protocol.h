@@ -79,6 +79,13 @@ void session_tell_warning(struct session *s, const char *detail);
 enum auth_state session_state(const struct session *s, const struct dp_policy *pol);
 /* Of one that is denied, for session_refused(): by which name. NULL: by the one that it goes by. */
 const char *session_denial(const struct session *s, const struct dp_policy *pol);
+/* For details: which names of its certificate are legal serials ("A, B"); why none of them names it
+ * here, with all that were looked at. Cut where there are too many. */
+struct tls_peer;
+void session_legal_names(
+	const struct tls_peer *peer, const struct dp_policy *pol, char *to, size_t size);
+void session_no_legal_name(
+	const struct tls_peer *peer, const struct dp_policy *pol, char *to, size_t size);
 /* The detail of a session's end that was permitted until now. */
 const char *session_forbidden_by(const struct session *s, enum refusal_reason why);
 /* It is not denied, whatever was said of it when it came. */

@@ -174,26 +174,28 @@ enum send_exit send_test(const struct settings *s)
 {
 	struct contact c;
 	struct client_stats st;
+	char why[CLIENT_REASON];
 	enum send_exit status = SEND_FAILED;
 
 	if (begin(&c, s, true) != 0)
 		return SEND_FAILED;
 	run(&c);
 	client_stats(c.client, &st);
+	client_reason(c.client, why, sizeof(why));
 	if (st.state >= CLIENT_PENDING) {
 		print_state(&c);
 		status = SEND_DONE;
 	} else if (client_server(c.client)->refused || certificate_refused(&c)) {
 		printf("Failed to get FAZ's status. Authentication Failed. (-19)\n");
-		if (st.reason[0])
-			printf("The server says: %s\n", st.reason);
+		if (why[0])
+			printf("The server says: %s\n", why);
 		else if (strstr(c.link.why, "alert"))
 			printf("The server ended TLS: %s\n", c.link.why);
 		else
 			printf("The server closed without a reason: ask `sluicectl refusal list` "
 			       "there\n");
 	} else {
-		printf("Failed to get FAZ's status. %s\n", c.link.why[0] ? c.link.why : st.reason);
+		printf("Failed to get FAZ's status. %s\n", c.link.why[0] ? c.link.why : why);
 	}
 	end(&c);
 	return status;

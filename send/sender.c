@@ -167,13 +167,12 @@ static void hang_up(struct sender *s, const char *why)
 
 static void hang_up_for_reason(struct sender *s)
 {
-	struct client_stats st;
-	char why[128];
+	char reason[CLIENT_REASON], why[CLIENT_REASON + 32];
 
-	client_stats(s->client, &st);
+	client_reason(s->client, reason, sizeof(reason));
 	snprintf(why, sizeof(why), "%s%s",
 		client_server(s->client)->refused ? "refused: " : "session ended: ",
-		st.reason[0] ? st.reason : "no reason given");
+		reason[0] ? reason : "no reason given");
 	hang_up(s, why);
 }
 

@@ -79,6 +79,10 @@ const char *drop_reason_slug(unsigned reason);
 const char *wire_reason_slug(unsigned reason);
 const char *refusal_reason_slug(unsigned reason);
 
+/* A refusal's slug in words, for who was refused; NULL where there is none of this name. Static
+ * storage. */
+const char *refusal_reason_words(const char *slug);
+
 /* The number of a slug, or -1 where there is none (a journal of a newer version may hold one). */
 int drop_reason_from_slug(const char *slug);
 

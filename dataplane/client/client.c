@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/base/reason.h"
 #include "dataplane/client/client_priv.h"
 
 #define SILENCE 4u /* keepalive periods without a word of the server */
@@ -142,6 +143,7 @@ static void note_server(struct client *c, uint64_t now)
 static bool judge(struct client *c, uint64_t now)
 {
 	copy_text(c->reason, sizeof(c->reason), c->msg.reason);
+	c->server.status_text[0] = '\0'; /* what it said before is not about this */
 	note_server(c, now);
 	c->server.refused = c->msg.result == OFTP_REFUSED;
 	switch ((enum oftp_result)c->msg.result) {
@@ -227,6 +229,7 @@ static bool handle(struct client *c, const struct oftp_header *h, const uint8_t 
 		return true;
 	case OFTP_BYE:
 	case OFTP_ERROR:
+		c->server.refused = false;
 		copy_text(c->reason, sizeof(c->reason),
 			h->type == OFTP_BYE ? c->msg.reason : c->msg.status_text);
 		return false;
@@ -375,6 +378,19 @@ void client_stats(const struct client *c, struct client_stats *st)
 		.hold = c->hold,
 	};
 	memcpy(st->reason, c->reason, sizeof(st->reason));
+}
+
+void client_reason(const struct client *c, char *to, size_t size)
+{
+	static const char refused[] = "Refused: ";
+	const char *words = refusal_reason_words(c->reason), *detail = c->server.status_text;
+
+	if (!c->server.refused || strcmp(detail, "Refused.") == 0)
+		detail = "";
+	else if (strncmp(detail, refused, sizeof(refused) - 1) == 0)
+		detail += sizeof(refused) - 1;
+	snprintf(to, size, "%s%s%s%s%s%s", c->reason, words ? ": " : "", words ? words : "",
+		detail[0] ? " (" : "", detail, detail[0] ? ")" : "");
 }
 
 const struct client_server *client_server(const struct client *c)

@@ -137,6 +137,10 @@ size_t client_datagram(struct client *c, uint8_t *to, size_t size, uint32_t time
 
 void client_stats(const struct client *c, struct client_stats *st);
 const struct client_server *client_server(const struct client *c);
+/* The same `reason` for people: a slug with its words, and what the server says beside it where it
+ * refused ("denied: somebody has denied this device (...)"). Empty: there is none. */
+#define CLIENT_REASON 512
+void client_reason(const struct client *c, char *to, size_t size);
 
 /* The items of a queue, oldest first: *cursor begins at 0; false: no more. */
 struct client_entry {

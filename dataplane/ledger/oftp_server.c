@@ -1,6 +1,7 @@
 #include "dataplane/ledger/oftp_server.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #define FEATURES OFTP_FEATURE_LZ4
@@ -147,15 +148,22 @@ void oftp_server_bye(struct oftp_server *s, const char *reason)
 
 /* ---- login ---- */
 
-static void put_verdict(
-	const struct oftp_server *s, struct oftp_msg *m, const struct oftp_verdict *v)
+/* `text` is the message's until it is said. */
+static void put_verdict(const struct oftp_server *s, struct oftp_msg *m,
+	const struct oftp_verdict *v, char text[OFTP_TEXT_MAX + 1])
 {
-	static const char *const text[] = {
+	static const char *const words[] = {
 		"Log is allowed.", "Waiting for authorization.", "Refused."};
 
+	snprintf(text, OFTP_TEXT_MAX + 1, "%s", words[v->result]);
+	if (v->result == OFTP_REFUSED && v->detail)
+		snprintf(text, OFTP_TEXT_MAX + 1, "Refused: %s", v->detail);
+	for (char *p = text; *p; p++) /* as no text of ours may have it */
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
 	m->has |= 1u << OFTP_O_RESULT;
 	m->result = v->result;
-	put_text(m, OFTP_O_STATUS_TEXT, &m->status_text, text[v->result]);
+	put_text(m, OFTP_O_STATUS_TEXT, &m->status_text, text);
 	put_text(m, OFTP_O_REASON, &m->reason, v->reason);
 	for (uint32_t i = 0; v->result == OFTP_ALLOWED && i < s->n_streams; i++)
 		put_stream(m, &s->streams[i]);
@@ -174,6 +182,7 @@ static void enter(struct oftp_server *s, const struct oftp_verdict *v)
 void oftp_server_verdict(struct oftp_server *s, const struct oftp_verdict *v)
 {
 	struct oftp_msg m = {.type = OFTP_LOGIN_REPLY, .tag = s->login_tag};
+	char text[OFTP_TEXT_MAX + 1];
 
 	assert(s->state == OFTP_DECIDING);
 	m.has = 1u << OFTP_O_FEATURES | 1u << OFTP_O_KEEPALIVE_PERIOD | 1u << OFTP_O_SERVER_SERIAL;
@@ -191,7 +200,7 @@ void oftp_server_verdict(struct oftp_server *s, const struct oftp_verdict *v)
 		m.has |= 1u << OFTP_O_SASL;
 		m.sasl = v->sasl;
 	}
-	put_verdict(s, &m, v);
+	put_verdict(s, &m, v, text);
 	say(s, &m);
 	enter(s, v);
 }
@@ -199,9 +208,10 @@ void oftp_server_verdict(struct oftp_server *s, const struct oftp_verdict *v)
 void oftp_server_changed(struct oftp_server *s, const struct oftp_verdict *v)
 {
 	struct oftp_msg m = {.type = OFTP_AUTH_CHANGED};
+	char text[OFTP_TEXT_MAX + 1];
 
 	assert(s->state == OFTP_WAITING || s->state == OFTP_OPEN);
-	put_verdict(s, &m, v);
+	put_verdict(s, &m, v, text);
 	say(s, &m);
 	enter(s, v);
 }

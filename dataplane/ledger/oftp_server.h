@@ -88,6 +88,8 @@ bool oftp_server_attach(
 struct oftp_verdict {
 	uint8_t result;	    /* enum oftp_result */
 	const char *reason; /* slug; NULL where allowed */
+	const char
+		*detail; /* where refused: what more the peer may know, for people; NULL: no more */
 	struct oftp_bytes sasl;
 	uint64_t disk_used, disk_total;
 };

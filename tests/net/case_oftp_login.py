@@ -151,8 +151,11 @@ def oftp_logins_refused_by_name(appliance):
     """sn_mismatch, no_legal_sn, denied, protocol_error and a timezone that is none, in all places"""
     pem = device(appliance)
     trace = Trace(appliance)
-    expect_refused(appliance, trace, "sn_mismatch",
-                   connect(appliance, [Stream(1)], pem, serial=OTHER).login)
+    both = f"the login says {OTHER}, the certificate {SERIAL}"
+    reply = expect_refused(appliance, trace, "sn_mismatch",
+                           connect(appliance, [Stream(1)], pem, serial=OTHER).login)
+    equal("both serials", reply["status_text"], f"Refused: {both}")
+    equal("in the list", refused(appliance, "sn_mismatch")[0]["detail"], both)
     expect_refused(appliance, trace, "no_legal_sn",
                    connect(appliance, [Stream(1)], pem, serial="not a serial").login)
     c = connect(appliance, [Stream(1)], pem)
@@ -282,7 +285,14 @@ def oftp_legacy_login(appliance):
     equal("its own waits, too", its_own.login()["result"], PENDING)
     _, _, options = mine.until("AUTH_CHANGED")
     equal("it has come", (options["result"], options["reason"]), (REFUSED, "legacy_disabled"))
-    equal("and afterwards", theirs.legacy_login(USER, PASSWORD)["reason"], "legacy_disabled")
+    reply = theirs.legacy_login(USER, PASSWORD)
+    equal("and afterwards", (reply["reason"], reply["status_text"]), ("legacy_disabled", "Refused."))
+    expect(any("has used a certificate" in r["detail"] for r in refused(appliance, "legacy_disabled")),
+           "the list does not say why")
+    # Whoever wants to go back decides anew.
+    its_own.drop()
+    appliance.ctl("device", "forget", late)
+    equal("forgotten", connect(appliance, [Stream(4)], pem, late).legacy_login(USER, PASSWORD)["result"], PENDING)
     # A login without password has nothing to go by.
     expect_refused(appliance, trace, "no_legal_sn",
                    connect(appliance, [Stream(1)], pem, OTHER).login)
@@ -296,6 +306,9 @@ def oftp_without_certificate(appliance):
     trace = Trace(appliance)
     add_user(appliance)
     expect_refused(appliance, trace, "no_certificate", connect(appliance, [Stream(1)]).login)
+    reply = expect_refused(appliance, trace, "no_certificate",
+                           lambda: connect(appliance, [Stream(1)]).login(preshared_key="a key"))
+    expect("a preshared key proves nobody" in reply["status_text"], reply)
     appliance.ctl("settings", "set", "legacy-auth-mode", "enable")
     appliance.ctl("device", "authorize", SERIAL)
     stream = Stream(1)

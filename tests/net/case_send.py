@@ -199,12 +199,14 @@ def send_by_password(appliance):
                            f'    set legacy-password "{password}"\n')
     appliance.ctl("user", "add", "fgt", "--password-file", password)
     failed = "Failed to get FAZ's status. Authentication Failed. (-19)\nThe server says: "
-    equal("not allowed yet", send.say("test-connectivity", status=1), failed + "legacy_disabled\n")
+    equal("not allowed yet", send.say("test-connectivity", status=1),
+          failed + "legacy_disabled: this device may not log in by user and password\n")
     appliance.ctl("settings", "set", "legacy-auth-mode", "enable")
+    bad = failed + "bad_password: user, password or preshared key is wrong (user fgt: e=invalid-proof)\n"
     wrong = appliance.dir / "wrong"
     wrong.write_text("wrong horse\n", encoding="ascii")
     equal("wrong, and unknown", send.say("test-connectivity", "--legacy-password", wrong, status=1),
-          failed + "bad_password\n")
+          bad)
     expect(SERIAL not in str(appliance.ctl("device", "list")), "who proves nothing is registered")
     said = send.say("test-connectivity")
     expect("Registration: pending" in said and f"device authorize {SERIAL}" in said, said)
@@ -223,7 +225,7 @@ def send_by_password(appliance):
     one.stdin.close()
     expect("2000 logs confirmed, 0 dropped" in send.ends(one), "not all is confirmed")
     equal("stored", ours(appliance), sent)
-    equal("a wrong one", send.say("test-connectivity", "--legacy-password", wrong, status=1), failed + "bad_password\n")
+    equal("a wrong one", send.say("test-connectivity", "--legacy-password", wrong, status=1), bad)
     send.config.write_text(send.config.read_text().replace(f'    set legacy-password "{password}"\n', ""))
     said = send.types("test-connectivity", secret="correct horse")
     expect("Registration: registered" in said and "horse" not in said, said)

@@ -55,9 +55,18 @@ static void every_reason_is_in_the_docs(void **state)
 	all_are_there(refusal_reason_slug, REFUSAL_REASON_COUNT, false);
 }
 
+static void every_refusal_has_words(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < REFUSAL_REASON_COUNT; i++)
+		assert_non_null(refusal_reason_words(refusal_reason_slug(i)));
+	assert_null(refusal_reason_words("it does not prove that it knows the password"));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(every_reason_is_in_the_docs)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(every_reason_is_in_the_docs),
+		cmocka_unit_test(every_refusal_has_words)};
 
 	return cmocka_run_group_tests(tests, read_page, free_page);
 }

@@ -178,6 +178,46 @@ static void refused_it_says_so(void **state)
 	assert_true(client_server(c)->refused);
 }
 
+static void it_says(const char *reason, const char *text, const char *expected)
+{
+	struct oftp_msg m = reply(OFTP_REFUSED, stats().epoch, 0, NULL, OFTP_STREAM_GO_ON);
+	char why[CLIENT_REASON];
+
+	asks();
+	challenge("who is?");
+	heard(OFTP_AUTH_RESPONSE);
+	m.has |= HAS(REASON);
+	m.reason = (struct text){reason, (uint32_t)strlen(reason)};
+	m.has &= ~HAS(STATUS_TEXT);
+	if (text) {
+		m.has |= HAS(STATUS_TEXT);
+		m.status_text = (struct text){text, (uint32_t)strlen(text)};
+	}
+	assert_int_equal(tell(&m), CLIENT_DISCONNECT);
+	client_reason(c, why, sizeof(why));
+	assert_string_equal(why, expected);
+}
+
+static void a_refusal_is_said_in_words_with_its_detail(void **state)
+{
+	(void)state;
+	it_says("denied", "Refused: by another name of its certificate",
+		"denied: somebody has denied this device (by another name of its certificate)");
+	it_says("denied", NULL, "denied: somebody has denied this device");
+	it_says("denied", "Refused.", "denied: somebody has denied this device");
+	/* Another server's words. */
+	it_says("no_idea", "We are closed.", "no_idea (We are closed.)");
+	/* What is our own word has no detail of the server's. */
+	asks();
+	assert_int_equal(login_reply(OFTP_ALLOWED, "right"), CLIENT_DISCONNECT);
+	{
+		char why[CLIENT_REASON];
+
+		client_reason(c, why, sizeof(why));
+		assert_string_equal(why, "it does not prove that it knows the password");
+	}
+}
+
 static void a_challenge_out_of_turn_ends_it(void **state)
 {
 	(void)state;
@@ -214,6 +254,7 @@ int main(void)
 		legacy_test(who_does_not_know_the_password_is_left),
 		legacy_test(by_a_certificate_of_our_own_it_may_be_let_in_at_once),
 		legacy_test(refused_it_says_so),
+		legacy_test(a_refusal_is_said_in_words_with_its_detail),
 		legacy_test(a_challenge_out_of_turn_ends_it),
 		cmocka_unit_test_setup_teardown(
 			without_a_password_no_challenge_is_answered, start, stop),

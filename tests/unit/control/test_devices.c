@@ -265,6 +265,11 @@ static void a_name_that_no_device_can_have_is_noted(void **state)
 
 	assert_text(r, "state", "authorized");
 	assert_contains(json_string_value(at(r, "note")), "auth.serial-pattern");
+	assert_null(strstr(json_string_value(at(r, "note")), "tls-names"));
+	json_decref(r);
+	/* The way for hosts without a serial number. */
+	r = harness_result(h, "device.authorize", "{\"device\":\"web1.example.org\"}");
+	assert_contains(json_string_value(at(r, "note")), "listen.tls-names: [serial, dns]");
 	json_decref(r);
 	for (unsigned i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
 		snprintf(params, sizeof(params), "{\"device\":\"%s\"}", fine[i]);

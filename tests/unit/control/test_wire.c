@@ -78,6 +78,7 @@ static void who_has_used_a_certificate_is_known_to_lcores(void **state)
 {
 	static const char serial[] = "FGT60F0000000001";
 	struct harness *h = *state;
+	json_t *r;
 
 	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT60F0000000001\"}"));
 	json_decref(harness_result(
@@ -87,6 +88,12 @@ static void who_has_used_a_certificate_is_known_to_lcores(void **state)
 	assert_null(auth_legacy_denial(h->dp->policy.auth, serial));
 	tell(h, AUTH_EV_UP, serial);
 	tick(h);
+	assert_string_equal(auth_legacy_denial(h->dp->policy.auth, serial), AUTH_CERTIFIED);
+	/* Whoever enables it for this device is told that it does not help, and what does. */
+	r = harness_result(h, "device.set",
+		"{\"device\":\"FGT60F0000000001\",\"key\":\"legacy\",\"value\":\"enable\"}");
+	assert_contains(json_string_value(at(r, "note")), "device forget");
+	json_decref(r);
 	assert_string_equal(auth_legacy_denial(h->dp->policy.auth, serial), AUTH_CERTIFIED);
 	/* What is read back says so too. */
 	assert_int_equal(devices_flush(&h->c->devices), REGISTRY_OK);

@@ -253,7 +253,8 @@ static struct text text_of(const char *s)
 void rig_oftp_connect(struct rig_oftp *d, uint8_t host, const struct rig_login *l)
 {
 	const struct tls_client_options o = {
-		.cert = l->cert	    ? l->cert
+		.cert = l->without  ? NULL
+			: l->cert   ? l->cert
 			: l->serial ? &stage.world.device_of_sub
 				    : &stage.world.device,
 		.via = l->serial && !l->cert ? &stage.world.sub : NULL,

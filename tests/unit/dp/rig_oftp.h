@@ -65,6 +65,7 @@ struct rig_oftp {
 struct rig_login {
 	const char *serial, *key;    /* NULL: WORLD_SERIAL, none */
 	const struct pki_cert *cert; /* NULL: the serial's own */
+	bool without;		     /* none at all */
 	const char *sasl;	     /* a legacy login's first message */
 	bool unreliable;
 	uint32_t conn_id, streams; /* so many from conn_id on */

@@ -421,6 +421,93 @@ static void a_certificate_is_denied_by_each_of_its_names(void **state)
 	pki_free(&both);
 }
 
+/* ---- what is said of a refusal, and to whom ---- */
+
+static void status_text_is(const struct rig_oftp *d, const char *text)
+{
+	assert_int_equal(d->m.status_text.len, strlen(text));
+	assert_memory_equal(d->m.status_text.at, text, d->m.status_text.len);
+}
+
+static void refused_saying(
+	const struct rig_login *l, enum refusal_reason why, const char *words, const char *claimed)
+{
+	struct rig_oftp d;
+	char text[AUTH_TEXT + 16];
+
+	rig_oftp_log_in(&d, 60, l);
+	rig_expect_reply(&d, OFTP_REFUSED, refusal_reason_slug(why));
+	snprintf(text, sizeof(text), "Refused: %s", words);
+	status_text_is(&d, text);
+	rig_wait_refused(why, words);
+	assert_string_equal(stage.newest[AUTH_EV_REFUSED].serial, claimed);
+	rig_oftp_end(&d);
+}
+
+static void who_is_refused_is_told_what_he_has_said_and_shown(void **state)
+{
+	struct pki_cert two = pki_issue(&stage.world.root,
+		&(struct pki_options){.cn = WORLD_SERIAL,
+			.san = "DNS:fw.example.org,DNS:FGT-SAN1,DNS:" WORLD_SERIAL});
+	struct pki_cert none = pki_issue(&stage.world.root,
+		&(struct pki_options){.cn = "FortiGate", .san = "DNS:fw.example.org"});
+
+	(void)state;
+	refused_saying(&(struct rig_login){.serial = OTHER_SERIAL, .cert = &two},
+		REFUSAL_sn_mismatch,
+		"the login says " OTHER_SERIAL ", the certificate " WORLD_SERIAL ", FGT-SAN1",
+		WORLD_SERIAL);
+	stage.legacy = true; /* else its handshake is refused already */
+	rig_publish();
+	refused_saying(&(struct rig_login){.serial = OTHER_SERIAL, .cert = &none},
+		REFUSAL_no_legal_sn,
+		"no serial number by auth.serial-pattern is FortiGate, fw.example.org",
+		OTHER_SERIAL);
+	refused_saying(&(struct rig_login){.serial = "no serial", .cert = &none},
+		REFUSAL_no_legal_sn,
+		"the login says no serial, which is no serial number by auth.serial-pattern",
+		"no serial");
+	pki_free(&two);
+	pki_free(&none);
+}
+
+/* A key alone: it authorizes, but whom? */
+static void a_key_without_a_certificate_is_told_that_it_needs_one(void **state)
+{
+	(void)state;
+	stage.world.spec.require_certificate = false;
+	stage.cfg.policy.tls_require_certificate = false;
+	rig_publish();
+	refused_saying(&(struct rig_login){.without = true, .key = "open sesame"},
+		REFUSAL_no_certificate,
+		"a preshared key proves nobody: it needs a certificate, or user and password, "
+		"beside it",
+		WORLD_SERIAL);
+	refused_saying(&(struct rig_login){.without = true}, REFUSAL_no_certificate,
+		"neither a certificate, nor user and password", WORLD_SERIAL);
+	stage.world.spec.require_certificate = true;
+}
+
+/* Whoever has no password does not learn what is known of the serial. */
+static void who_has_proven_nothing_is_told_no_more_than_the_slug(void **state)
+{
+	struct pki_cert none =
+		pki_issue(&stage.world.root, &(struct pki_options){.cn = "FortiGate"});
+	struct rig_oftp d;
+
+	(void)state;
+	set_other(AUTH_AUTHORIZED, true, true);
+	rig_oftp_log_in(&d, 61,
+		&(struct rig_login){.serial = OTHER_SERIAL,
+			.cert = &none,
+			.sasl = "p=tls-exporter,,n=fgt,r=abc"});
+	rig_expect_reply(&d, OFTP_REFUSED, "legacy_disabled");
+	status_text_is(&d, "Refused.");
+	rig_wait_refused(REFUSAL_legacy_disabled, "has used a certificate");
+	rig_oftp_end(&d);
+	pki_free(&none);
+}
+
 /* ---- denied ---- */
 
 static void who_is_denied_is_told_so_and_counted_once(void **state)
@@ -610,6 +697,9 @@ int main(int argc, char **argv)
 		TEST(who_logs_in_is_up_once),
 		TEST(a_certificate_of_two_names_is_up_as_the_one_that_logs_in),
 		TEST(a_certificate_is_denied_by_each_of_its_names),
+		TEST(who_is_refused_is_told_what_he_has_said_and_shown),
+		TEST(a_key_without_a_certificate_is_told_that_it_needs_one),
+		TEST(who_has_proven_nothing_is_told_no_more_than_the_slug),
 		TEST(who_is_denied_is_told_so_and_counted_once),
 		TEST(who_is_denied_and_says_nothing_has_his_time),
 		TEST(who_was_denied_may_log_in_when_somebody_thinks_again),

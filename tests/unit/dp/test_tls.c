@@ -717,7 +717,8 @@ static void who_is_watched_is_traced_and_nobody_else(void **state)
 		"tls :192.0.2.22] Peer cert info, CommonName(CN=FortiGate).\n"
 		"tls :192.0.2.22] SSL_accept one client SUCCESS [ protocol : (772) TLS 1.3 ]\n"
 		"login :192.0.2.22] Error No legal SN found in cert and legacy auth mode disabled\n"
-		"session :192.0.2.22] refused: no_legal_sn: /C=US/CN=FortiGate\n");
+		"session :192.0.2.22] refused: no_legal_sn: no serial number by "
+		"auth.serial-pattern is FortiGate\n");
 	assert_int_equal(lines.lost, 0);
 	ip_addr_parse(&addr, "192.0.2.99");
 	dp_trace_set(rig.dp, 8, &addr);

@@ -251,6 +251,29 @@ static void a_refused_login_ends_with_its_reason(void **state)
 	assert_string_equal(s.reason, "bad_password");
 }
 
+/* What the client may know beside the slug stands in the text, whatever the owner puts there. */
+static void a_refusal_says_its_detail(void **state)
+{
+	char detail[2 * OFTP_TEXT_MAX + 1];
+	struct oftp_verdict v = {
+		.result = OFTP_REFUSED, .reason = "denied", .detail = "by another name\n\x7f"};
+
+	(void)state;
+	log_in(&v);
+	assert_true(oftp_has(&said, OFTP_O_STATUS_TEXT));
+	assert_int_equal(said.status_text.len, strlen("Refused: by another name??"));
+	assert_int_equal(fresh(state), 0);
+	memset(detail, 'x', sizeof(detail) - 1);
+	detail[sizeof(detail) - 1] = '\0';
+	v.detail = detail;
+	log_in(&v);
+	assert_int_equal(said.status_text.len, OFTP_TEXT_MAX);
+	assert_int_equal(fresh(state), 0);
+	v.detail = NULL;
+	log_in(&v);
+	assert_int_equal(said.status_text.len, strlen("Refused."));
+}
+
 static void the_older_version_of_both_is_spoken(void **state)
 {
 	struct oftp_msg m = login_message();
@@ -629,6 +652,7 @@ int main(void)
 		session_test(a_second_login_ends_it),
 		session_test(while_it_is_decided_nothing_is_read),
 		session_test(a_legacy_login_is_challenged),
+		session_test(a_refusal_says_its_detail),
 		session_test(a_refused_login_ends_with_its_reason),
 		session_test(the_older_version_of_both_is_spoken),
 		session_test(while_pending_items_are_an_error_and_the_session_lives),
