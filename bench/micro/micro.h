@@ -20,7 +20,7 @@ struct micro_ctx {
 	char label[32]; /* something to show beside it, e.g. a ratio */
 };
 
-#define MICRO_ARGS 6
+#define MICRO_ARGS 7
 
 struct micro {
 	const char *name; /* "room/what" */

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <lz4.h>
+
 #include "bench/micro/corpus.h"
 #include "bench/micro/micro.h"
 #include "dataplane/base/crc32c.h"
@@ -153,6 +155,33 @@ static void press_once(struct micro_ctx *ctx)
 	micro_keep(zpress_data(c->z, c->level, c->b->raw, c->b->raw_len, c->out, c->cap));
 }
 
+static int lz4_once_len(struct store_ctx *c)
+{
+	return LZ4_compress_fast(
+		(const char *)c->b->raw, (char *)c->out, (int)c->b->raw_len, (int)c->cap, c->level);
+}
+
+/* Not what the journal does: what the cheapest codec of all would save, and at which ratio. */
+static struct micro_ctx *lz4_setup(int64_t acceleration)
+{
+	struct store_ctx *c = store_setup();
+	int len;
+
+	if (!c)
+		return NULL;
+	c->level = (int)acceleration;
+	len = lz4_once_len(c);
+	if (len <= 0)
+		abort();
+	snprintf(c->m.label, sizeof(c->m.label), "%.2f:1", (double)c->b->raw_len / len);
+	return &c->m;
+}
+
+static void lz4_once(struct micro_ctx *ctx)
+{
+	micro_keep((uint64_t)lz4_once_len((struct store_ctx *)ctx));
+}
+
 /* 0: text that no log has; 1: text that a few have; 2: an expression with text; 3: one without. */
 static struct micro_ctx *grep_setup(int64_t arg)
 {
@@ -189,8 +218,9 @@ static const struct micro cases[] = {
 	{"base/crc32c", NULL, {0}, 0, block_setup, crc_once, store_free, true},
 	{"journal/block_append", NULL, {0}, 0, block_setup, block_once, store_free, true},
 	{"journal/columns", NULL, {0}, 0, block_setup, columns_once, store_free, true},
-	{"journal/zstd", "level", {0, -5, -1, 1, 3, 6}, 6, press_setup, press_once, store_free,
+	{"journal/zstd", "level", {0, -5, -1, 1, 3, 6, 9}, 7, press_setup, press_once, store_free,
 		false},
+	{"journal/lz4", "acceleration", {1, 8}, 2, lz4_setup, lz4_once, store_free, false},
 	{"journal/grep", "pattern", {0, 1, 2, 3}, 4, grep_setup, grep_once, store_free, false},
 };
 const struct micro_list micro_store = {cases, sizeof(cases) / sizeof(cases[0])};

@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "dataplane/base/crc32c.h"
 #include "dataplane/journal/internal.h"
@@ -22,6 +24,13 @@
 
 #define RAW_AT_ONCE 8u	   /* blocks that one round of the committer stores raw */
 #define RAW_DISK_US 20000u /* of writing that raw blocks may add to a commit under pressure */
+
+/*
+ * Behind the lcores and the committer where these share a CPU with it, as senders wait for both; a
+ * quarter of the CPU is left to it even then. With less (10 and up) answers come later again, as a
+ * block whose compression was begun is waited for.
+ */
+#define COMPRESSOR_NICE 5
 
 int presser_init(struct presser *p)
 {
@@ -125,6 +134,7 @@ static void *compressor_main(void *arg)
 	struct press_pool *q = &j->press;
 	struct presser *pr;
 
+	setpriority(PRIO_PROCESS, (id_t)gettid(), COMPRESSOR_NICE);
 	pthread_mutex_lock(&q->mutex);
 	pr = &q->presser[q->taken++];
 	for (;;) {
