@@ -38,6 +38,9 @@ void harness_free(struct harness *h);
 /* Writes the configuration file: that of the harness and these lines. */
 void harness_config(struct harness *h, const char *more);
 
+/* A request that everybody may make, as a line. */
+#define HARNESS_VERSION_REQUEST "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"version\"}\n"
+
 /* A connected client. */
 int harness_connect(struct harness *h);
 void harness_send(int fd, const char *text);
