@@ -2,14 +2,11 @@
  * Rewriting finished segments: the same logs and records under the same numbers, whatever happens
  * meanwhile: power cuts, failing disks, readers in the middle, retention.
  */
-#include <fcntl.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dataplane/journal/internal.h"
-#include "dataplane/journal/merge.h"
 #include "tests/unit/journal/util.h"
 #include "tests/unit/journal/work.h"
 
@@ -410,162 +407,6 @@ static void segment_for_which_memory_was_out_is_tried_again(void **state)
 	reads_all(p, 1);
 }
 
-/* ---- at every call ------------------------------------------------------------------------ */
-
-static void fill(struct work *w)
-{
-	for (unsigned i = 0; i < 12; i++) {
-		work_send(w, i & 1, 20 + i);
-		work_settle(w);
-		if (i % 5 == 4)
-			assert_int_equal(rotate_finish(w->j), 0);
-	}
-}
-
-static uint64_t calls_before;
-
-static uint64_t calls_of_rewriting(void)
-{
-	struct memfs *fs = memfs_new();
-	struct work w;
-	uint64_t n;
-
-	work_init(&w, fs);
-	w.cfg.compaction_level = 3;
-	assert_int_equal(work_open(&w), JOURNAL_OK);
-	fill(&w);
-	calls_before = memfs_calls(fs);
-	assert_true(compacting_step(w.j));
-	assert_true(compacting_step(w.j));
-	n = memfs_calls(fs);
-	work_close(&w);
-	memfs_free(fs);
-	return n;
-}
-
-static void power_cut_at_every_call(void **state)
-{
-	uint64_t calls = calls_of_rewriting();
-
-	(void)state;
-	for (uint64_t at = calls_before + 1; at <= calls + 1; at++) {
-		struct memfs *fs = memfs_new();
-		struct work w;
-
-		work_init(&w, fs);
-		w.cfg.compaction_level = 3;
-		assert_int_equal(work_open(&w), JOURNAL_OK);
-		fill(&w);
-		memfs_cut(fs, at);
-		while (compacting_step(w.j))
-			continue;
-		work_close(&w);
-		for (uint64_t seed = 0; seed < 6; seed++) {
-			struct memfs *disk = memfs_crash(fs, at * 1000 + seed);
-
-			work_recovers(&w, disk);
-			memfs_free(disk);
-		}
-		memfs_free(fs);
-	}
-}
-
-static void one_failure_at_every_call(void **state)
-{
-	static const enum memfs_fault faults[] = {MEMFS_EIO, MEMFS_ENOSPC, MEMFS_SHORT};
-	uint64_t calls = calls_of_rewriting();
-
-	(void)state;
-	for (unsigned k = 0; k < 3; k++) {
-		for (uint64_t at = calls_before + 1; at <= calls; at++) {
-			struct memfs *fs = memfs_new();
-			uint64_t sent = 0;
-			struct work w;
-
-			work_init(&w, fs);
-			w.cfg.compaction_level = 3;
-			assert_int_equal(work_open(&w), JOURNAL_OK);
-			fill(&w);
-			memfs_fail(fs, at, faults[k]);
-			for (unsigned i = 0; i < 4; i++)
-				compacting_step(w.j);
-			memfs_repair(fs);
-			assert_int_equal(journal_state(w.j), JOURNAL_RUNNING);
-			fill(&w);
-			work_close(&w);
-			for (unsigned i = 0; i < WORK_SENDERS; i++)
-				sent += w.sent[i];
-			assert_int_equal(work_check(&w, fs), sent);
-			assert_int_equal(work_verify(fs, false), sent);
-			memfs_free(fs);
-		}
-	}
-}
-
-/* ---- records ------------------------------------------------------------------------------ */
-
-/* The state that follows from the merged records is that of the blocks one by one. */
-static void folded_like_the_blocks(void **state)
-{
-	struct siphash_key key = {1, 2};
-	struct fold *one = fold_new(&key);
-	struct fold *all = fold_new(&key);
-	struct block *b = block_new(64u << 10);
-	struct journal_records r;
-	struct bytes_buf x = {0};
-	struct bytes_buf y = {0};
-	struct merge m;
-
-	(void)state;
-	merge_init(&m, &key);
-	for (unsigned k = 1; k <= 30; k++) {
-		struct journal_part part;
-
-		block_reset(b);
-		test_rich_block(b, k);
-		b->number = k;
-		r = records_of_block(b, &part);
-		assert_true(merge_has_room(&m, &r, 1000));
-		assert_int_equal(merge_add(&m, &r), 0);
-		assert_int_equal(fold_block(one, &r), 0);
-	}
-	assert_false(merge_has_room(&m, &r, 30 * TEST_RICH_LOGS));
-	assert_int_equal(merge_records(&m, &r), 0);
-	assert_int_equal(r.part_count, 30);
-	assert_int_equal(r.row_count, 30 * TEST_RICH_LOGS);
-	assert_int_equal(r.device_count, 2);
-	assert_int_equal(fold_block(all, &r), 0);
-	fold_encode(one, &x);
-	fold_encode(all, &y);
-	assert_int_equal(x.len, y.len);
-	assert_memory_equal(x.data, y.data, x.len);
-	bytes_buf_free(&x);
-	bytes_buf_free(&y);
-	merge_free(&m);
-	block_free(b);
-	fold_free(one);
-	fold_free(all);
-}
-
-/* A counter whose name this version does not know could not be written again. */
-static void unknown_counters_are_not_rewritten(void **state)
-{
-	struct siphash_key key = {1, 2};
-	struct block *b = block_new(64u << 10);
-	struct journal_part part;
-	struct journal_records r;
-	struct merge m;
-
-	(void)state;
-	merge_init(&m, &key);
-	block_device_add(b, "d", 1, 0);
-	block_delta_add(b, 0, DELTA_UNKNOWN, 1);
-	r = records_of_block(b, &part);
-	assert_int_equal(merge_add(&m, &r), -1);
-	merge_free(&m);
-	block_free(b);
-}
-
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -580,10 +421,6 @@ int main(void)
 		CASE(nothing_is_rewritten_without_room),
 		CASE(nothing_is_rewritten_before_it_may_be),
 		CASE(segment_for_which_memory_was_out_is_tried_again),
-		cmocka_unit_test(power_cut_at_every_call),
-		cmocka_unit_test(one_failure_at_every_call),
-		cmocka_unit_test(folded_like_the_blocks),
-		cmocka_unit_test(unknown_counters_are_not_rewritten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
