@@ -56,7 +56,8 @@ void lines_free(struct lines *l);
 uint32_t lines_count(const struct lines *l);
 double lines_mean(const struct lines *l);
 
-/* Length in bytes of a flow's log, and how many of this length follow, with it. */
+/* Length in bytes of a log of the flow (below plan.flows), and how many of this length follow, with
+ * it. */
 uint32_t lines_len(const struct lines *l, uint32_t flow, uint64_t number, uint32_t *run);
 /* Writes it (no newline, no NUL; up to LINES_MAX bytes); returns its length. */
 uint32_t lines_write(const struct lines *l, uint32_t flow, uint64_t number, char *to);

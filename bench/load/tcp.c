@@ -17,7 +17,8 @@ static int stream_open(struct load *l, struct load_flow *f)
 	return f->out ? link_open(l, f) : -1;
 }
 
-static uint32_t stream_frame(struct load *l, struct load_flow *f, uint8_t *to, bool counted)
+static uint32_t stream_frame(
+	const struct load *l, const struct load_flow *f, uint8_t *to, bool counted, uint64_t *bytes)
 {
 	uint32_t head = 0, len;
 
@@ -30,7 +31,7 @@ static uint32_t stream_frame(struct load *l, struct load_flow *f, uint8_t *to, b
 		to[head++] = ' ';
 	}
 	len = lines_write(l->lines, f->index, f->next, (char *)to + head);
-	atomic_fetch_add_explicit(&l->bytes, len, memory_order_relaxed);
+	*bytes += len;
 	if (!counted)
 		to[head++ + len] = '\n';
 	return head + len;
@@ -39,6 +40,7 @@ static uint32_t stream_frame(struct load *l, struct load_flow *f, uint8_t *to, b
 /* A log counts as handed over when it is rendered: finish() sees to it that all have left. */
 static int stream_send(struct load *l, struct load_flow *f, uint32_t n, bool counted)
 {
+	uint64_t bytes = 0;
 	int sent = 0;
 
 	if (!link_drain(f))
@@ -49,10 +51,11 @@ static int stream_send(struct load *l, struct load_flow *f, uint32_t n, bool cou
 	for (uint32_t i = 0;
 		i < n && (f->out_len == 0 || f->out_len + STREAM_FRAME_MAX <= l->o->write_bytes);
 		i++) {
-		f->out_len += stream_frame(l, f, f->out + f->out_len, counted);
+		f->out_len += stream_frame(l, f, f->out + f->out_len, counted, &bytes);
 		f->next++;
 		sent++;
 	}
+	atomic_fetch_add_explicit(&l->bytes, bytes, memory_order_relaxed);
 	return link_drain(f) ? sent : -1;
 }
 

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +63,36 @@ static void each_line_tells_device_and_number(void **state)
 			assert_true(vdom.len > 0);
 			assert_true(fields_event_time(line, len, &ns));
 			assert_true(fields_pri(line, len, &head) >= 184);
+		}
+	lines_free(l);
+}
+
+/* Time, device and number are written without a printf; here is what it would have written. */
+static void what_changes_is_written_in_full(void **state)
+{
+	static const uint64_t numbers[] = {
+		0, 1, 9, 10, 86659, 86660, 99999999, 100000000, 123456789, 9999999999u};
+	static const struct plan far = {.devices = 99999999, .flows = 2};
+	struct lines *l = lines_new(1, TEMPLATES, &far);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		for (uint32_t f = 0; f < far.flows; f++) {
+			uint64_t ns = numbers[i] * 997003u % 86400000000000u;
+			uint32_t s = (uint32_t)(ns / 1000000000u), device;
+			char line[LINES_MAX + 1], head[128], tail[32];
+
+			device = plan_device(&far, f, numbers[i]);
+			line[lines_write(l, f, numbers[i], line)] = '\0';
+			snprintf(head, sizeof(head),
+				"time=%02u:%02u:%02u devname=\"fw-%08u\" devid=\"FGT60FTK%08u\" "
+				"eventtime=%llu ",
+				s / 3600, s / 60 % 60, s % 60, device, device,
+				(unsigned long long)(1795219200000000000u + ns));
+			snprintf(tail, sizeof(tail), " lognum=%010llu",
+				(unsigned long long)numbers[i]);
+			assert_non_null(strstr(line, head));
+			assert_string_equal(line + strlen(line) - strlen(tail), tail);
 		}
 	lines_free(l);
 }
@@ -187,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(same_seed_same_lines),
 		cmocka_unit_test(each_line_tells_device_and_number),
+		cmocka_unit_test(what_changes_is_written_in_full),
 		cmocka_unit_test(runs_are_of_equal_length),
 		cmocka_unit_test(lengths_are_those_of_firewalls),
 		cmocka_unit_test(lines_are_key_equals_value),
