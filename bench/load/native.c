@@ -19,6 +19,7 @@
 #include "bench/load/ring.h"
 #include "bench/wire/frames.h"
 #include "dataplane/base/bytes.h"
+#include "dataplane/net/checksum.h"
 #include "dataplane/tcp/tcp.h"
 
 #define PORT_BASE     20000u
@@ -26,8 +27,9 @@
 #define OPEN_S	      20u
 #define SEND_BUFFER   (256u << 10) /* of a flow: more than any window of sluiced's */
 #define SEND_TOTAL    (256ull << 20)
-#define OUT	      2048u /* frames that wait for the ring; a power of two */
-#define TCP_SUM	      16u   /* where the checksum lies in TCP's header */
+#define SEND_BLOCK    (16u << 10) /* so that few segments lie in two of them */
+#define OUT	      2048u	  /* frames that wait for the ring; a power of two */
+#define TCP_SUM	      16u	  /* where the checksum lies in TCP's header */
 #define PROTO_TCP     6u
 #define RCV_BUF	      (64u << 10)
 #define CALLS_A_ROUND 8u
@@ -69,7 +71,6 @@ static unsigned drain(void)
 
 static void sum(struct rte_mbuf *m, const struct ip_flow *f, uint8_t *l4, uint32_t len)
 {
-	const struct rte_ipv4_hdr *ip;
 	uint16_t pseudo;
 
 	if (!native.ring->tcp_csum) {
@@ -79,8 +80,8 @@ static void sum(struct rte_mbuf *m, const struct ip_flow *f, uint8_t *l4, uint32
 	m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM;
 	m->l2_len = RTE_ETHER_HDR_LEN;
 	m->l3_len = sizeof(struct rte_ipv4_hdr);
-	ip = rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, RTE_ETHER_HDR_LEN);
-	pseudo = rte_ipv4_phdr_cksum(ip, m->ol_flags);
+	pseudo = net_sum_fold((uint64_t)load_le32(f->src.b + 12) + load_le32(f->dst.b + 12) +
+			      (PROTO_TCP << 8) + __builtin_bswap16((uint16_t)len));
 	memcpy(l4 + TCP_SUM, &pseudo, sizeof(pseudo));
 }
 
@@ -181,6 +182,7 @@ static int start_stack(const struct load *l)
 	cfg.snd_buf_total = (uint64_t)SEND_BUFFER * flows;
 	if (cfg.snd_buf_total > SEND_TOTAL)
 		cfg.snd_buf_total = SEND_TOTAL;
+	cfg.snd_block = SEND_BLOCK;
 	if (RAND_bytes((uint8_t *)&cfg.key, sizeof(cfg.key)) != 1)
 		return -1;
 	native.tcp = tcp_stack_new(&cfg, &ops, NULL);

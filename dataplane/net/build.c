@@ -8,24 +8,23 @@
 
 #define TTL 64
 
+/* Summed as it is made, word by word: to read back what was stored piece by piece waits for all
+ * stores before it. */
 static unsigned build_ip4(uint8_t *h, const struct ip_addr *src, const struct ip_addr *dst,
 	uint8_t proto, uint32_t payload_len)
 {
-	uint16_t sum;
+	uint32_t w[5] = {
+		0x45 | (uint32_t)__builtin_bswap16((uint16_t)(IP4_LEN + payload_len)) << 16,
+		0x40u << 16, /* don't fragment */
+		TTL | (uint32_t)proto << 8,
+		load_le32(src->b + 12),
+		load_le32(dst->b + 12),
+	};
 
 	assert(payload_len <= IP_MAX - IP4_LEN);
-	h[0] = 0x45;
-	h[1] = 0;
-	store_be16(h + 2, (uint16_t)(IP4_LEN + payload_len));
-	store_be16(h + 4, 0);
-	store_be16(h + 6, 0x4000);
-	h[8] = TTL;
-	h[9] = proto;
-	memset(h + 10, 0, 2);
-	memcpy(h + 12, src->b + 12, 4);
-	memcpy(h + 16, dst->b + 12, 4);
-	sum = (uint16_t)~net_sum_fold(net_sum_ip4(h));
-	memcpy(h + 10, &sum, 2);
+	w[2] |= (uint32_t)(uint16_t)~net_sum_fold((uint64_t)w[0] + w[1] + w[2] + w[3] + w[4]) << 16;
+	for (unsigned i = 0; i < 5; i++)
+		store_le32(h + 4 * i, w[i]);
 	return IP4_LEN;
 }
 

@@ -14,8 +14,6 @@
 #include "dataplane/tcp/link.h"
 #include "dataplane/tcp/tcp.h"
 
-#define TCP_SBLOCK_DATA (2048U - 8U)
-
 /* A fresh buffer of ours into which small runs are copied, one behind the other as they come. */
 struct tcp_pack {
 	void *buf;
@@ -53,10 +51,10 @@ enum tcp_txseg_flag {
 	TX_PROBE = 0x10, /* an octet sent into a closed window */
 };
 
-/* A part of the send buffer. */
+/* A part of the send buffer: cfg.snd_block bytes with its head. */
 struct tcp_sblock {
 	struct tcp_sblock *next;
-	uint8_t data[TCP_SBLOCK_DATA];
+	uint8_t data[];
 };
 
 struct tcp_range {

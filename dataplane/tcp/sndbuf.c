@@ -34,6 +34,11 @@ static struct tcp_sblock *block_add(struct tcp_conn *c)
 	return b;
 }
 
+static uint32_t block_data(const struct tcp_stack *s)
+{
+	return s->sblocks.size - (uint32_t)sizeof(struct tcp_sblock);
+}
+
 static uint32_t queued(const struct tcp_conn *c)
 {
 	return seq_gt(c->snd_end, c->snd_una) ? c->snd_end - c->snd_una : 0;
@@ -50,14 +55,15 @@ uint32_t tcp_snd_put(struct tcp_conn *c, const uint8_t *data, uint32_t n)
 {
 	uint32_t room = tcp_snd_room(c);
 	uint32_t want = n < room ? n : room;
+	uint32_t size = block_data(c->stack);
 	uint32_t done = 0;
 
 	while (done < want) {
 		uint32_t left;
 
-		if ((!c->sb_tail || c->sb_last == TCP_SBLOCK_DATA) && !block_add(c))
+		if ((!c->sb_tail || c->sb_last == size) && !block_add(c))
 			break;
-		left = TCP_SBLOCK_DATA - c->sb_last;
+		left = size - c->sb_last;
 		if (left > want - done)
 			left = want - done;
 		memcpy(c->sb_tail->data + c->sb_last, data + done, left);
@@ -73,21 +79,22 @@ const uint8_t *tcp_snd_at(const struct tcp_conn *c, uint32_t seq, uint32_t len)
 	struct tcp_stack *s = c->stack;
 	uint32_t off = c->sb_first + (seq - c->snd_una);
 	const struct tcp_sblock *b = c->sb_head;
+	uint32_t size = block_data(s);
 	uint32_t done = 0;
 
 	if (s->snd_hint.conn == c && seq_geq(seq, s->snd_hint.seq)) {
 		off = seq - s->snd_hint.seq;
 		b = s->snd_hint.block;
 	}
-	for (; off >= TCP_SBLOCK_DATA; off -= TCP_SBLOCK_DATA)
+	for (; off >= size; off -= size)
 		b = b->next;
 	s->snd_hint.conn = c;
 	s->snd_hint.block = b;
 	s->snd_hint.seq = seq - off;
-	if (off + len <= TCP_SBLOCK_DATA)
+	if (off + len <= size)
 		return b->data + off;
 	while (done < len) {
-		uint32_t n = TCP_SBLOCK_DATA - off;
+		uint32_t n = size - off;
 
 		if (n > len - done)
 			n = len - done;
@@ -102,14 +109,15 @@ const uint8_t *tcp_snd_at(const struct tcp_conn *c, uint32_t seq, uint32_t len)
 void tcp_snd_drop(struct tcp_conn *c, uint32_t n)
 {
 	uint32_t off = c->sb_first + n;
+	uint32_t size = block_data(c->stack);
 
-	while (c->sb_head && (off >= TCP_SBLOCK_DATA || (!c->sb_head->next && off == c->sb_last))) {
+	while (c->sb_head && (off >= size || (!c->sb_head->next && off == c->sb_last))) {
 		struct tcp_sblock *b = c->sb_head;
 
 		c->sb_head = b->next;
 		if (!b->next)
 			c->sb_tail = NULL;
-		off -= b->next ? TCP_SBLOCK_DATA : off;
+		off -= b->next ? size : off;
 		if (c->stack->snd_hint.block == b)
 			c->stack->snd_hint.conn = NULL;
 		slab_put(&c->stack->sblocks, b);

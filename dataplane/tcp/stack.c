@@ -15,6 +15,7 @@ void tcp_config_defaults(struct tcp_config *cfg)
 		.rcv_buf_total = 256ULL << 20,
 		.snd_buf = 64U << 10,
 		.snd_buf_total = 64ULL << 20,
+		.snd_block = 2048,
 		.delayed_ack_us = 40000,
 		.rto_min_us = 300000,
 		.rto_max_us = 60000000,
@@ -35,21 +36,23 @@ static int slabs_init(struct tcp_stack *s)
 {
 	const struct tcp_config *cfg = &s->cfg;
 	uint64_t chunks = cfg->rcv_buf_total / TCP_MIN_CHARGE + 1;
-	uint64_t blocks = cfg->snd_buf_total / sizeof(struct tcp_sblock) + cfg->max_conns;
+	uint64_t blocks =
+		cfg->snd_buf_total / (cfg->snd_block ? cfg->snd_block : 1) + cfg->max_conns;
 	uint64_t segs = cfg->snd_buf_total / 512 + cfg->max_conns;
 	/* The bound counts; an eighth more is for flows that come back from TIME-WAIT. */
 	uint64_t half_open = (uint64_t)cfg->max_half_open + cfg->max_half_open / 8 + 16;
 	uint64_t flows = cfg->max_conns + half_open + cfg->max_time_wait;
 
 	if (chunks > UINT32_MAX || blocks > UINT32_MAX || segs > UINT32_MAX || flows >= 1U << 29 ||
-		cfg->max_conns == 0)
+		cfg->max_conns == 0 || cfg->snd_block < 64 || cfg->snd_block > UINT16_MAX ||
+		cfg->snd_block % 8 != 0)
 		return -1;
 	if (slab_init(&s->conns, sizeof(struct tcp_conn), cfg->max_conns) != 0 ||
 		slab_init(&s->ooos, sizeof(struct tcp_ooo), cfg->max_conns) != 0 ||
 		slab_init(&s->chunks, sizeof(struct tcp_chunk), (uint32_t)chunks) != 0 ||
 		slab_init(&s->packs, sizeof(struct tcp_pack), (uint32_t)chunks) != 0 ||
 		slab_init(&s->txsegs, sizeof(struct tcp_txseg), (uint32_t)segs) != 0 ||
-		slab_init(&s->sblocks, sizeof(struct tcp_sblock), (uint32_t)blocks) != 0 ||
+		slab_init(&s->sblocks, cfg->snd_block, (uint32_t)blocks) != 0 ||
 		slab_init(&s->syns, sizeof(struct tcp_syn), (uint32_t)half_open) != 0 ||
 		slab_init(&s->tws, sizeof(struct tcp_tw), cfg->max_time_wait) != 0)
 		return -1;

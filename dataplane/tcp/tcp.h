@@ -107,7 +107,8 @@ struct tcp_config {
 	uint32_t rcv_buf;	 /* per connection, by true size; half of it is offered as window */
 	uint64_t rcv_buf_total;	 /* all connections, by true size */
 	uint32_t snd_buf;	 /* per connection, e.g. 64 KiB */
-	uint64_t snd_buf_total;	 /* all connections; past it each still has one block of 2 KiB */
+	uint64_t snd_buf_total;	 /* all connections; past it each still has one block */
+	uint32_t snd_block;	 /* of a send buffer, with 8 bytes of our own: 64 to 65,528, by 8 */
 	uint32_t delayed_ack_us; /* every second full-sized segment is acknowledged at once */
 	uint32_t rto_min_us, rto_max_us;
 	uint32_t syn_retries;	  /* of a SYN-ACK; at most 7 */

@@ -361,13 +361,12 @@ static void past_the_pools_each_still_has_a_block(void **state)
 	drill_free(d);
 }
 
-static void data_that_spans_blocks_is_gathered(void **state)
+static void gathered_of(void (*tweak)(struct tcp_config *cfg))
 {
-	struct drill *d = accepted(NULL, OPTS_NONE);
+	struct drill *d = accepted(tweak, OPTS_NONE);
 	uint32_t acked = 1;
 
-	(void)state;
-	wr(d, 60000);
+	assert_int_equal(wr(d, 60000), 60000);
 	while (acked < 60001) {
 		const struct drill_seg *g = &d->seg[d->seg_next];
 
@@ -383,6 +382,38 @@ static void data_that_spans_blocks_is_gathered(void **state)
 	}
 	none(d);
 	drill_free(d);
+}
+
+static void least_blocks(struct tcp_config *cfg)
+{
+	cfg->snd_block = 64;
+}
+
+static void largest_blocks(struct tcp_config *cfg)
+{
+	cfg->snd_block = 65528;
+}
+
+static void data_that_spans_blocks_is_gathered(void **state)
+{
+	(void)state;
+	gathered_of(NULL);
+	gathered_of(least_blocks);
+	gathered_of(largest_blocks);
+}
+
+static void blocks_of_no_size_are_refused(void **state)
+{
+	static const uint32_t sizes[] = {0, 8, 56, 2044, 65536, UINT32_MAX};
+	const struct tcp_ops none = {NULL, NULL, NULL, NULL, NULL, NULL};
+	struct tcp_config cfg;
+
+	(void)state;
+	tcp_config_defaults(&cfg);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		cfg.snd_block = sizes[i];
+		assert_null(tcp_stack_new(&cfg, &none, NULL));
+	}
 }
 
 static void a_lost_output_is_repaired_by_the_timer(void **state)
@@ -419,6 +450,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(writing_from_inside_of_writable),
 	cmocka_unit_test(past_the_pools_each_still_has_a_block),
 	cmocka_unit_test(data_that_spans_blocks_is_gathered),
+	cmocka_unit_test(blocks_of_no_size_are_refused),
 	cmocka_unit_test(a_lost_output_is_repaired_by_the_timer),
 };
 
