@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -17,13 +16,13 @@
 #include "send/input.h"
 #include "send/legacy.h"
 #include "send/link.h"
-#include "send/spill.h"
+#include "send/keeper.h"
+#include "send/tell.h"
 #include "send/world.h"
 
-#define EVENTS	       16
-#define READ_BYTES     16384u
-#define SPILL_AGAIN_US 1000000u
-#define NICENESS       10
+#define EVENTS	   16
+#define READ_BYTES 16384u
+#define NICENESS   10
 
 struct sender {
 	const struct settings *s;
@@ -36,9 +35,7 @@ struct sender {
 	struct link link, probe;
 	struct legacy legacy;
 	uint64_t probe_end_us;
-	struct spill *spill;
-	bool spill_fails;
-	uint64_t spill_again_us;
+	struct keeper keeper;
 	struct input *input;
 	struct control control;
 	struct watch signals;
@@ -51,49 +48,25 @@ struct sender {
 	bool failed, quit;
 };
 
-static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void tell(const char *format, ...)
-{
-	char text[600];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	fprintf(stderr, "sluice-send: %s\n", text);
-}
-
 static const char *server_name(const struct sender *s, unsigned server)
 {
 	return server ? s->s->alt_server : s->s->server;
 }
 
-/* ---- the spill ---- */
+/* ---- what is read ---- */
 
 /* true: what is numbered may leave. */
 static bool keep(struct sender *s, bool before_send)
 {
-	int rc;
-
-	if (!s->spill)
+	switch (keeper_flush(&s->keeper, s->client, before_send, s->now)) {
+	case KEEPER_KEPT:
 		return true;
-	if (s->spill_fails && s->now < s->spill_again_us)
+	case KEEPER_WAITS:
 		return false;
-	rc = spill_flush(s->spill, s->client, before_send);
-	if (rc == 0) {
-		if (s->spill_fails)
-			tell("spill: can be written again");
-		s->spill_fails = false;
-		return true;
-	}
-	if (!s->spill_fails)
-		tell("spill: %s; nothing is sent or read until it can be written", strerror(-rc));
-	s->spill_fails = true;
-	s->spill_again_us = s->now + SPILL_AGAIN_US;
-	/* After another error nobody knows what is there. */
-	if (rc != -ENOSPC && rc != -EDQUOT && rc != -EFBIG)
+	default:
 		s->failed = s->quit = true;
-	return false;
+		return false;
+	}
 }
 
 /* Files and syslog wait where the spill has no room and cannot be written. */
@@ -101,7 +74,7 @@ static bool full(void *ctx)
 {
 	struct sender *s = ctx;
 
-	return s->spill && !spill_has_room(s->spill) && !keep(s, false);
+	return keeper_full(&s->keeper) && !keep(s, false);
 }
 
 static void item_read(void *ctx, const struct client_item *item, const struct spill_input *from)
@@ -109,41 +82,15 @@ static void item_read(void *ctx, const struct client_item *item, const struct sp
 	struct sender *s = ctx;
 
 	client_add(s->client, item);
-	if (s->spill) {
-		struct client_mark m;
-
-		client_save(s->client, &m);
-		if (!spill_add(s->spill, m.tail - 1, item, from)) {
-			tell("spill: no room for an item");
-			s->failed = s->quit = true;
-		}
-	}
+	if (!keeper_add(&s->keeper, s->client, item, from))
+		s->failed = s->quit = true;
 }
 
 static uint64_t offset_of(void *ctx, uint64_t dev, uint64_t ino)
 {
 	const struct sender *s = ctx;
 
-	return s->spill ? spill_offset(s->spill, dev, ino) : 0;
-}
-
-static int load_spill(struct sender *s, char *err, size_t size)
-{
-	struct spill_loaded what;
-
-	if (!s->s->spill[0])
-		return 0;
-	s->spill = spill_open(s->s->spill, s->s->spill_sync, err, size);
-	if (!s->spill || spill_load(s->spill, s->client, &what, err, size) != 0)
-		return -1;
-	if (what.items)
-		tell("spill: %" PRIu64 " items are to be sent", what.items);
-	if (what.torn_bytes)
-		tell("spill: a torn end of %" PRIu64 " bytes was cut", what.torn_bytes);
-	if (what.bad_bytes)
-		tell("spill: %" PRIu64 " bytes inside are damaged; what was there is lost",
-			what.bad_bytes);
-	return 0;
+	return s->keeper.spill ? spill_offset(s->keeper.spill, dev, ino) : 0;
 }
 
 /* ---- the connection ---- */
@@ -341,7 +288,7 @@ static bool answer(void *ctx, const char *question, FILE *to)
 		.reliable = s->s->reliable,
 		.verified = s->s->certificate_verification,
 		.conn_id = s->s->conn_id,
-		.spill_bytes = s->spill ? spill_bytes(s->spill) : UINT64_MAX};
+		.spill_bytes = s->keeper.spill ? spill_bytes(s->keeper.spill) : UINT64_MAX};
 
 	if (strcmp(question, "1") == 0)
 		diag_status(&d, to);
@@ -365,7 +312,7 @@ static void signalled(void *ctx, uint32_t events)
 	if (read(s->signals.fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	/* What a spill keeps needs not be waited for; a second signal does not wait either. */
-	if (s->ending || s->spill)
+	if (s->ending || s->keeper.spill)
 		s->quit = true;
 	s->ending = true;
 	s->end_us = s->now + s->s->conn_timeout * 1000000ull;
@@ -377,7 +324,7 @@ static void judge_end(struct sender *s)
 
 	client_stats(s->client, &st);
 	if (st.memory.items + st.confirm.items == 0 && (s->ending || input_ended(s->input)) &&
-		!s->spill_fails)
+		!s->keeper.fails)
 		s->quit = true;
 	if (s->now >= s->end_us)
 		s->quit = true;
@@ -402,11 +349,11 @@ static enum send_exit finish(struct sender *s)
 	left = st.memory.logs + st.confirm.logs;
 	tell("%" PRIu64 " logs %s, %" PRIu64 " dropped, %" PRIu64 " %s", st.confirmed_logs,
 		s->s->reliable ? "confirmed" : "sent", st.dropped, left,
-		s->spill ? "in the spill" : "not sent or not confirmed");
+		s->keeper.spill ? "in the spill" : "not sent or not confirmed");
 	if (in.cut)
 		tell("%" PRIu64 " logs were longer than %u bytes and were cut", in.cut,
 			INPUT_LINE_MAX);
-	return s->failed || in.read_errors || (left && !s->spill) ? SEND_FAILED : SEND_DONE;
+	return s->failed || in.read_errors || (left && !s->keeper.spill) ? SEND_FAILED : SEND_DONE;
 }
 
 /* ---- the loop ---- */
@@ -424,8 +371,8 @@ static uint64_t deadline(const struct sender *s)
 	at = earliest(at, s->end_us);
 	if (s->failover.probing)
 		at = earliest(at, s->probe_end_us);
-	if (s->spill_fails)
-		at = earliest(at, s->spill_again_us);
+	if (s->keeper.fails)
+		at = earliest(at, s->keeper.again_us);
 	if (s->s->give_up && s->state < CLIENT_PENDING)
 		at = earliest(at, s->alone_us + s->s->give_up * 1000000ull);
 	return at;
@@ -437,7 +384,7 @@ static bool has_room(const struct sender *s)
 	struct client_stats st;
 
 	client_stats(s->client, &st);
-	return !s->ending && !s->spill_fails && st.occupied < s->s->queue_size / 2;
+	return !s->ending && !s->keeper.fails && st.occupied < s->s->queue_size / 2;
 }
 
 static enum send_exit loop(struct sender *s)
@@ -456,7 +403,7 @@ static enum send_exit loop(struct sender *s)
 			if (w->fd >= 0)
 				w->ready(w->ctx, ready[i].events);
 		}
-		more = input_run(s->input, has_room(s), !s->ending && !s->spill_fails);
+		more = input_run(s->input, has_room(s), !s->ending && !s->keeper.fails);
 		tick(s);
 		write_all(s);
 		more |= datagrams_write(&s->datagrams, s->client, s->now);
@@ -513,7 +460,7 @@ static int start(struct sender *s, char *const *paths, int n, char *err, size_t 
 	s->link.event = link_event;
 	s->probe.event = probe_event;
 	s->link.ctx = s->probe.ctx = s;
-	if (load_spill(s, err, size) != 0)
+	if (keeper_load(&s->keeper, s->s, s->client, err, size) != 0)
 		return -1;
 	s->input = input_new(&in, paths, n, err, size);
 	if (!s->input)
@@ -554,7 +501,7 @@ enum send_exit send_run(const struct settings *settings, char *const *paths, int
 		link_close(&s->link);
 		link_close(&s->probe);
 	}
-	spill_close(s->spill);
+	spill_close(s->keeper.spill);
 	client_free(s->client);
 	legacy_fini(&s->legacy);
 	SSL_CTX_free(s->tls);
