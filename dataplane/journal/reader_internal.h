@@ -1,4 +1,5 @@
-/* What the walk over segments (reader.c) and the rows of a block (reader_rows.c) share. */
+/* What opening (reader_open.c), the walk over segments (reader.c) and the rows of a block
+ * (reader_rows.c) share. */
 #ifndef SLUICE_JOURNAL_READER_INTERNAL_H
 #define SLUICE_JOURNAL_READER_INTERNAL_H
 
@@ -55,6 +56,8 @@ static inline bool reader_stopped(struct journal_reader *r)
 	return r->stopped;
 }
 
+/* Closes the segment that is open, if any. */
+void reader_leave_segment(struct journal_reader *r);
 /* 1: the block is in memory, with rows that may match; 0: it has none; negative: damaged or error
  * (enum segment_read). */
 int reader_load_block(struct journal_reader *r, uint64_t off, const struct block_frame *f);
