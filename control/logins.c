@@ -37,6 +37,7 @@ void login_wait(struct control *c, struct login *g, uint32_t wait_s)
 struct search {
 	const char *name;
 	struct scram_verifier verifier;
+	char text[SCRAM_TEXT];
 	bool found;
 };
 
@@ -44,13 +45,21 @@ static void match(void *ctx, const struct user_row *row)
 {
 	struct search *s = ctx;
 
-	if (strcmp(row->name, s->name) == 0)
-		s->found = scram_verifier_parse(&s->verifier, row->verifier) == 0;
+	if (strcmp(row->name, s->name) != 0)
+		return;
+	s->found = scram_verifier_parse(&s->verifier, row->verifier) == 0;
+	snprintf(s->text, sizeof(s->text), "%s", row->verifier);
+}
+
+uint64_t logins_number(const struct control *c, const char *verifier)
+{
+	return siphash13(&c->devices.key, verifier, strlen(verifier)) | 1;
 }
 
 /* The verifier of a user; of one that is not there one that fits no password, but is the same each
- * time: who asks learns nothing. false: the registry does not answer. */
-static bool verifier_of(struct control *c, const char *user, struct scram_verifier *v)
+ * time: who asks learns nothing. `number` as auth.h has it. false: the registry does not answer. */
+static bool verifier_of(
+	struct control *c, const char *user, struct scram_verifier *v, uint64_t *number)
 {
 	struct search s = {.name = user};
 	uint8_t mac[32];
@@ -58,6 +67,7 @@ static bool verifier_of(struct control *c, const char *user, struct scram_verifi
 	if (registry_users(c->registry, match, &s) != REGISTRY_OK)
 		return false;
 	*v = s.verifier;
+	*number = logins_number(c, s.text);
 	if (s.found)
 		return true;
 	*v = (struct scram_verifier){
@@ -90,6 +100,7 @@ static void begin(struct control *c, struct login *g)
 {
 	struct scram_message first, challenge;
 	struct scram_verifier v;
+	uint64_t number;
 	char user[SCRAM_USER];
 
 	if (certified(c, g->serial)) {
@@ -98,7 +109,8 @@ static void begin(struct control *c, struct login *g)
 		   !scram_first_user(&first, user)) {
 		login_answer(c, g, false, REFUSAL_bad_password,
 			"not SCRAM-SHA-256-PLUS with tls-exporter");
-	} else if (!verifier_of(c, user, &v) || scram_challenge(&v, &first, &challenge) != 0) {
+	} else if (!verifier_of(c, user, &v, &number) ||
+		   scram_challenge(&v, &first, &challenge) != 0) {
 		login_answer(c, g, false, REFUSAL_session_limit, "the registry does not answer");
 	} else {
 		text_to(&g->challenge, &challenge);
@@ -131,7 +143,7 @@ static void prove(struct control *c, struct login *g)
 		login_answer(c, g, false, REFUSAL_bad_password, "not SCRAM");
 		return;
 	}
-	if (!verifier_of(c, user, &v)) {
+	if (!verifier_of(c, user, &v, &g->password)) {
 		login_answer(c, g, false, REFUSAL_session_limit, "the registry does not answer");
 		return;
 	}

@@ -13,6 +13,8 @@ struct control;
 /* For dp_judge_set(); `ctx` is the struct control. */
 void logins_judge(void *ctx, struct login *g);
 
+/* A verifier's number, as long as this process lives (auth.h). */
+uint64_t logins_number(const struct control *c, const char *verifier);
 /* The answer to a question; takes it over. */
 void login_answer(struct control *c, struct login *g, bool granted, enum refusal_reason why,
 	const char *detail);

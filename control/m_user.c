@@ -3,6 +3,7 @@
 
 #include "control/method.h"
 #include "control/registry_trust.h"
+#include "control/trust.h"
 #include "tls/scram.h"
 
 static void list_one(void *ctx, const struct user_row *row)
@@ -50,6 +51,7 @@ static bool search(struct call *call, struct search *s)
 	return false;
 }
 
+/* Audited, and written: sessions by a password that is none any more end. */
 static void told(struct call *call, const char *name, const char *what, const char *who)
 {
 	struct events *ev = &call->c->events;
@@ -59,6 +61,7 @@ static void told(struct call *call, const char *name, const char *what, const ch
 	event_add(ev, "msg", "%s", what);
 	event_add(ev, "who", "%s", who);
 	event_end(ev);
+	trust_changed(call->c, TRUST_DEVICES);
 	call_result(call, json_pack("{s:i,s:s,s:s}", "schema", 1, "user", name, "done", what));
 }
 

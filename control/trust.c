@@ -6,6 +6,8 @@
 #include <sys/random.h>
 
 #include "control/control.h"
+#include "control/logins.h"
+#include "control/registry_trust.h"
 
 /* Of our own authority and of anchors; 1 << kind. */
 #define ANCHORS (1u << STORE_ANCHOR | 1u << STORE_CA)
@@ -184,6 +186,29 @@ static int build_tls(struct control *c, const struct config *cfg, const struct t
 	return rc;
 }
 
+struct passwords {
+	const struct control *c;
+	unsigned count;
+	uint64_t v[USER_MAX];
+};
+
+static void add_password(void *ctx, const struct user_row *row)
+{
+	struct passwords *p = ctx;
+
+	if (p->count < USER_MAX)
+		p->v[p->count++] = logins_number(p->c, row->verifier);
+}
+
+/* false: sessions by password could not be told from others. */
+static bool add_passwords(struct control *c, struct auth_snapshot *s)
+{
+	struct passwords p = {.c = c};
+
+	return registry_users(c->registry, add_password, &p) == REGISTRY_OK &&
+	       auth_snapshot_passwords(s, p.v, p.count);
+}
+
 static struct auth_snapshot *build_auth(
 	struct control *c, const struct config *cfg, char *err, size_t err_size)
 {
@@ -197,7 +222,11 @@ static struct auth_snapshot *build_auth(
 			c->settings.v[SETTING_LEGACY_AUTH_MODE].number != 0, err,
 			(unsigned)err_size);
 	free(v);
-	return s;
+	if (!s || add_passwords(c, s))
+		return s;
+	auth_snapshot_unref(s);
+	snprintf(err, err_size, "the registry: %s", registry_error(c->registry));
+	return NULL;
 }
 
 /* ---- publishing --------------------------------------------------------------------------- */

@@ -18,6 +18,8 @@ struct auth_snapshot {
 	uint32_t mask;	 /* of `slots` */
 	uint32_t *slots; /* index + 1 into `v`; 0: empty */
 	struct auth_device *v;
+	uint64_t *passwords; /* sorted */
+	unsigned passwords_count;
 };
 
 static uint32_t hash_of(const char *serial)
@@ -108,6 +110,7 @@ void auth_snapshot_unref(struct auth_snapshot *s)
 		regfree(&s->pattern);
 	free(s->slots);
 	free(s->v);
+	free(s->passwords);
 	free(s);
 }
 
@@ -139,6 +142,33 @@ const char *auth_legacy_denial(const struct auth_snapshot *s, const char *serial
 	if (s->legacy_mode || (d && d->legacy))
 		return NULL;
 	return "neither legacy-auth-mode nor the device's legacy is enabled";
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const uint64_t *l = a, *r = b;
+
+	return (*l > *r) - (*l < *r);
+}
+
+bool auth_snapshot_passwords(struct auth_snapshot *s, const uint64_t *v, unsigned n)
+{
+	if (n == 0)
+		return true;
+	s->passwords = malloc(n * sizeof(*v));
+	if (!s->passwords)
+		return false;
+	memcpy(s->passwords, v, n * sizeof(*v));
+	s->passwords_count = n;
+	qsort(s->passwords, n, sizeof(*v), by_number);
+	return true;
+}
+
+bool auth_password_stands(const struct auth_snapshot *s, uint64_t number)
+{
+	return number == 0 ||
+	       (s->passwords_count && bsearch(&number, s->passwords, s->passwords_count,
+					      sizeof(number), by_number));
 }
 
 bool auth_legacy_any(const struct auth_snapshot *s)

@@ -47,6 +47,14 @@ const char *auth_legacy_denial(const struct auth_snapshot *s, const char *serial
 /* Is there anybody who may log in so? */
 bool auth_legacy_any(const struct auth_snapshot *s);
 
+/*
+ * Which passwords there are: a number for each user's verifier, which a session that was let in by
+ * it keeps. Copies; called once, before the snapshot is anybody else's. false: out of memory.
+ */
+bool auth_snapshot_passwords(struct auth_snapshot *s, const uint64_t *v, unsigned n);
+/* Is it there still? 0, which is no verifier's number: yes. */
+bool auth_password_stands(const struct auth_snapshot *s, uint64_t number);
+
 enum auth_event_kind {
 	AUTH_EV_REFUSED, /* reason says why */
 	AUTH_EV_PENDING, /* a serial that is not (yet) authorized waits: register it as pending */

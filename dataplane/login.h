@@ -55,7 +55,8 @@ struct login {
 	/* LOGIN_SASL: first in, challenge out. LOGIN_PROOF: those, final and binding in, challenge
 	 * out (the server's last word, also where it is an error). */
 	struct login_text first, challenge, final;
-	bool bound; /* `binding` is there */
+	uint64_t password; /* LOGIN_PROOF, granted: the verifier's number (auth.h) */
+	bool bound;	   /* `binding` is there */
 	uint8_t binding[LOGIN_BINDING];
 
 	struct claim claim; /* control's; so is: */

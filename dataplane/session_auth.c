@@ -115,6 +115,8 @@ const char *session_forbidden_by(const struct session *s, enum refusal_reason wh
 		by = session_denial(s, pol);
 	else if (why == REFUSAL_legacy_disabled && pol->auth)
 		by = auth_legacy_denial(pol->auth, s->serial);
+	else if (why == REFUSAL_bad_password)
+		by = "its user was deleted, or has another password now";
 	return by ? by : "by a new policy";
 }
 
@@ -474,6 +476,9 @@ bool session_identity_permitted(
 		return true; /* about to log in */
 	*why = REFUSAL_legacy_disabled;
 	if (s->legacy && (!pol->auth || auth_legacy_denial(pol->auth, s->serial)))
+		return false;
+	*why = REFUSAL_bad_password;
+	if (s->legacy && s->oftp && !auth_password_stands(pol->auth, s->oftp->password))
 		return false;
 	*why = REFUSAL_no_certificate;
 	if (!s->legacy && !tls_conn_verified(s->tls))

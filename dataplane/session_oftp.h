@@ -40,6 +40,7 @@ struct oftp_session {
 	bool leaving; /* nothing is accepted any more, and control is told when all is durable */
 	bool left;    /* and was told */
 	bool keyed;   /* `key` came */
+	uint64_t password;	  /* of a session by password: whose number (auth.h) */
 	char serial[AUTH_SERIAL]; /* as the login claims it */
 	char version[64];
 	char key[LOGIN_KEY_MAX + 1];

@@ -231,15 +231,19 @@ static const char *legacy_denial(const struct session *s)
 	return auth_legacy_denial(s->worker->l->policy->auth, s->oftp->serial);
 }
 
-/* An operator may have taken it back, or the serial shown a certificate, since it was challenged.
- */
+/* An operator may have taken it back, or the serial shown a certificate, since it was challenged;
+ * or the password may be none any more. */
 static bool legacy_still_may(struct session *s)
 {
 	const char *denial = legacy_denial(s);
 
 	if (denial)
 		refuse(s, REFUSAL_legacy_disabled, denial);
-	return !denial;
+	else if (!auth_password_stands(s->worker->l->policy->auth, s->oftp->password))
+		refuse(s, REFUSAL_bad_password, session_forbidden_by(s, REFUSAL_bad_password));
+	else
+		return true;
+	return false;
 }
 
 /* Neither certificate nor user and password. */
@@ -505,9 +509,10 @@ static void answered(struct session *s, struct login *g)
 		worker_answer_soon(s->worker, s);
 		break;
 	case LOGIN_PROOF:
-		o->challenge = g->challenge;
+		o->password = g->password;
 		if (!legacy_still_may(s))
 			break;
+		o->challenge = g->challenge;
 		is_named(s);
 		s->legacy = true;
 		admit(s);

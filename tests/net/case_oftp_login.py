@@ -317,6 +317,10 @@ def oftp_without_certificate(appliance):
     c.log(1, [b"<13>without"])
     c.confirmed()
     equal("stored", appliance.logs("--device", SERIAL), [b"<13>without"])
+    # A password that is none any more ends what came by it.
+    appliance.ctl("user", "delete", USER)
+    _, _, options = c.until("AUTH_CHANGED")
+    equal("deleted", (options["result"], options["reason"]), (REFUSED, "bad_password"))
     before = counted(appliance, "cleartext_forbidden")
     with appliance.ns.connect(("192.0.2.2", 514)) as raw:
         raw.settimeout(20)

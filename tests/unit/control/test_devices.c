@@ -5,6 +5,8 @@
 
 #include <sqlite3.h>
 
+#include "control/logins.h"
+#include "control/registry_trust.h"
 #include "tests/unit/control/harness.h"
 
 /* ---- by itself ---------------------------------------------------------------------------- */
@@ -399,18 +401,45 @@ static void what_makes_no_sense_is_refused_by_name(void **state)
 	}
 }
 
+struct number {
+	const struct control *c;
+	uint64_t number;
+};
+
+static void take_number(void *ctx, const struct user_row *row)
+{
+	struct number *n = ctx;
+
+	n->number = logins_number(n->c, row->verifier);
+}
+
+/* Of the only user that there is; and lcores know it. */
+static uint64_t number_of_password(struct harness *h)
+{
+	struct number n = {.c = h->c};
+
+	assert_int_equal(registry_users(h->c->registry, take_number, &n), REGISTRY_OK);
+	assert_true(n.number != 0);
+	assert_true(auth_password_stands(h->dp->policy.auth, n.number));
+	return n.number;
+}
+
 static void users_come_change_and_go(void **state)
 {
 	struct harness *h = *state;
+	uint64_t first, second;
 	json_t *r;
 	char *all;
 
 	r = harness_result(h, "user.add", "{\"user\":\"fw-old\",\"password\":\"correct horse\"}");
 	assert_text(r, "done", "added");
 	json_decref(r);
+	first = number_of_password(h);
 	r = harness_result(h, "user.add", "{\"user\":\"fw-old\",\"password\":\"battery staple\"}");
 	assert_text(r, "done", "changed");
 	json_decref(r);
+	second = number_of_password(h);
+	assert_false(auth_password_stands(h->dp->policy.auth, first));
 	r = harness_result(h, "user.list", NULL);
 	assert_int_equal(json_array_size(at(r, "users")), 1);
 	assert_text(r, "users.0.user", "fw-old");
@@ -419,6 +448,7 @@ static void users_come_change_and_go(void **state)
 	free(all);
 	json_decref(r);
 	json_decref(harness_result(h, "user.delete", "{\"user\":\"fw-old\"}"));
+	assert_false(auth_password_stands(h->dp->policy.auth, second));
 	r = harness_result(h, "user.list", NULL);
 	assert_int_equal(json_array_size(at(r, "users")), 0);
 	json_decref(r);

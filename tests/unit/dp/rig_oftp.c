@@ -113,6 +113,7 @@ void rig_publish(void)
 	pol->auth = auth_snapshot_new(v, n, "[A-Z0-9-]{8,24}", stage.legacy, err, sizeof(err));
 	pol->tls = world_set(&stage.world);
 	assert_non_null(pol->auth);
+	assert_true(auth_snapshot_passwords(pol->auth, &stage.password, stage.password != 0));
 	dp_policy_publish(stage.rig.dp, pol);
 	auth_snapshot_unref(pol->auth);
 	tls_set_unref(pol->tls);
@@ -149,6 +150,7 @@ int rig_stage_begin(void **state)
 	stage.world_state = AUTH_AUTHORIZED;
 	stage.other_state = AUTH_UNKNOWN;
 	stage.legacy = stage.other_certified = false;
+	stage.password = 0;
 	rig_publish();
 	for (uint64_t before = ~0ull; before != stage.told;) {
 		before = stage.told;

@@ -20,6 +20,7 @@ struct rig_stage {
 	/* What the registry says of WORLD_SERIAL and OTHER_SERIAL, and of passwords. */
 	enum auth_state world_state, other_state;
 	bool legacy;
+	uint64_t password;    /* the number of the only one that there is; 0: none */
 	bool other_certified; /* OTHER_SERIAL has used a certificate */
 	struct login *asked;  /* what control is to judge, and has not answered */
 	uint64_t told;	      /* events */

@@ -112,6 +112,7 @@ static void proves(struct rig_oftp *d, bool right)
 	rig_oftp_say(d, &m);
 	wait_question(LOGIN_PROOF);
 	assert_string_equal(stage.asked->challenge.at, "r=abcdef");
+	stage.asked->password = stage.password;
 	answer_question(right, REFUSAL_bad_password, right ? "v=ours" : "e=invalid-proof");
 }
 
@@ -231,6 +232,38 @@ static void who_waits_by_a_password_is_out_when_that_does_not_count_any_more(voi
 		rig_wait_refused(REFUSAL_legacy_disabled, t[i].words);
 		is_left(&d);
 	}
+}
+
+/* Deleted, or another: waiting, in, and between the proof and the answer to it. */
+static void a_password_that_is_none_any_more_lets_nobody_in(void **state)
+{
+	static const char words[] = "its user was deleted, or has another password now";
+	struct rig_oftp d;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		stage.other_state = i ? AUTH_AUTHORIZED : AUTH_PENDING;
+		stage.password = 7;
+		is_challenged(&d);
+		proves(&d, true);
+		rig_expect_reply(&d, i ? OFTP_ALLOWED : OFTP_PENDING, NULL);
+		/* Another user's comes or goes. */
+		set_other(stage.other_state, true, false);
+		stage.password = 8;
+		set_other(AUTH_AUTHORIZED, true, false);
+		rig_expect_verdict(&d, OFTP_AUTH_CHANGED, OFTP_REFUSED, "bad_password");
+		rig_wait_refused(REFUSAL_bad_password, words);
+		is_left(&d);
+	}
+	stage.password = 7;
+	is_challenged(&d);
+	stage.password = 8;
+	rig_publish();
+	stage.password = 7; /* as control found it a moment before */
+	proves(&d, true);
+	rig_expect_reply(&d, OFTP_REFUSED, "bad_password");
+	rig_wait_refused(REFUSAL_bad_password, words);
+	is_left(&d);
 }
 
 static void who_is_in_by_a_password_is_out_when_the_serial_shows_a_certificate(void **state)
@@ -689,6 +722,7 @@ int main(int argc, char **argv)
 		TEST(who_must_wait_is_shown_the_servers_proof_first),
 		TEST(authorized_while_he_is_challenged_he_is_let_in_at_once),
 		TEST(who_waits_by_a_password_is_out_when_that_does_not_count_any_more),
+		TEST(a_password_that_is_none_any_more_lets_nobody_in),
 		TEST(who_is_in_by_a_password_is_out_when_the_serial_shows_a_certificate),
 		TEST(denied_while_its_streams_are_claimed),
 		TEST(denied_while_its_address_is_tied),
