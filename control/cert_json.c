@@ -54,6 +54,14 @@ json_t *cert_report_json(const struct cert_report *r)
 	return list;
 }
 
+static bool legal_name(void *ctx, const char *name)
+{
+	const struct control *c = ctx;
+
+	return (c->config.listen.tls_names & CONFIG_TLS_NAME_SERIAL) &&
+	       trust_serial_legal(ctx, name);
+}
+
 struct cert_judge cert_judge_of(struct control *c, enum cert_role role, const struct cert_bundle *b)
 {
 	const struct certstore *s = &c->trust.certs;
@@ -61,11 +69,14 @@ struct cert_judge cert_judge_of(struct control *c, enum cert_role role, const st
 	return (struct cert_judge){
 		.role = role,
 		.now_s = (int64_t)(clock_wall_ns() / 1000000000u),
-		.legal = trust_serial_legal,
+		.legal = legal_name,
 		.ctx = c,
 		.serial = c->serial,
 		.anchors_pem = certstore_pem_of(s, 1u << STORE_ANCHOR | 1u << STORE_CA),
 		.crls_pem = certstore_crls_beside(s, b),
+		.by_dns = (c->config.listen.tls_names & CONFIG_TLS_NAME_DNS) != 0,
+		.weak_taken = c->config.tls.enc_algorithm == CONFIG_ENC_LOW,
+		.revoked = c->trust.crls,
 	};
 }
 
@@ -121,10 +132,27 @@ json_t *cert_findings_json(struct control *c, struct stored *s)
 	return cert_report_json(s->report);
 }
 
+void cert_describe_facts(
+	enum store_kind kind, const struct cert_facts *f, unsigned count, char *text, size_t size)
+{
+	char when[TIME_TEXT], more[24] = "";
+
+	if (count > 1 && kind != STORE_IDENTITY)
+		snprintf(more, sizeof(more), " and %u more", count - 1);
+	if (kind != STORE_CRL) {
+		snprintf(text, size, "%s %s %.16s%s", store_kind_name(kind), f->subject,
+			f->fingerprint, more);
+		return;
+	}
+	time_format_s(f->not_before_s, when);
+	snprintf(text, size, "%s %s %.16s%s%s of %s, %u revoked%s", store_kind_name(kind),
+		f->issuer, f->fingerprint, f->number[0] ? " number " : "", f->number, when,
+		f->revoked, more);
+}
+
 void cert_describe(const struct stored *s, char *text, size_t size)
 {
-	snprintf(text, size, "%s %s %.16s", store_kind_name(s->kind),
-		s->kind == STORE_CRL ? s->facts.issuer : s->facts.subject, s->facts.fingerprint);
+	cert_describe_facts(s->kind, &s->facts, s->count, text, size);
 }
 
 void cert_event(
@@ -136,4 +164,27 @@ void cert_event(
 	event_add(&c->events, "about", "%s", about);
 	event_add(&c->events, "who", "%s", who);
 	event_end(&c->events);
+}
+
+int cert_put(struct call *call, const char *name, enum store_kind kind, const char *pem,
+	const char *key_pem, const char *after)
+{
+	struct control *c = call->c;
+	const struct stored *old = certstore_find(&c->trust.certs, name);
+	struct store_order o = {.name = name, .kind = kind, .pem = pem, .key_pem = key_pem};
+	char was[400] = "", who[64];
+	struct audit_row audit;
+
+	if (old)
+		cert_describe(old, was, sizeof(was));
+	control_audit_row(&audit, who, call->who, call->method->name, name, was, after);
+	o.who = who;
+	o.audit = &audit;
+	if (!pem || certstore_put(&c->trust.certs, &o) != 0) {
+		call_fail(call, REASON_FAILED, "nothing is changed: %s",
+			pem ? c->trust.certs.error : "out of memory");
+		return -1;
+	}
+	cert_event(c, old ? "replaced" : "added", name, after, who);
+	return 0;
 }

@@ -58,20 +58,16 @@ static void look(struct stored *c)
 		return;
 	c->count = c->kind == STORE_CRL ? b.crls_count : b.certs_count;
 	for (unsigned i = 0; i < c->count; i++) {
-		struct cert_facts f = {0};
-		int64_t end;
+		struct cert_facts f;
 
-		if (c->kind == STORE_CRL) {
-			cert_crl_issuer(&b, i, f.issuer, sizeof(f.issuer));
-			end = cert_crl_next_update_s(&b, i);
-		} else {
+		if (c->kind == STORE_CRL)
+			cert_crl_facts(&b, i, &f);
+		else
 			cert_bundle_facts(&b, i, &f);
-			end = f.not_after_s;
-		}
 		if (i == 0)
 			c->facts = f;
-		if (end && (c->ends_s == 0 || end < c->ends_s))
-			c->ends_s = end;
+		if (f.not_after_s && (c->ends_s == 0 || f.not_after_s < c->ends_s))
+			c->ends_s = f.not_after_s;
 	}
 	cert_bundle_free(&b);
 }

@@ -26,7 +26,7 @@ struct stored {
 	char key_file[128]; /* "": no key */
 	uint64_t time_ns;
 	char who[64];
-	struct cert_facts facts; /* of its first certificate; of a CRL: its issuer */
+	struct cert_facts facts; /* of its first certificate or CRL */
 	unsigned count;		 /* certificates or CRLs in it */
 	/* The earliest end of validity in it; of a CRL: when it should be replaced (0: never). */
 	int64_t ends_s;

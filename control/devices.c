@@ -181,6 +181,7 @@ static void note_contact(struct devices *d, struct device *dev, const struct aut
 	if (!ev->fingerprint[0])
 		return;
 	snprintf(f->fingerprint, sizeof(f->fingerprint), "%s", ev->fingerprint);
+	snprintf(f->anchor, sizeof(f->anchor), "%s", ev->anchor);
 	snprintf(f->subject, sizeof(f->subject), "%s", ev->subject);
 	snprintf(f->issuer, sizeof(f->issuer), "%s", ev->issuer);
 }
@@ -325,6 +326,7 @@ static enum registry_status write_one(struct devices *d, const struct device *de
 		.subject = f->subject,
 		.issuer = f->issuer,
 		.fingerprint = f->fingerprint,
+		.anchor = f->anchor,
 		.not_after_s = f->not_after_s,
 		.refusal = f->refused ? refusal_reason_slug(f->refusal) : "",
 		.refusal_ns = f->refusal_ns,

@@ -26,7 +26,7 @@ struct device_facts {
 	struct ip_addr addr, refusal_addr;
 	uint16_t refusal; /* enum refusal_reason */
 	int64_t not_after_s;
-	char version[64], fingerprint[65];
+	char version[64], fingerprint[65], anchor[33];
 	char subject[AUTH_TEXT], issuer[AUTH_TEXT], detail[AUTH_TEXT];
 };
 

@@ -1,4 +1,4 @@
-/* cert.list|show|delete|use|expiring, tls.show */
+/* cert.list|show|use|expiring, tls.show */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +27,15 @@ struct stored *cert_wanted(struct call *call, const char *name)
 	return s;
 }
 
+bool cert_name_fine(struct call *call, const char *name)
+{
+	if (certstore_name_legal(name))
+		return true;
+	call_invalid(
+		call, "name", "expected 1 to %d letters, digits, '.', '_' and '-'", CERTSTORE_NAME);
+	return false;
+}
+
 void m_cert_show(struct call *call)
 {
 	struct stored *s = cert_wanted(call, call_string(call, "name", ""));
@@ -40,114 +49,6 @@ void m_cert_show(struct call *call)
 	if (strlen(s->pem) <= CERT_MAX_BYTES)
 		json_object_set_new(o, "pem", json_string(s->pem));
 	json_object_set_new(o, "findings", cert_findings_json(call->c, s));
-	call_result(call, o);
-}
-
-static const char *used_by(const struct control *c, const char *name)
-{
-	const struct trust_contexts *v = &c->trust.contexts;
-
-	for (unsigned i = 0; i < v->count; i++)
-		for (unsigned k = 0; k < v->v[i].count; k++)
-			if (strcmp(v->v[i].identity[k], name) == 0)
-				return v->v[i].sni;
-	return NULL;
-}
-
-#define DEPENDENTS 100 /* bytes of their names, as many as fit */
-
-/* Devices whose certificate, as they showed it last, is of an issuer; the first few by name. */
-struct dependents {
-	const char *issuer;
-	unsigned count, named;
-	char names[DEPENDENTS];
-};
-
-static void add_dependent(void *ctx, const struct device_row *row)
-{
-	struct dependents *d = ctx;
-	const size_t n = strlen(d->names);
-
-	if (strcmp(row->issuer, d->issuer) != 0 || row->state == AUTH_DENIED)
-		return;
-	d->count++;
-	if (n + 2 + strlen(row->serial) >= sizeof(d->names))
-		return;
-	snprintf(d->names + n, sizeof(d->names) - n, "%s%s", n ? ", " : ": ", row->serial);
-	d->named++;
-}
-
-/*
- * The authority of our own: its key is nowhere else, and who was issued a certificate by it must be
- * issued another. Fails the call with what depends on it.
- */
-static void not_sure(struct call *call, const struct stored *ca)
-{
-	const struct control *c = call->c;
-	const struct stored *node = certstore_find(&call->c->trust.certs, CERTSTORE_NODE);
-	const bool ours = node && strcmp(node->facts.issuer, ca->facts.subject) == 0;
-	struct dependents d = {.issuer = ca->facts.subject};
-
-	devices_flush(&call->c->devices);
-	if (registry_devices(c->registry, add_dependent, &d) != REGISTRY_OK) {
-		call_fail(call, REASON_FAILED, "the registry: %s", registry_error(c->registry));
-		return;
-	}
-	/* At most 500 bytes. */
-	call_fail(call, REASON_NOT_SURE,
-		"%.60s and its key would be gone for ever (`cert export %s` keeps a copy that "
-		"cannot be `%s` again)%s; devices whose last certificate was of it would be "
-		"refused as wrong_ca, unless its certificate is imported under another name "
-		"before: %u%s%s",
-		ca->facts.subject, ca->name, ca->name,
-		ours ? "; this node's certificate, which devices verify, would be signed by itself"
-		     : "",
-		d.count, d.names, d.count > d.named ? ", ..." : "");
-	call->error.data = json_pack("{s:i}", "devices", (int)d.count);
-}
-
-void m_cert_delete(struct call *call)
-{
-	struct control *c = call->c;
-	const char *name = call_string(call, "name", "");
-	const struct stored *s = cert_wanted(call, name);
-	const char *sni = s && s->kind == STORE_IDENTITY ? used_by(c, name) : NULL;
-	enum trust_change change;
-	struct audit_row audit;
-	char was[400], who[64], err[400];
-	const char *problem = NULL;
-	bool authority;
-	json_t *o;
-
-	if (!s)
-		return;
-	if (sni) {
-		call_fail(call, REASON_BUSY,
-			"\"%s\" serves the TLS context %s: put another into use first (cert use)",
-			name, sni);
-		return;
-	}
-	if (s->kind == STORE_CA && !call_bool(call, "sure", false)) {
-		not_sure(call, s);
-		return;
-	}
-	change = s->kind == STORE_IDENTITY || s->kind == STORE_REQUEST ? TRUST_IDENTITIES
-								       : TRUST_GENERATION;
-	authority = s->kind == STORE_CA;
-	cert_describe(s, was, sizeof(was));
-	control_audit_row(&audit, who, call->who, call->method->name, name, was, "");
-	if (certstore_delete(&c->trust.certs, name, &audit) != 0) {
-		call_fail(call, REASON_FAILED, "%s", c->trust.certs.error);
-		return;
-	}
-	cert_event(c, "deleted", name, was, who);
-	/* Now, as it was told, and not with the next start. */
-	if (authority)
-		problem = trust_remake_node(c, err, sizeof(err));
-	trust_changed(c, change);
-	o = json_pack("{s:i,s:s,s:b}", "schema", 1, "name", name, "deleted", 1);
-	if (problem)
-		json_object_set_new(o, "problem", json_string(problem));
 	call_result(call, o);
 }
 

@@ -41,6 +41,9 @@ static const char schema_2[] =
 	"  key_file TEXT NOT NULL, time_ns INTEGER NOT NULL, who TEXT NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE contexts (sni TEXT PRIMARY KEY, identities TEXT NOT NULL) WITHOUT ROWID;";
 
+/* Whom a device's chain ended at: who would delete that anchor is asked. */
+static const char schema_3[] = "ALTER TABLE devices ADD COLUMN anchor TEXT NOT NULL DEFAULT ''";
+
 enum registry_status db_fail(struct registry *r, const char *what)
 {
 	int code = sqlite3_errcode(r->db) & 0xff;
@@ -130,6 +133,8 @@ static enum registry_status upgrade(struct registry *r, long from)
 		rc = db_run(r, schema_1);
 	if (rc == REGISTRY_OK && from < 2)
 		rc = db_run(r, schema_2);
+	if (rc == REGISTRY_OK && from < 3)
+		rc = db_run(r, schema_3);
 	snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%d",
 		REGISTRY_APP_ID, REGISTRY_SCHEMA);
 	if (rc == REGISTRY_OK)

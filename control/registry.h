@@ -4,8 +4,9 @@
  * on disk. One thread. Other programs may read it while sluiced runs (`sqlite3 -readonly`).
  *
  * Tables: meta (this node's own facts), settings, audit; since schema 2 devices, users,
- * certificates and contexts, whose functions are in registry_devices.h and registry_trust.h. A
- * registry of an older schema is brought to ours when it is opened; there is no way back.
+ * certificates and contexts, whose functions are in registry_devices.h and registry_trust.h; since
+ * schema 3 a device's anchor. A registry of an older schema is brought to ours when it is opened;
+ * there is no way back.
  */
 #ifndef SLUICE_CONTROL_REGISTRY_H
 #define SLUICE_CONTROL_REGISTRY_H
@@ -14,7 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define REGISTRY_SCHEMA	   2	      /* PRAGMA user_version */
+#define REGISTRY_SCHEMA	   3	      /* PRAGMA user_version */
 #define REGISTRY_APP_ID	   0x534c5543 /* "SLUC", PRAGMA application_id */
 #define REGISTRY_MAX_AUDIT 100000     /* rows; the oldest go */
 

@@ -27,7 +27,7 @@ static enum auth_state state_from(const char *name)
 #define COLUMNS                                                                                    \
 	"serial, state, legacy, rate, psk, decided_ns, decided_by, first_ns, up, since_ns,"        \
 	" contact_ns, address, version, subject, issuer, fingerprint, not_after_s, refusal,"       \
-	" refusal_ns, refusal_address, refusal_detail"
+	" refusal_ns, refusal_address, refusal_detail, anchor"
 
 static uint64_t number(sqlite3_stmt *st, int i)
 {
@@ -58,6 +58,7 @@ static void give(sqlite3_stmt *st, device_fn fn, void *ctx)
 		.refusal_ns = number(st, 18),
 		.refusal_address = db_column(st, 19),
 		.refusal_detail = db_column(st, 20),
+		.anchor = db_column(st, 21),
 	};
 
 	fn(ctx, &row);
@@ -146,8 +147,9 @@ enum registry_status registry_facts_put(struct registry *r, const struct device_
 	static const char sql[] =
 		"INSERT INTO devices (serial, state, first_ns, up, since_ns, contact_ns, address,"
 		" version, subject, issuer, fingerprint, not_after_s, refusal, refusal_ns,"
-		" refusal_address, refusal_detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-		" ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT (serial) DO UPDATE SET up=?4,"
+		" refusal_address, refusal_detail, anchor) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+		" ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) ON CONFLICT (serial) DO UPDATE SET "
+		"up=?4,"
 		" since_ns=max(since_ns, ?5), contact_ns=max(contact_ns, ?6), " KEEP(
 			"address", "7") ", " KEEP("version", "8") ", " KEEP("subject",
 			"9") ","
@@ -157,9 +159,10 @@ enum registry_status registry_facts_put(struct registry *r, const struct device_
 					   "END,"
 					   " refusal_detail=CASE WHEN ?13='' THEN refusal_detail "
 					   "ELSE ?16 END,"
-					   " " KEEP("refusal", "13") ", refusal_ns=max(refusal_ns, "
-								     "?14)," KEEP("refusal_address",
-									     "15");
+					   " " KEEP("refusal",
+						   "13") ", refusal_ns=max(refusal_ns, "
+							 "?14)," KEEP("refusal_address",
+								 "15") ", " KEEP("anchor", "17");
 	const char *const text[] = {
 		row->address, row->version, row->subject, row->issuer, row->fingerprint};
 	sqlite3_stmt *st = db_prepare(r, sql);
@@ -179,6 +182,7 @@ enum registry_status registry_facts_put(struct registry *r, const struct device_
 	sqlite3_bind_int64(st, 14, (sqlite3_int64)row->refusal_ns);
 	db_text(st, 15, row->refusal_address);
 	db_text(st, 16, row->refusal_detail);
+	db_text(st, 17, row->anchor);
 	return db_done(r, st, "devices");
 }
 

@@ -30,6 +30,7 @@ struct device_row {
 	uint64_t since_ns;   /* Up or Down; 0: never Up */
 	uint64_t contact_ns; /* last session or attempt of its own */
 	const char *address, *version, *subject, *issuer, *fingerprint;
+	const char *anchor;  /* whom its chain ended at (cert_facts); empty: not since schema 3 */
 	int64_t not_after_s; /* of its certificate; 0: none */
 	const char *refusal; /* slug */
 	uint64_t refusal_ns;

@@ -279,6 +279,12 @@ void time_format(uint64_t ns, char text[TIME_TEXT])
 	snprintf(text + n, TIME_TEXT - n, ".%09uZ", (unsigned)(ns % 1000000000u));
 }
 
+void time_format_s(int64_t s, char text[TIME_TEXT])
+{
+	time_format(s > 0 ? (uint64_t)s * 1000000000u : 0, text);
+	memcpy(text + strlen("2025-11-21T22:08:01"), "Z", 2);
+}
+
 void text_json_time(struct text *t, uint64_t ns)
 {
 	char s[TIME_TEXT];

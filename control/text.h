@@ -47,6 +47,8 @@ bool utf8_valid(const void *data, size_t len);
 #define TIME_TEXT 40
 /* "2025-01-02T03:04:05.000000006Z" */
 void time_format(uint64_t ns, char text[TIME_TEXT]);
+/* Of seconds: 2025-11-21T22:08:01Z. */
+void time_format_s(int64_t s, char text[TIME_TEXT]);
 /* A JSON string of it; null for 0. */
 json_t *time_json(uint64_t ns);
 

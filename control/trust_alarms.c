@@ -8,12 +8,6 @@
 
 #define NS_PER_S 1000000000u
 
-static void day(int64_t s, char text[TIME_TEXT])
-{
-	time_format((uint64_t)s * NS_PER_S, text);
-	text[10] = '\0';
-}
-
 /* Those that are gone must not leave their alarm behind. */
 static void clear_gone(struct control *c, const char *name)
 {
@@ -40,14 +34,16 @@ static void check_ours(struct control *c, int64_t now_s)
 		const struct stored *v = &s->v[i];
 		const bool crl = v->kind == STORE_CRL;
 		const int64_t limit = crl ? now_s : now_s + TRUST_ALARMS_DAYS * 86400;
-		char text[400], when[TIME_TEXT];
+		char text[400], when[TIME_TEXT], made[TIME_TEXT];
 
-		day(v->ends_s, when);
+		time_format_s(v->ends_s, when);
+		time_format_s(v->facts.not_before_s, made);
 		if (crl)
 			snprintf(text, sizeof(text),
-				"CRL %s of %.120s should have been replaced on %s: who was revoked "
-				"since is not known",
-				v->name, v->facts.issuer, when);
+				"CRL %s of %.100s%s%s, made %s, should have been replaced by %s: "
+				"who was revoked since is not known",
+				v->name, v->facts.issuer, v->facts.number[0] ? ", number " : "",
+				v->facts.number, made, when);
 		else
 			snprintf(text, sizeof(text), "%s %s (%.120s) %s on %s",
 				store_kind_name(v->kind), v->name, v->facts.subject,
@@ -89,9 +85,10 @@ static void check_theirs(struct control *c, int64_t now_s)
 
 	devices_each(&c->devices, look_at_end, &s);
 	snprintf(text, sizeof(text),
-		"certificates of %u devices expire within %d days: %.200s%s; see `sluicectl cert "
+		"certificates of %u device%s expire within %d days: %.200s%s; see `sluicectl cert "
 		"expiring`",
-		s.count, TRUST_ALARMS_DAYS, s.names, s.count > TRUST_ALARMS_NAMES ? ", ..." : "");
+		s.count, s.count == 1 ? "" : "s", TRUST_ALARMS_DAYS, s.names,
+		s.count > TRUST_ALARMS_NAMES ? ", ..." : "");
 	alarm_set(&c->alarms, s.count > 0, "device_certificate_expires", "", text);
 }
 
@@ -125,9 +122,9 @@ static unsigned check_silence(struct control *c)
 			look_at_silence(&s, &r.v[i]);
 	looked_at = r.count;
 	roster_free(&r);
-	snprintf(text, sizeof(text), "%u authorized devices have sent no log for %s: %.200s%s",
-		s.count, c->settings.v[SETTING_DEVICE_SILENT].value, s.names,
-		s.count > TRUST_ALARMS_NAMES ? ", ..." : "");
+	snprintf(text, sizeof(text), "%u authorized device%s sent no log for %s: %.200s%s", s.count,
+		s.count == 1 ? " has" : "s have", c->settings.v[SETTING_DEVICE_SILENT].value,
+		s.names, s.count > TRUST_ALARMS_NAMES ? ", ..." : "");
 	alarm_set(&c->alarms, s.count > 0, "device_silent", "", text);
 	return looked_at;
 }

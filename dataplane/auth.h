@@ -77,6 +77,7 @@ struct auth_event {
 	char serial[AUTH_SERIAL]; /* as certificate or login claim it; may be empty */
 	char subject[AUTH_TEXT], issuer[AUTH_TEXT];
 	char fingerprint[65];
+	char anchor[33];  /* whom its chain ended at (tls_peer's); empty: not verified */
 	char version[64]; /* software version from the login; TLS syslog: empty */
 	char detail[AUTH_TEXT];
 	int64_t not_after_s; /* of its certificate; 0: none */

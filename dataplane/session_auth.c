@@ -35,6 +35,7 @@ static void add_certificate(struct session *s, struct auth_event *ev)
 	snprintf(ev->subject, sizeof(ev->subject), "%s", peer->subject);
 	snprintf(ev->issuer, sizeof(ev->issuer), "%s", peer->issuer);
 	snprintf(ev->fingerprint, sizeof(ev->fingerprint), "%s", peer->fingerprint);
+	snprintf(ev->anchor, sizeof(ev->anchor), "%s", peer->anchor);
 	ev->not_after_s = peer->not_after_s;
 	/* Its CN is what it claims to be, whether or not that is a legal serial. */
 	if (!ev->serial[0] && strlen(peer->cn) < sizeof(ev->serial))

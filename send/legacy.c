@@ -63,7 +63,7 @@ int legacy_init(struct legacy *l, const struct settings *s, const struct link *l
 		snprintf(err, size, "legacy-user: no user has this name");
 		return -1;
 	}
-	if (secret_read(file, "Password", false, l->password, err, size) != 0)
+	if (secret_read(file, "legacy-password", "Password", false, l->password, err, size) != 0)
 		return -1;
 	cfg->sasl = &l->sasl;
 	return 0;

@@ -71,6 +71,7 @@ static void put_number(X509 *x, char to[65])
 void cert_facts(X509 *x, struct cert_facts *f)
 {
 	uint8_t hash[EVP_MAX_MD_SIZE];
+	struct cert_id id;
 	unsigned n = 0;
 	const uint32_t flags = X509_get_extension_flags(x);
 	const uint32_t purposes = X509_get_extended_key_usage(x);
@@ -87,6 +88,8 @@ void cert_facts(X509 *x, struct cert_facts *f)
 	put_number(x, f->number);
 	f->not_before_s = asn1_time_s(X509_get0_notBefore(x));
 	f->not_after_s = asn1_time_s(X509_get0_notAfter(x));
+	cert_id_of_anchor(x, &id);
+	put_hex(id.b, sizeof(id.b), f->anchor);
 	f->authority = X509_check_ca(x) != 0;
 	f->self_signed = (flags & EXFLAG_SS) != 0;
 	/* Without the extension (all bits set then) every purpose is fine. */
@@ -155,12 +158,36 @@ void cert_wipe(char *text)
 	free(text);
 }
 
-int64_t cert_crl_next_update_s(const struct cert_bundle *b, unsigned i)
-{
-	return asn1_time_s(X509_CRL_get0_nextUpdate(b->crls[i]));
-}
-
 void cert_crl_issuer(const struct cert_bundle *b, unsigned i, char *to, size_t size)
 {
 	name_line(X509_CRL_get_issuer(b->crls[i]), to, size);
+}
+
+void cert_crl_number(const X509_CRL *crl, char *to, size_t size)
+{
+	ASN1_INTEGER *n = X509_CRL_get_ext_d2i(crl, NID_crl_number, NULL, NULL);
+	char *text = n ? i2s_ASN1_INTEGER(NULL, n) : NULL;
+
+	snprintf(to, size, "%s", text ? text : "");
+	OPENSSL_free(text);
+	ASN1_INTEGER_free(n);
+}
+
+void cert_crl_facts(const struct cert_bundle *b, unsigned i, struct cert_facts *f)
+{
+	X509_CRL *crl = b->crls[i];
+	const int revoked = sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl));
+	uint8_t hash[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	memset(f, 0, sizeof(*f));
+	cert_crl_issuer(b, i, f->issuer, sizeof(f->issuer));
+	cert_crl_number(crl, f->number, sizeof(f->number));
+	snprintf(f->signature, sizeof(f->signature), "%s",
+		OBJ_nid2ln(X509_CRL_get_signature_nid(crl)));
+	if (X509_CRL_digest(crl, EVP_sha256(), hash, &n) == 1)
+		put_hex(hash, n, f->fingerprint);
+	f->not_before_s = asn1_time_s(X509_CRL_get0_lastUpdate(crl));
+	f->not_after_s = asn1_time_s(X509_CRL_get0_nextUpdate(crl));
+	f->revoked = revoked > 0 ? (unsigned)revoked : 0;
 }

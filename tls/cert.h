@@ -25,8 +25,10 @@ struct cert_facts {
 	char key[32];	       /* "RSA-2048", "P-256" */
 	char signature[48];    /* "sha256WithRSAEncryption" */
 	char fingerprint[65];  /* SHA-256 in hex */
-	char number[65];       /* its issuer's serial number, in hex */
-	int64_t not_before_s, not_after_s;
+	char number[65];       /* its issuer's serial number, in hex; of a CRL: its number, or "" */
+	char anchor[33];       /* as an anchor, by subject and key, in hex: tls_peer's */
+	int64_t not_before_s, not_after_s; /* of a CRL: made, and to be replaced (0: never) */
+	unsigned revoked;		   /* of a CRL: its entries */
 	bool authority, self_signed, client_auth, server_auth;
 };
 
@@ -84,11 +86,12 @@ void cert_wipe(char *text); /* clears and frees; NULL is fine */
 /* How a certificate shall be used, for cert_explain(). */
 enum cert_role {
 	CERT_ROLE_NODE,	  /* ours: shown to devices */
-	CERT_ROLE_DEVICE, /* a device's: shown to us */
+	CERT_ROLE_DEVICE, /* a device's: shown to us. What it would be refused for is an error */
 	CERT_ROLE_ANCHOR, /* ends the chains of devices */
 	CERT_ROLE_CRL,
 };
 
+struct tls_crls;
 struct cert_judge {
 	enum cert_role role;
 	int64_t now_s;
@@ -98,13 +101,18 @@ struct cert_judge {
 	const char *serial;	 /* CERT_ROLE_NODE: this node's; NULL: none */
 	const char *anchors_pem; /* what is trusted already; NULL: nothing */
 	const char *crls_pem;	 /* CRLs that there are already; NULL: none */
+	/* CERT_ROLE_DEVICE, as the listener has them: */
+	bool by_dns;			/* a dNSName will do for a name (listen.tls-names) */
+	bool weak_taken;		/* tls.enc-algorithm is low */
+	const struct tls_crls *revoked; /* NULL: nobody is */
 };
 /* All that would stumble later. */
 void cert_explain(
 	const struct cert_bundle *b, const struct cert_judge *j, struct cert_report *report);
 
-/* When the CRL should have been replaced; 0: it does not say. */
-int64_t cert_crl_next_update_s(const struct cert_bundle *b, unsigned i);
+/* Facts of CRL `i`: issuer, number, signature, fingerprint, dates, entries; the others are empty.
+ */
+void cert_crl_facts(const struct cert_bundle *b, unsigned i, struct cert_facts *f);
 /* Its issuer in one line. */
 void cert_crl_issuer(const struct cert_bundle *b, unsigned i, char *to, size_t size);
 

@@ -217,6 +217,8 @@ void tls_conn_peer(const struct tls_conn *c, struct tls_peer *peer)
 		leaf = c->leaf;
 	if (leaf)
 		names_of(leaf, peer);
+	for (size_t i = 0; c->chain.anchored && i < sizeof(c->chain.anchor.b); i++)
+		snprintf(peer->anchor + 2 * i, 3, "%02x", c->chain.anchor.b[i]);
 }
 
 bool tls_conn_verified(const struct tls_conn *c)

@@ -95,15 +95,16 @@ static int ask(int tty, const char *what, const char *more, char line[SECRET_MAX
 	return rc == 0 ? 0 : -1;
 }
 
-static int from_terminal(
-	const char *what, bool twice, char secret[SECRET_MAX], char *err, size_t size)
+static int from_terminal(const char *option, const char *what, bool twice, char secret[SECRET_MAX],
+	char *err, size_t size)
 {
 	char again[SECRET_MAX];
 	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	bool same = true;
 
 	if (tty < 0) {
-		snprintf(err, size, "no terminal to ask on: name a file");
+		snprintf(err, size,
+			"no terminal to ask for the password on: %s names a file with it", option);
 		return -1;
 	}
 	if (ask(tty, what, "", secret) != 0) {
@@ -120,13 +121,13 @@ static int from_terminal(
 	return same ? 0 : -1;
 }
 
-int secret_read(const char *file, const char *what, bool twice, char secret[SECRET_MAX], char *err,
-	size_t size)
+int secret_read(const char *file, const char *option, const char *what, bool twice,
+	char secret[SECRET_MAX], char *err, size_t size)
 {
 	int fd, rc;
 
 	if (!file)
-		return from_terminal(what, twice, secret, err, size);
+		return from_terminal(option, what, twice, secret, err, size);
 	fd = open(file, O_RDONLY | O_CLOEXEC);
 	rc = fd < 0 ? -1 : read_line(fd, -1, secret);
 	if (fd < 0)

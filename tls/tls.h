@@ -109,7 +109,8 @@ struct tls_peer {
 	/* All that may be a device's name, each with a NUL, an empty one at the end: CNs, then the
 	 * SAN's names. A name with bytes that do not print is none. */
 	char names[TLS_NAMES];
-	char fingerprint[65];		   /* SHA-256 of the leaf in hex */
+	char fingerprint[65]; /* SHA-256 of the leaf in hex */
+	char anchor[33];      /* whom its chain ended at, by subject and key; may be empty */
 	int64_t not_before_s, not_after_s; /* seconds since 1970 */
 };
 

@@ -26,8 +26,8 @@ bool cli_secret(struct cli *cli, const struct args *args, const char *what, bool
 {
 	char err[256];
 
-	if (secret_read(
-		    args_option(args, "password-file"), what, twice, secret, err, sizeof(err)) == 0)
+	if (secret_read(args_option(args, "password-file"), "--password-file", what, twice, secret,
+		    err, sizeof(err)) == 0)
 		return true;
 	cli_error(cli, "%s", err);
 	return false;

@@ -1,4 +1,4 @@
-/* cert import, check, issue, export: files on this side of the socket. */
+/* cert import, check, delete: files that go to sluiced, and what it asks about. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -119,7 +119,20 @@ int run_cert_import(struct cli *cli, const struct args *args)
 
 int run_cert_check(struct cli *cli, const struct args *args)
 {
-	return ask(cli, "cert.check", file_params(cli, args), show_cert_check);
+	json_t *params = file_params(cli, args), *result = NULL;
+	int rc;
+
+	if (!params)
+		return CLI_USAGE;
+	rc = cli_call(cli, "cert.check", params, CALL_TIMEOUT_US, &result);
+	if (rc == CLI_DONE && cli->json)
+		cli_print_json(cli, result);
+	else if (rc == CLI_DONE)
+		show_cert_check(cli, result);
+	if (rc == CLI_DONE && !get_bool(result, "usable"))
+		rc = CLI_UNFIT;
+	json_decref(result);
+	return rc;
 }
 
 static bool confirmed(const struct cli *cli)
@@ -151,103 +164,4 @@ int run_cert_delete(struct cli *cli, const struct args *args)
 	if (!cli->json)
 		cli_error(cli, "nothing is deleted: --yes does it");
 	return rc;
-}
-
-/* ---- keys that leave ---------------------------------------------------------------------- */
-
-/* A new file that only its owner reads; false after a message. */
-static bool write_secret(struct cli *cli, const char *name, const void *data, size_t len)
-{
-	int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	bool ok = fd >= 0 && write(fd, data, len) == (ssize_t)len && fsync(fd) == 0;
-
-	if (!ok)
-		cli_error(cli, "%s: %s", name, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-static int save_pkcs12(struct cli *cli, const json_t *result, const char *file)
-{
-	const char *text = get_text(result, "pkcs12");
-	const size_t n = strlen(text);
-	unsigned char *der = malloc(n + 4);
-	int len = der ? EVP_DecodeBlock(der, (const unsigned char *)text, (int)n) : -1;
-	bool ok = false;
-
-	if (len > 2 && n > 2) {
-		len -= (text[n - 1] == '=') + (text[n - 2] == '=');
-		ok = write_secret(cli, file, der, (size_t)len);
-	} else {
-		cli_error(cli, "sluiced gave no PKCS#12 file");
-	}
-	if (der)
-		explicit_bzero(der, n);
-	free(der);
-	return ok ? CLI_DONE : CLI_FAILED;
-}
-
-static int fetch_pkcs12(
-	struct cli *cli, const struct args *args, const char *method, json_t *params)
-{
-	const char *out = args_option(args, "out");
-	char secret[SECRET_MAX], file[1100];
-	json_t *result = NULL;
-	int rc;
-
-	snprintf(file, sizeof(file), "%s.pfx", args_operand(args, 0));
-	if (out)
-		snprintf(file, sizeof(file), "%s", out);
-	/* Not after the certificate is made. */
-	if (access(file, F_OK) == 0) {
-		cli_error(cli, "%s is there already", file);
-		json_decref(params);
-		return CLI_FAILED;
-	}
-	if (!cli_secret(cli, args, "Password for the file", true, secret)) {
-		json_decref(params);
-		return CLI_USAGE;
-	}
-	json_object_set_new(params, "password", json_string(secret));
-	explicit_bzero(secret, sizeof(secret));
-	if (args_option(args, "old"))
-		json_object_set_new(params, "old", json_true());
-	rc = cli_call(cli, method, params, CALL_TIMEOUT_US, &result);
-	if (rc == CLI_DONE)
-		rc = save_pkcs12(cli, result, file);
-	if (rc == CLI_DONE && cli->json) {
-		json_object_del(result, "pkcs12");
-		json_object_set_new(result, "file", json_string(file));
-		cli_print_json(cli, result);
-	} else if (rc == CLI_DONE) {
-		put_text(file, cli->out);
-		fputs(": certificate and key, to be imported into the device\n", cli->out);
-	}
-	json_decref(result);
-	return rc;
-}
-
-int run_cert_issue(struct cli *cli, const struct args *args)
-{
-	json_t *params = json_pack("{s:s}", "device", args_operand(args, 0));
-	const char *key = args_option(args, "key"), *days = args_option(args, "days");
-	uint64_t v;
-
-	if (key)
-		json_object_set_new(params, "key", json_string(key));
-	if (days && (unit_parse_number(days, &v) != UNIT_OK || v > 36500)) {
-		cli_error(cli, "days \"%s\": expected a whole number", days);
-		json_decref(params);
-		return CLI_USAGE;
-	}
-	if (days)
-		json_object_set_new(params, "days", json_integer((json_int_t)v));
-	return fetch_pkcs12(cli, args, "cert.issue", params);
-}
-
-int run_cert_export(struct cli *cli, const struct args *args)
-{
-	return fetch_pkcs12(
-		cli, args, "cert.export", json_pack("{s:s}", "name", args_operand(args, 0)));
 }

@@ -97,6 +97,14 @@ __attribute__((format(printf, 2, 3))) void cli_error(struct cli *cli, const char
 bool cli_secret(struct cli *cli, const struct args *args, const char *what, bool twice,
 	char secret[SECRET_MAX]);
 
+/* A whole number within bounds, which are told where it is none of them: false after a message.
+ * `what` it is: "--days". */
+bool cli_number(struct cli *cli, const char *what, const char *text, uint64_t least, uint64_t most,
+	uint64_t *v);
+/* The option of this name as a number of `params`, where it is given; false after a message. */
+bool cli_add_number(struct cli *cli, const struct args *args, const char *option, uint64_t least,
+	uint64_t most, json_t *params);
+
 /* Opens the connection; CLI_DONE or the exit status, after a message. */
 int cli_connect(struct cli *cli, struct conn *conn);
 /* The exit status for an answer that is an error, after its message. */
@@ -123,6 +131,9 @@ int run_log_show(struct cli *cli, const struct args *args);
 int run_cert_import(struct cli *cli, const struct args *args);
 int run_cert_check(struct cli *cli, const struct args *args);
 int run_cert_delete(struct cli *cli, const struct args *args);
+int run_cert_show(struct cli *cli, const struct args *args);
+int run_cert_request(struct cli *cli, const struct args *args);
+int run_cert_ca_init(struct cli *cli, const struct args *args);
 int run_cert_issue(struct cli *cli, const struct args *args);
 int run_cert_export(struct cli *cli, const struct args *args);
 int run_debug_start(struct cli *cli, const struct args *args);

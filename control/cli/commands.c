@@ -5,7 +5,7 @@
 #include "control/cli/cli.h"
 #include "control/cli/show.h"
 #include "control/cli/when.h"
-#include "control/config/units.h"
+#include "tls/ca.h"
 
 /* ---- parameters ------------------------------------------------------------------------- */
 
@@ -32,28 +32,6 @@ static json_t *dir_params(struct cli *cli, const struct args *args)
 	return dir ? json_pack("{s:s}", "dir", dir) : json_object();
 }
 
-/* A whole number as JSON carries it; -1 after a message. */
-static json_int_t number(struct cli *cli, const char *what, const char *text)
-{
-	uint64_t v;
-
-	if (unit_parse_number(text, &v) == UNIT_OK && v <= INT64_MAX)
-		return (json_int_t)v;
-	cli_error(cli, "%s \"%s\": expected a whole number", what, text);
-	return -1;
-}
-
-/* Adds an option that is a number, where it is given; false after a message. */
-static bool add_number(struct cli *cli, const struct args *args, const char *option, json_t *params)
-{
-	const char *text = args_option(args, option);
-	json_int_t v = text ? number(cli, option, text) : 0;
-
-	if (text && v >= 0)
-		json_object_set_new(params, option, json_integer(v));
-	return v >= 0;
-}
-
 static json_t *session_list_params(struct cli *cli, const struct args *args)
 {
 	const char *device = args_option(args, "device");
@@ -61,7 +39,7 @@ static json_t *session_list_params(struct cli *cli, const struct args *args)
 
 	if (device)
 		json_object_set_new(params, "device", json_string(device));
-	if (add_number(cli, args, "limit", params))
+	if (cli_add_number(cli, args, "limit", 0, 1000000, params))
 		return params;
 	json_decref(params);
 	return NULL;
@@ -69,9 +47,11 @@ static json_t *session_list_params(struct cli *cli, const struct args *args)
 
 static json_t *session_id(struct cli *cli, const struct args *args)
 {
-	json_int_t id = number(cli, "session", args_operand(args, 0));
+	uint64_t id;
 
-	return id < 0 ? NULL : json_pack("{s:I}", "id", id);
+	if (!cli_number(cli, "session", args_operand(args, 0), 0, INT64_MAX, &id))
+		return NULL;
+	return json_pack("{s:I}", "id", (json_int_t)id);
 }
 
 static json_t *setting_name(struct cli *cli, const struct args *args)
@@ -91,11 +71,14 @@ static json_t *audit_params(struct cli *cli, const struct args *args)
 {
 	json_t *params = json_object();
 	const char *before = args_option(args, "before");
-	json_int_t id = before ? number(cli, "before", before) : 0;
+	bool fine = cli_add_number(cli, args, "limit", 0, 10000, params);
+	uint64_t id = 0;
 
-	if (before && id >= 0)
-		json_object_set_new(params, "before_id", json_integer(id));
-	if (id >= 0 && add_number(cli, args, "limit", params))
+	if (fine && before)
+		fine = cli_number(cli, "--before", before, 0, INT64_MAX, &id);
+	if (fine && before)
+		json_object_set_new(params, "before_id", json_integer((json_int_t)id));
+	if (fine)
 		return params;
 	json_decref(params);
 	return NULL;
@@ -142,36 +125,11 @@ static json_t *device_set_params(struct cli *cli, const struct args *args)
 	return params;
 }
 
-static json_t *cert_operand(struct cli *cli, const struct args *args)
-{
-	(void)cli;
-	return json_pack("{s:s}", "name", args_operand(args, 0));
-}
-
-/* Options of the same meaning in cert request and ca-init. */
-static json_t *cert_make_params(struct cli *cli, const struct args *args)
-{
-	static const char *const texts[][2] = {
-		{"cn", "common_name"}, {"dns", "dns"}, {"key", "key"}};
-	json_t *params = json_object();
-
-	if (args_operand(args, 0))
-		json_object_set_new(params, "name", json_string(args_operand(args, 0)));
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (args_option(args, texts[i][0]))
-			json_object_set_new(
-				params, texts[i][1], json_string(args_option(args, texts[i][0])));
-	if (add_number(cli, args, "days", params))
-		return params;
-	json_decref(params);
-	return NULL;
-}
-
 static json_t *expiring_params(struct cli *cli, const struct args *args)
 {
 	json_t *params = json_object();
 
-	if (add_number(cli, args, "days", params))
+	if (cli_add_number(cli, args, "days", 0, CA_MAX_DAYS, params))
 		return params;
 	json_decref(params);
 	return NULL;
@@ -251,12 +209,18 @@ static const struct option_spec import_options[] = {
 	{0},
 };
 static const struct option_spec delete_options[] = {
-	{"yes", NULL, "also the authority of our own, without asking"},
+	{"yes", NULL, "without asking"},
 	{0},
 };
 static const char delete_help[] =
-	"Asks before it removes the authority of our own (`ca`), on which devices depend; where "
-	"there is no\nterminal to ask on, only with --yes.\n";
+	"Asks before it removes the authority of our own (`ca`), or an anchor without which "
+	"devices "
+	"that are\nregistered would be refused; where there is no terminal to ask on, only with "
+	"--yes.\n";
+static const struct option_spec show_options[] = {
+	{"out", "FILE", "the PEM alone into a new file"},
+	{0},
+};
 static const struct option_spec use_options[] = {
 	{"sni", "NAME", "for clients that ask for this server name (default: all others)"},
 	{0},
@@ -265,12 +229,14 @@ static const struct option_spec request_options[] = {
 	{"cn", "NAME", "common name (default: the node's serial number)"},
 	{"dns", "NAME", "another name for the SAN"},
 	{"key", "KIND", "p-256, rsa-2048 (default), rsa-3072, rsa-4096"},
+	{"out", "FILE", "the request into a new file"},
 	{0},
 };
 static const struct option_spec ca_options[] = {
 	{"cn", "NAME", "common name (default: Sluice CA and the node's serial number)"},
 	{"key", "KIND", "p-256, rsa-2048 (default), rsa-3072, rsa-4096"},
 	{"days", "N", "valid for so long (default 3650)"},
+	{"out", "FILE", "its certificate into a new file, for devices to trust"},
 	{0},
 };
 static const struct option_spec issue_options[] = {
@@ -293,6 +259,11 @@ static const struct option_spec expiring_options[] = {
 };
 static const char password_file_help[] =
 	"A password is asked for on the terminal, or is the first line of --password-file.\n";
+static const char cert_check_help[] =
+	"A device's certificate (with or without its key), or a CRL. Exit status 12: it would be "
+	"refused here,\nor, a CRL, must not take the place of a newer one; 0: it can be used, "
+	"whatever warnings there are.\nA password is asked for on the terminal, or is the first "
+	"line of --password-file.\n";
 static const char import_help[] =
 	"PEM, DER or PKCS#12. A private key makes it an identity (also the certificate that "
 	"answers a\n`cert request` of this name), certificates alone are authorities to trust. "
@@ -415,13 +386,13 @@ const struct command commands[] = {
 	{CMD("cert", "list"), .about = "certificates by name", .method = "cert.list",
 		.params = no_params, .show = show_certs},
 	{CMD("cert", "show"), .operands = "NAME", .least = 1, .most = 1,
-		.about = "one of them, with what is wrong with it", .method = "cert.show",
-		.params = cert_operand, .show = show_cert},
+		.about = "one of them, with what is wrong with it", .options = show_options,
+		.run = run_cert_show},
 	{CMD("cert", "import"), .operands = "FILE", .least = 1, .most = 1,
 		.about = "an identity, authorities to trust, or CRLs", .more = import_help,
 		.options = import_options, .run = run_cert_import},
 	{CMD("cert", "check"), .operands = "FILE", .least = 1, .most = 1,
-		.about = "could a device use this certificate here?", .more = password_file_help,
+		.about = "could a device use this certificate here?", .more = cert_check_help,
 		.options = password_options, .run = run_cert_check},
 	{CMD("cert", "delete"), .operands = "NAME", .least = 1, .most = 1,
 		.about = "remove one, and its key", .more = delete_help, .options = delete_options,
@@ -432,14 +403,12 @@ const struct command commands[] = {
 		.show = show_cert_use},
 	{CMD("cert", "request"), .operands = "NAME", .least = 1, .most = 1,
 		.about = "a key, and a signing request for an authority elsewhere",
-		.more = request_help, .options = request_options, .method = "cert.request",
-		.params = cert_make_params, .show = show_cert_request},
+		.more = request_help, .options = request_options, .run = run_cert_request},
 	{CMD("cert", "expiring"), .about = "those that end soon, devices' too",
 		.options = expiring_options, .method = "cert.expiring", .params = expiring_params,
 		.show = show_cert_expiring},
 	{CMD("cert", "ca-init"), .about = "make a certificate authority of our own",
-		.options = ca_options, .method = "cert.ca-init", .params = cert_make_params,
-		.show = show_cert},
+		.options = ca_options, .run = run_cert_ca_init},
 	{CMD("cert", "issue"), .operands = "SERIAL", .least = 1, .most = 1,
 		.about = "certificate and key for a device, as a PKCS#12 file", .more = issue_help,
 		.options = issue_options, .run = run_cert_issue},

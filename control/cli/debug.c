@@ -50,11 +50,8 @@ int run_debug_start(struct cli *cli, const struct args *args)
 	uint64_t level;
 	int rc;
 
-	if (unit_parse_number(args_operand(args, 1), &level) != UNIT_OK || level > 255) {
-		cli_error(cli, "level \"%s\": expected a whole number from 1 to 255",
-			args_operand(args, 1));
+	if (!cli_number(cli, "level", args_operand(args, 1), 1, 255, &level))
 		return CLI_USAGE;
-	}
 	rc = cli_connect(cli, &conn);
 	if (rc != CLI_DONE)
 		return rc;

@@ -12,6 +12,7 @@ enum cli_exit {
 	CLI_TIMEOUT = 6,
 	CLI_TORN = 10,	  /* journal verify: torn tail */
 	CLI_CORRUPT = 11, /* journal verify: corruption */
+	CLI_UNFIT = 12,	  /* cert check: it would be refused here */
 };
 
 #endif

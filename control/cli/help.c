@@ -11,7 +11,8 @@ static const char global_help[] =
 
 static const char exit_help[] =
 	"Exit status: 0 done, 1 refused or failed, 2 usage, 3 no sluiced there, 4 no right,\n"
-	"5 not found, 6 timeout; journal verify: 10 torn tail, 11 corruption.\n";
+	"5 not found, 6 timeout; journal verify: 10 torn tail, 11 corruption;\n"
+	"cert check: 12 it would be refused here.\n";
 
 static void command_line(const struct command *c, FILE *out)
 {

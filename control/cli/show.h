@@ -24,6 +24,8 @@ void show_certs(struct cli *cli, const json_t *r);
 void show_cert(struct cli *cli, const json_t *r);
 void show_cert_check(struct cli *cli, const json_t *r);
 void show_cert_request(struct cli *cli, const json_t *r);
+/* {file, kind} of cert.export, {file, device} of cert.issue: what the file is for. */
+void show_pkcs12(struct cli *cli, const json_t *r);
 void show_cert_deleted(struct cli *cli, const json_t *r);
 void show_cert_use(struct cli *cli, const json_t *r);
 void show_cert_expiring(struct cli *cli, const json_t *r);

@@ -16,11 +16,10 @@ void show_certs(struct cli *cli, const json_t *r)
 	t = table_new("NAME|KIND|SUBJECT|KEY|NOT AFTER|USED BY");
 	json_array_foreach(list, i, c)
 	{
-		const char *subject = get_text(c, "subject");
-
 		cell_text(t, c, "name");
 		cell_text(t, c, "kind");
-		cell_text(t, c, subject && subject[0] ? "subject" : "issuer");
+		/* A CRL is nobody's: whose list it is. */
+		cell_text(t, c, json_is_string(get(c, "subject")) ? "subject" : "issuer");
 		cell_text(t, c, "key");
 		cell_time(t, c, "not_after");
 		table_cell(t, json_string_value(json_array_get(get(c, "used_by"), 0))
@@ -72,6 +71,16 @@ static void put_problem(const struct cli *cli, const json_t *r)
 	fputc('\n', cli->err);
 }
 
+/* What was asked for is in a file. */
+static bool put_file(struct cli *cli, const json_t *r, const char *what)
+{
+	if (!json_is_string(get(r, "file")))
+		return false;
+	put_text(get_text(r, "file"), cli->out);
+	fprintf(cli->out, ": %s\n", what);
+	return true;
+}
+
 void show_cert(struct cli *cli, const json_t *r)
 {
 	static const char *const lines[][2] = {{"name", "name"}, {"kind", "kind"},
@@ -88,6 +97,7 @@ void show_cert(struct cli *cli, const json_t *r)
 		put_member(r, lines[i][0], lines[i][1], words);
 	put_findings(get(r, "findings"), words);
 	put_problem(cli, r);
+	put_file(cli, r, "the certificate, without a key");
 	if (pem)
 		put_pem(get_text(r, "pem"), cli->out);
 }
@@ -97,13 +107,41 @@ void show_cert_check(struct cli *cli, const json_t *r)
 	put_member(r, "subject", "subject", cli->out);
 	put_member(r, "issuer", "issuer", cli->out);
 	put_findings(get(r, "findings"), cli->out);
-	if (get_bool(r, "usable"))
-		fputs("a device could use it here\n", cli->out);
+	if (strcmp(get_text(r, "kind"), "crl") == 0)
+		fputs(get_bool(r, "usable") ? "this CRL can be imported\n"
+					    : "this CRL must not be imported\n",
+			cli->out);
+	else
+		fputs(get_bool(r, "usable") ? "a device could use it here\n"
+					    : "a device could not use it here\n",
+			cli->out);
 }
 
 void show_cert_request(struct cli *cli, const json_t *r)
 {
-	put_pem(get_text(r, "request"), cli->out);
+	if (!put_file(cli, r, "the request, to be signed by an authority"))
+		put_pem(get_text(r, "request"), cli->out);
+}
+
+void show_pkcs12(struct cli *cli, const json_t *r)
+{
+	const char *kind = get_text(r, "kind");
+
+	if (strcmp(kind, "ca") == 0)
+		put_file(cli, r,
+			"certificate and key of the authority. Keep it offline: who has it can "
+			"make "
+			"a certificate for\nany device. It belongs into no device; those need the "
+			"certificate alone (`sluicectl cert show ca`).");
+	else if (strcmp(kind, "identity") == 0)
+		put_file(cli, r,
+			"certificate and key by which this node is known. For a copy, or a node "
+			"that takes its\nplace; it belongs into no device: who has it can pass for "
+			"this node.");
+	else
+		put_file(cli, r,
+			"certificate and key of this device, for it alone: import it there, then "
+			"delete the file");
 }
 
 void show_cert_deleted(struct cli *cli, const json_t *r)

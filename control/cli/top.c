@@ -21,7 +21,7 @@ static int top_options(struct cli *cli, const struct args *args, struct top *t)
 {
 	const char *interval = args_option(args, "interval"), *count = args_option(args, "count");
 	const char *limit = args_option(args, "limit");
-	uint64_t n = 20;
+	uint64_t n = 20; /* devices */
 
 	*t = (struct top){.interval_us = TOP_DEFAULT_US, .count = UINT64_MAX};
 	if (args_option(args, "once"))
@@ -34,11 +34,9 @@ static int top_options(struct cli *cli, const struct args *args, struct top *t)
 			interval);
 		return CLI_USAGE;
 	}
-	if ((count && (unit_parse_number(count, &t->count) != UNIT_OK || t->count == 0)) ||
-		(limit && (unit_parse_number(limit, &n) != UNIT_OK || n > 1000))) {
-		cli_error(cli, "expected a whole number, --count from 1, --limit up to 1000");
+	if ((count && !cli_number(cli, "--count", count, 1, UINT32_MAX, &t->count)) ||
+		(limit && !cli_number(cli, "--limit", limit, 0, 1000, &n)))
 		return CLI_USAGE;
-	}
 	t->limit = (json_int_t)n;
 	return CLI_DONE;
 }

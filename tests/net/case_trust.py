@@ -61,6 +61,10 @@ def until(appliance, what, ask):
     raise Failed(f"{what}: not in time")
 
 
+def pending(appliance):
+    return [d for d in appliance.ctl("device", "list")["devices"] if d["state"] == "pending"]
+
+
 def refused(appliance, reason):
     return until(appliance, f"a refusal {reason}", lambda: [
         r for r in appliance.ctl("refusal", "list")["refusals"] if r["reason"] == reason])
@@ -199,10 +203,11 @@ def our_authority_is_deleted_by_who_is_sure(appliance):
     """cert delete ca: says what depends on it and asks; without a terminal --yes is needed"""
     ca = appliance.ctl("cert", "ca-init", "--key", "p-256")["pem"]
     s = client(appliance, issue(appliance), ca)
-    until(appliance, "the device is pending", lambda: appliance.ctl("device", "list")["devices"])
+    until(appliance, "the device is pending", lambda: pending(appliance))
     done = appliance.run("cert", "delete", "ca")
     equal("status without a terminal", done.returncode, 1)
     expect(SERIAL.encode() in done.stderr and b"--yes" in done.stderr, done.stderr)
+    expect(b"1 device would be refused" in done.stderr, done.stderr)
     status, said = on_a_terminal(appliance, b"\n", "cert", "delete", "ca")
     equal("status of no answer", status, 1)
     expect(SERIAL in said and "this node's certificate" in said, said)
@@ -210,8 +215,83 @@ def our_authority_is_deleted_by_who_is_sure(appliance):
     equal("status of yes", on_a_terminal(appliance, b"y\n", "cert", "delete", "ca")[0], 0)
     equal("cert show ca", appliance.run("cert", "show", "ca").returncode, 5)
     s.close()
-    appliance.ctl("cert", "ca-init", "--key", "p-256")
+    # Of another one: by its certificate under another name devices are let in on, as the question says.
+    pem = appliance.dir / "ca.pem"
+    appliance.ctl("cert", "ca-init", "--key", "p-256", "--out", str(pem))
+    equal("a second time", appliance.run("cert", "ca-init", "--out", str(pem)).returncode, 1)
+    expect(pem.read_bytes().startswith(b"-----BEGIN CERTIFICATE-----"), "the file is not as it was")
+    s = client(appliance, issue(appliance, "FGT60F0000000002"))
+    until(appliance, "the other is pending", lambda: len(pending(appliance)) == 2)
+    appliance.ctl("cert", "import", str(pem), "--name", "former")
+    done = appliance.run("cert", "delete", "ca")
+    expect(b'as "former" is trusted' in done.stderr, done.stderr)
     appliance.ctl("cert", "delete", "ca", "--yes")
+    s.close()
+    # Now that one is needed: by whom, the chains of handshakes tell.
+    done = appliance.run("cert", "delete", "former")
+    equal("status of an anchor that is needed", done.returncode, 1)
+    expect(b"1 device would be refused as wrong_ca: FGT60F0000000002" in done.stderr, done.stderr)
+    appliance.ctl("cert", "delete", "former", "--yes")
+
+
+@case()
+def a_check_is_right(appliance):
+    """cert check: 0 where a handshake lets the certificate in, 12 where it does not, by the word of the refusal; RC2-40 converted as the docs tell"""
+    ca, crt = appliance.dir / "root.key", appliance.dir / "root.crt"
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+            "/O=Works/CN=root", "-days", "90", "-keyout", str(ca), "-out", str(crt))
+
+    def device(name, *options, subject=SERIAL):
+        pem, config = appliance.dir / f"{name}.pem", appliance.dir / f"{name}.ext"
+        config.write_text("\n".join(options) + "\n", encoding="ascii")
+        request = openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={subject}",
+                          "-keyout", str(pem))
+        pem.write_bytes(pem.read_bytes() + openssl(
+            "x509", "-req", "-CA", str(crt), "-CAkey", str(ca), "-days", "60", "-extfile", str(config),
+            "-set_serial", str(0x1000 + len(name)), data=request))
+        return pem
+
+    good, web = device("good"), device("serverauth", "extendedKeyUsage=serverAuth")
+    unnamed = device("no-serial", subject="fortigate")
+
+    def check(pem, status, *reasons):
+        said = appliance.ctl("cert", "check", str(pem), status=status)
+        equal(f"findings of {pem.name}", [f["reason"] for f in said["findings"] if f["level"] == "error"],
+              list(reasons))
+
+    def is_refused(pem, reason):
+        try:
+            s = client(appliance, pem)
+            s.sendall(b"<13>not to be taken\n")
+            while s.recv(1):
+                pass
+        except (ssl.SSLError, OSError):
+            pass
+        refused(appliance, reason)
+
+    check(good, 12, "missing_intermediate")
+    is_refused(good, "wrong_ca")
+    appliance.ctl("cert", "import", str(crt), "--name", "root")
+    for pem, reason in ((web, "no_client_auth_purpose"), (unnamed, "no_legal_sn")):
+        check(pem, 12, reason)
+        is_refused(pem, reason)
+    check(good, 0)
+    equal("devices", pending(appliance), [])
+    s = client(appliance, good)
+    until(appliance, "it is pending", lambda: pending(appliance))
+    s.close()
+    # Converted as the docs tell; passwords are not typed here.
+    old, text, new = (appliance.dir / n for n in ("old.pfx", "old.pem", "new.pfx"))
+    words = ["-passin", "pass:open sesame", "-passout", "pass:open sesame"]
+    openssl("pkcs12", "-export", "-legacy", "-certpbe", "PBE-SHA1-RC2-40", "-in", str(good), "-out", str(old),
+            *words[2:])
+    done = appliance.run("cert", "check", str(old), "--password-file", password_file(appliance))
+    expect(done.returncode == 1 and b"-legacy" in done.stderr, done)
+    openssl("pkcs12", "-legacy", "-in", str(old), "-out", str(text), *words)
+    expect(b"BEGIN ENCRYPTED PRIVATE KEY" in text.read_bytes(), "a key in the clear")
+    openssl("pkcs12", "-export", "-in", str(text), "-out", str(new), *words)
+    for pem in (text, new):
+        appliance.ctl("cert", "check", str(pem), "--password-file", password_file(appliance))
 
 
 @case()

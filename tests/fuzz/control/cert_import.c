@@ -49,8 +49,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		cert_bundle_facts(&b, i, &f);
 	}
 	for (unsigned i = 0; i < b.crls_count; i++) {
-		cert_crl_issuer(&b, i, err, sizeof(err));
-		cert_crl_next_update_s(&b, i);
+		struct cert_facts f;
+
+		cert_crl_facts(&b, i, &f);
 	}
 	free(cert_bundle_crls_pem(&b));
 	cert_wipe(cert_bundle_key_pem(&b));

@@ -45,6 +45,23 @@ static void numbers_are_checked_before_anything_is_sent(void **state)
 	(void)state;
 	assert_int_equal(RUN("session", "kill", "x"), CLI_USAGE);
 	assert_non_null(strstr(ran.err, "session \"x\": expected a whole number"));
+	assert_int_equal(RUN("cert", "issue", "FGT60F0000000001", "--days", "99999"), CLI_USAGE);
+	assert_string_equal(ran.err,
+		"sluicectl: --days \"99999\": expected a whole number from 1 to "
+		"36500\n");
+	assert_int_equal(RUN("cert", "ca-init", "--days", "0"), CLI_USAGE);
+	assert_non_null(strstr(ran.err, "from 1 to 36500"));
+	assert_int_equal(RUN("cert", "expiring", "--days", "36501"), CLI_USAGE);
+	assert_non_null(strstr(ran.err, "from 0 to 36500"));
+	assert_int_equal(RUN("session", "list", "--limit", "1000001"), CLI_USAGE);
+	assert_non_null(strstr(ran.err, "from 0 to 1000000"));
+	assert_int_equal(RUN("audit", "list", "--limit", "10001"), CLI_USAGE);
+	assert_non_null(strstr(ran.err, "from 0 to 10000"));
+	assert_int_equal(RUN("top", "--limit", "1001"), CLI_USAGE);
+	assert_non_null(
+		strstr(ran.err, "--limit \"1001\": expected a whole number from 0 to 1000"));
+	assert_int_equal(RUN("debug", "start", "oftpd", "0"), CLI_USAGE);
+	assert_non_null(strstr(ran.err, "from 1 to 255"));
 	assert_int_equal(RUN("session", "list", "--limit", "-1"), CLI_USAGE);
 	assert_int_equal(RUN("audit", "list", "--before", "9223372036854775808"), CLI_USAGE);
 	assert_int_equal(RUN("top", "--count", "0"), CLI_USAGE);

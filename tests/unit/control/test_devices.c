@@ -40,7 +40,8 @@ static struct auth_event about(const char *serial, enum auth_event_kind kind, ui
 	ip_addr_parse(&ev.addr, "192.0.2.7");
 	snprintf(ev.subject, sizeof(ev.subject), "/O=Fortinet/CN=%s", serial);
 	snprintf(ev.issuer, sizeof(ev.issuer), "%s", "/CN=CA");
-	snprintf(ev.fingerprint, sizeof(ev.fingerprint), "%s", "00ff");
+	snprintf(ev.fingerprint, sizeof(ev.fingerprint), "%s", "00");
+	snprintf(ev.anchor, sizeof(ev.anchor), "%s", "ff");
 	snprintf(ev.version, sizeof(ev.version), "%s", "FortiGate-VM64 v7.4.11");
 	ev.not_after_s = 2000000000;
 	return ev;
@@ -59,11 +60,11 @@ static void copy(void *ctx, const struct device_row *row)
 	char *to = ctx;
 
 	snprintf(to, 600,
-		"%s %s up=%d since=%llu contact=%llu %s %s %s %s %s %lld refusal=%s %s %s",
+		"%s %s up=%d since=%llu contact=%llu %s %s %s %s %s%s %lld refusal=%s %s %s",
 		row->serial, auth_state_name(row->state), row->up,
 		(unsigned long long)row->since_ns, (unsigned long long)row->contact_ns,
 		row->address, row->version, row->subject, row->issuer, row->fingerprint,
-		(long long)row->not_after_s, row->refusal, row->refusal_address,
+		row->anchor, (long long)row->not_after_s, row->refusal, row->refusal_address,
 		row->refusal_detail);
 }
 
@@ -255,6 +256,26 @@ static void a_registry_of_schema_1_is_brought_up(void **state)
 	assert_text(r, "audit.0.what", "device.authorize");
 	assert_text(r, "audit.1.what", "cert.issue"); /* the node's own */
 	assert_text(r, "audit.2.who", "me");
+	json_decref(r);
+}
+
+static void a_registry_of_schema_2_is_brought_up(void **state)
+{
+	struct harness *h = *state;
+	sqlite3 *db;
+	json_t *r;
+
+	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT60F0000000001\"}"));
+	harness_stop(h);
+	assert_int_equal(sqlite3_open(h->registry, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "ALTER TABLE devices DROP COLUMN anchor; PRAGMA user_version=2",
+			NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+	harness_start(h);
+	r = harness_result(h, "device.show", "{\"device\":\"FGT60F0000000001\"}");
+	assert_text(r, "state", "authorized");
 	json_decref(r);
 }
 
@@ -493,6 +514,7 @@ int main(void)
 		D(forgetting_one_with_facts_unwritten_is_clean),
 		D(the_snapshot_has_all_of_them),
 		T(a_registry_of_schema_1_is_brought_up),
+		T(a_registry_of_schema_2_is_brought_up),
 		T(a_name_that_no_device_can_have_is_noted),
 		T(a_decision_is_listed_audited_and_outlives_a_restart),
 		T(forgetting_is_for_what_is_registered),

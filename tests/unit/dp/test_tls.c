@@ -211,6 +211,7 @@ static void a_device_logs_under_its_serial(void **state)
 		assert_string_equal(
 			events[events_count - 1].subject, "/C=US/O=Site/CN=" WORLD_SERIAL);
 		assert_int_equal(strlen(events[events_count - 1].fingerprint), 64);
+		assert_int_equal(strlen(events[events_count - 1].anchor), 32);
 		assert_string_equal(wait_event(AUTH_EV_DOWN)->serial, WORLD_SERIAL);
 	}
 	assert_int_equal(device_stored(WORLD_SERIAL), before + 1000);

@@ -48,11 +48,12 @@ int __wrap_epoll_wait(int epoll, struct epoll_event *events, int most, int ms)
 	return first ? 0 : __real_epoll_wait(epoll, events, most, ms);
 }
 
-int __wrap_secret_read(const char *file, const char *what, bool twice, char secret[SECRET_MAX],
-	char *err, size_t size);
-int __wrap_secret_read(const char *file, const char *what, bool twice, char secret[SECRET_MAX],
-	char *err, size_t size)
+int __wrap_secret_read(const char *file, const char *option, const char *what, bool twice,
+	char secret[SECRET_MAX], char *err, size_t size);
+int __wrap_secret_read(const char *file, const char *option, const char *what, bool twice,
+	char secret[SECRET_MAX], char *err, size_t size)
 {
+	assert_string_equal(option, "legacy-password");
 	(void)what, (void)twice, (void)err, (void)size;
 	assert_null(file);
 	asked++;

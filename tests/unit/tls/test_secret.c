@@ -35,7 +35,7 @@ static pid_t ask(const char *slave)
 	tty = open(slave, O_RDWR);
 	if (tty < 0 || ioctl(tty, TIOCSCTTY, 0) != 0)
 		_exit(100);
-	if (secret_read(NULL, "Password", false, secret, err, sizeof(err)) != 0)
+	if (secret_read(NULL, "--password-file", "Password", false, secret, err, sizeof(err)) != 0)
 		_exit(101);
 	_exit(strcmp(secret, "open sesame") == 0 ? 0 : 102);
 }

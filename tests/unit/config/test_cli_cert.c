@@ -1,0 +1,203 @@
+/* sluicectl cert: exit statuses, what is said of keys that leave, files that are written or not. */
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "tests/unit/config/cli_test.h"
+
+static char dir[64];
+
+static int make_dir(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/sluice-cli-cert-XXXXXX");
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int drop_dir(void **state)
+{
+	static const char *const names[] = {"c.pem", "p", "x.pfx", "ca.pem"};
+	char path[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	assert_int_equal(rmdir(dir), 0);
+	return 0;
+}
+
+/* A file of this directory, with this in it; its path until the next but one. */
+static char *file(const char *name, const char *text)
+{
+	static char paths[2][128];
+	static unsigned turn;
+	char *path = paths[turn++ % 2];
+	FILE *f;
+
+	snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
+	if (!text)
+		return path;
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	return path;
+}
+
+static void assert_holds(const char *path, mode_t mode, const char *text)
+{
+	char is[128] = "";
+	struct stat st;
+	FILE *f = fopen(path, "r");
+
+	assert_non_null(f);
+	assert_int_equal(fread(is, 1, sizeof(is) - 1, f), strlen(text));
+	fclose(f);
+	assert_string_equal(is, text);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, mode);
+}
+
+#define CHECKED(kind, usable)                                                                      \
+	RESULT("{\"schema\":1,\"kind\":\"" kind "\",\"subject\":\"/CN=x\",\"issuer\":\"/CN=ca\","  \
+	       "\"usable\":" usable ",\"findings\":[{\"level\":\"warning\",\"reason\":\"r\","      \
+	       "\"text\":\"t\"}]}")
+#define CHECK(answer) EXCHANGES({"cert.check", "{\"data\":\"eA==\"}", answer})
+
+/* Scripts rely on it. */
+static void a_check_tells_by_its_status_whether_it_would_be_refused(void **state)
+{
+	(void)state;
+	file("c.pem", "x");
+	RUN_WITH(CHECK(CHECKED("device", "true")), "cert", "check", file("c.pem", NULL));
+	assert_int_equal(ran.status, 0);
+	assert_non_null(strstr(ran.out, "warning: r: t\na device could use it here\n"));
+	RUN_WITH(CHECK(CHECKED("device", "false")), "cert", "check", file("c.pem", NULL));
+	assert_int_equal(ran.status, 12);
+	assert_non_null(strstr(ran.out, "a device could not use it here\n"));
+	RUN_WITH(CHECK(CHECKED("device", "false")), "cert", "check", file("c.pem", NULL), "--json");
+	assert_int_equal(ran.status, 12);
+	RUN_WITH(CHECK(CHECKED("crl", "true")), "cert", "check", file("c.pem", NULL));
+	assert_int_equal(ran.status, 0);
+	assert_non_null(strstr(ran.out, "this CRL can be imported\n"));
+	RUN_WITH(CHECK(CHECKED("crl", "false")), "cert", "check", file("c.pem", NULL));
+	assert_int_equal(ran.status, 12);
+	assert_int_equal(RUN("cert", "check", file("x.pfx", NULL)), CLI_USAGE);
+	assert_int_equal(RUN("--help"), 0);
+	assert_non_null(strstr(ran.out, "cert check: 12"));
+}
+
+#define EXPORTED(kind)                                                                             \
+	RESULT("{\"schema\":1,\"name\":\"n\",\"kind\":\"" kind "\",\"pkcs12\":\"eHl6\"}")
+
+/* No device is told to import the key of an authority, or of this node. */
+static void what_a_key_is_for_is_told_by_what_it_is(void **state)
+{
+	static const struct {
+		const char *answer, *says, *says_not;
+	} cases[] = {
+		{EXPORTED("ca"),
+			"Keep it offline: who has it can make a certificate for\nany device",
+			"import it there"},
+		{EXPORTED("identity"), "it belongs into no device", "import it there"},
+	};
+
+	(void)state;
+	file("p", "open sesame\n");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct exchange script[] = {{"cert.export",
+			"{\"name\":\"n\",\"password\":\"open sesame\"}", cases[i].answer}};
+
+		fake_start(script, 1);
+		RUN((char *)"--socket", fake.socket, "cert", "export", "n", "--password-file",
+			file("p", NULL), "--out", file("x.pfx", NULL));
+		fake_stop();
+		assert_int_equal(ran.status, CLI_DONE);
+		assert_non_null(strstr(ran.out, cases[i].says));
+		assert_null(strstr(ran.out, cases[i].says_not));
+		assert_holds(file("x.pfx", NULL), 0600, "xyz");
+		unlink(file("x.pfx", NULL));
+	}
+	RUN_WITH(
+		EXCHANGES({"cert.issue",
+			"{\"device\":\"FGT60F0000000001\",\"days\":9,\"password\":\"open sesame\"}",
+			RESULT("{\"schema\":1,\"device\":\"FGT60F0000000001\",\"pkcs12\":"
+			       "\"eHl6\"}")}),
+		"cert", "issue", "FGT60F0000000001", "--days", "9", "--password-file",
+		file("p", NULL), "--out", file("x.pfx", NULL));
+	assert_non_null(strstr(ran.out, "for it alone: import it there, then delete the file\n"));
+}
+
+/* Twice by mistake: the file of the first time stays. */
+static void a_file_is_written_once_there_is_something(void **state)
+{
+	(void)state;
+	RUN_WITH(
+		EXCHANGES({"cert.ca-init", "{}", REFUSED("busy", "there is an authority already")}),
+		"cert", "ca-init", "--out", file("ca.pem", NULL));
+	assert_int_equal(ran.status, CLI_FAILED);
+	assert_int_not_equal(access(file("ca.pem", NULL), F_OK), 0);
+	RUN_WITH(EXCHANGES({"cert.ca-init", "{}",
+			 RESULT("{\"schema\":1,\"name\":\"ca\",\"pem\":\"PEM\\n\"}")}),
+		"cert", "ca-init", "--out", file("ca.pem", NULL));
+	assert_int_equal(ran.status, CLI_DONE);
+	assert_holds(file("ca.pem", NULL), 0644, "PEM\n");
+	assert_non_null(strstr(ran.out, "ca.pem: the certificate, without a key\n"));
+	assert_null(strstr(ran.out, "PEM\n"));
+	/* Before it asks. */
+	assert_int_equal(RUN("cert", "ca-init", "--out", file("ca.pem", NULL)), CLI_FAILED);
+	assert_non_null(strstr(ran.err, "ca.pem is there already\n"));
+	assert_holds(file("ca.pem", NULL), 0644, "PEM\n");
+	/* A CRL that is too long to be shown. */
+	unlink(file("ca.pem", NULL));
+	RUN_WITH(EXCHANGES({"cert.show", "{\"name\":\"l\"}",
+			 RESULT("{\"schema\":1,\"name\":\"l\"}")}),
+		"cert", "show", "l", "--out", file("ca.pem", NULL));
+	assert_int_equal(ran.status, CLI_FAILED);
+	assert_int_not_equal(access(file("ca.pem", NULL), F_OK), 0);
+}
+
+static void a_crl_is_listed_by_whose_it_is(void **state)
+{
+	(void)state;
+	RUN_WITH(EXCHANGES({"cert.list", NULL,
+			 RESULT("{\"schema\":1,\"certificates\":[{\"name\":\"l\",\"kind\":\"crl\","
+				"\"subject\":null,\"issuer\":\"/CN=their\",\"key\":null,"
+				"\"not_after\":null,\"used_by\":[]}]}")}),
+		"cert", "list");
+	assert_non_null(strstr(ran.out, "/CN=their"));
+}
+
+/* Who has no terminal is told what to do. */
+static void without_a_terminal_the_option_is_named(void **state)
+{
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	if (child == 0) {
+		setsid(); /* no terminal any more */
+		_exit(RUN("user", "add", "fgt") == CLI_USAGE && strstr(ran.err, "--password-file")
+				? 0
+				: 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, make_dir, drop_dir)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_check_tells_by_its_status_whether_it_would_be_refused),
+		T(what_a_key_is_for_is_told_by_what_it_is),
+		T(a_file_is_written_once_there_is_something),
+		T(a_crl_is_listed_by_whose_it_is),
+		T(without_a_terminal_the_option_is_named),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, forget_run);
+}
