@@ -9,55 +9,7 @@
 
 #include <openssl/x509v3.h>
 
-#include "tests/unit/tls/link.h"
-#include "tests/unit/tls/world.h"
-
-static struct world world;
-static struct link link;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_make(&world);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_free(&world);
-	return 0;
-}
-
-/* What the detail must name, where it is about a chain. */
-static const char *issued_by;
-
-/* A handshake that must fail so; by both versions if the options name none. */
-static void refused(const struct world *w, const struct tls_client_options *o,
-	enum refusal_reason reason, int alert12, int alert13)
-{
-	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-
-	for (unsigned i = 0; i < 2; i++) {
-		struct tls_client_options once = *o;
-		struct tls_set *set = world_set(w);
-		struct tls_failure f;
-
-		if (!o->max_version)
-			once.min_version = once.max_version = versions[i];
-		link_open(&link, set, &once, false);
-		assert_false(link_handshake(&link));
-		assert_int_equal(link.status, TLS_FAILED);
-		tls_conn_failure(link.server, &f);
-		assert_string_equal(refusal_reason_slug(f.reason), refusal_reason_slug(reason));
-		assert_true(f.detail[0] != '\0');
-		if (issued_by)
-			assert_non_null(strstr(f.detail, issued_by));
-		assert_int_equal(link.client.alert, i ? alert13 : alert12);
-		link_close(&link);
-		tls_set_unref(set);
-	}
-}
+#include "tests/unit/tls/refused.h"
 
 static void refused_certificate(const struct pki_options *o, const struct pki_cert *issuer,
 	enum refusal_reason reason, int alert)
@@ -223,159 +175,6 @@ static void not_yet_valid(void **state)
 		REFUSAL_not_yet_valid, SSL_AD_CERTIFICATE_EXPIRED);
 }
 
-static void revoked(void **state)
-{
-	const struct pki_cert *v[] = {&world.device}, *subs[] = {&world.sub};
-	char *crl = pki_crl_pem(&world.root, v, 1), *crl_of_sub = pki_crl_pem(&world.root, subs, 1);
-	struct world w = world;
-
-	(void)state;
-	w.spec.crls_pem = crl;
-	refused(&w, &(struct tls_client_options){.cert = &world.device}, REFUSAL_revoked,
-		SSL_AD_CERTIFICATE_REVOKED, SSL_AD_CERTIFICATE_REVOKED);
-	w.spec.crls_pem = crl_of_sub;
-	refused(&w, &(struct tls_client_options){.cert = &world.device_of_sub, .via = &world.sub},
-		REFUSAL_revoked, SSL_AD_CERTIFICATE_REVOKED, SSL_AD_CERTIFICATE_REVOKED);
-	free(crl);
-	free(crl_of_sub);
-}
-
-/* With a trace and without: a CRL is judged for the trace alone. */
-static void let_in(const struct world *w, const struct tls_client_options *o, const char *warning)
-{
-	struct tls_set *set = world_set(w);
-
-	for (unsigned traced = 0; traced < 2; traced++) {
-		link_open(&link, set, o, traced);
-		assert_true(link_handshake(&link));
-		if (traced && warning)
-			assert_non_null(strstr(link.trace, warning));
-		else
-			assert_null(strstr(link.trace, "WARNING"));
-		link_close(&link);
-	}
-	tls_set_unref(set);
-}
-
-/* RFC 5280 section 7.1: neither encoding nor case nor blanks make another name. Another one is. */
-static void an_authority_is_the_same_however_its_crl_writes_its_name(void **state)
-{
-	const struct pki_cert *v[] = {&world.device};
-	static const struct {
-		int type;
-		const char *cn;
-		bool same;
-	} names[] = {
-		{V_ASN1_PRINTABLESTRING, "root", true},
-		{V_ASN1_PRINTABLESTRING, " ROOT  ", true},
-		{V_ASN1_IA5STRING, "Root", true},
-		{V_ASN1_BMPSTRING, "root", true},
-		{V_ASN1_UTF8STRING, "ro ot", false},
-		{V_ASN1_PRINTABLESTRING, "root2", false},
-	};
-	struct world w = world;
-
-	(void)state;
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char *crl = pki_crl_pem_by(&world.root, names[i].type, names[i].cn, v, 1);
-		const struct tls_client_options o = {.cert = &world.device};
-
-		w.spec.crls_pem = crl;
-		if (names[i].same)
-			refused(&w, &o, REFUSAL_revoked, SSL_AD_CERTIFICATE_REVOKED,
-				SSL_AD_CERTIFICATE_REVOKED);
-		else
-			let_in(&w, &o, NULL);
-		free(crl);
-	}
-}
-
-/* Of what is both on a CRL and out of date, the CRL is told, as by OpenSSL itself. */
-static void who_is_revoked_and_expired_is_revoked(void **state)
-{
-	struct pki_cert old = pki_issue(&world.root,
-		&(struct pki_options){.cn = WORLD_SERIAL, .from_s = -7200, .lasting_s = 3600});
-	const struct pki_cert *v[] = {&old};
-	char *crl = pki_crl_pem(&world.root, v, 1);
-	struct world w = world;
-
-	(void)state;
-	w.spec.crls_pem = crl;
-	refused(&w, &(struct tls_client_options){.cert = &old}, REFUSAL_revoked,
-		SSL_AD_CERTIFICATE_REVOKED, SSL_AD_CERTIFICATE_REVOKED);
-	free(crl);
-	pki_free(&old);
-}
-
-/* RFC 5280 section 5.3.1: an entry of a delta CRL that takes one back. */
-static void who_is_taken_off_a_crl_is_let_in(void **state)
-{
-	const struct pki_cert *v[] = {&world.device};
-	char *crl = pki_crl_pem_because(&world.root, v, 1, CRL_REASON_REMOVE_FROM_CRL);
-	struct world w = world;
-
-	(void)state;
-	w.spec.crls_pem = crl;
-	let_in(&w, &(struct tls_client_options){.cert = &world.device}, NULL);
-	free(crl);
-	crl = pki_crl_pem_because(&world.root, v, 1, CRL_REASON_CERTIFICATE_HOLD);
-	w.spec.crls_pem = crl;
-	refused(&w, &(struct tls_client_options){.cert = &world.device}, REFUSAL_revoked,
-		SSL_AD_CERTIFICATE_REVOKED, SSL_AD_CERTIFICATE_REVOKED);
-	free(crl);
-}
-
-/* Of a part of the certificates alone, of another's key by the name of an authority that is not
- * known here, and an intermediate's. */
-static void a_crl_that_cannot_be_judged_keeps_out_nobody_else(void **state)
-{
-	const struct tls_client_options by_sub = {.cert = &world.device_of_sub, .via = &world.sub};
-	const struct pki_cert *named[] = {&world.device_of_sub}, *others[] = {&world.server_ec};
-	struct pki_cert impostor =
-		pki_issue(NULL, &(struct pki_options){.cn = "sub", .o = "Works", .ca = true});
-	char *const good[] = {pki_crl_pem(&world.sub, others, 1), pki_crl_pem(&impostor, others, 1),
-		pki_crl_pem_for(&world.root, others, 1, "critical,onlyuser:TRUE"),
-		pki_crl_pem_for(&world.root, others, 1, "critical,onlyCA:TRUE"),
-		/* Both of these together cannot be. */
-		pki_crl_pem_for(&world.root, others, 1, "critical,onlyuser:TRUE,onlyCA:TRUE")};
-	static const char *const warnings[] = {
-		NULL, "VERIFY WARNING: CRL signature failure", "CRL scope", NULL, NULL};
-	char *const bad[] = {pki_crl_pem(&world.sub, named, 1), pki_crl_pem(&impostor, named, 1),
-		pki_crl_pem_for(&world.sub, named, 1, "critical,onlyCA:TRUE")};
-	struct world w = world;
-
-	(void)state;
-	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		w.spec.crls_pem = good[i];
-		let_in(&w, &by_sub, warnings[i]);
-		free(good[i]);
-	}
-	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		w.spec.crls_pem = bad[i];
-		refused(&w, &by_sub, REFUSAL_revoked, SSL3_AD_CERTIFICATE_REVOKED,
-			SSL3_AD_CERTIFICATE_REVOKED);
-		free(bad[i]);
-	}
-	pki_free(&impostor);
-}
-
-static void a_crl_keeps_out_whom_it_names_alone(void **state)
-{
-	const struct pki_cert *v[] = {&world.sub};
-	char *crl = pki_crl_pem(&world.root, v, 1);
-	struct world w = world;
-	struct tls_set *set;
-
-	(void)state;
-	w.spec.crls_pem = crl;
-	set = world_set(&w);
-	link_open(&link, set, &(struct tls_client_options){.cert = &world.device}, false);
-	assert_true(link_handshake(&link));
-	link_close(&link);
-	tls_set_unref(set);
-	free(crl);
-}
-
 static void no_client_auth_purpose(void **state)
 {
 	(void)state;
@@ -456,13 +255,13 @@ static void enc_algorithm_widens_what_is_taken(void **state)
 
 		w.spec.algorithm = v[i].algorithm;
 		set = world_set(&w);
-		link_open(&link, set,
+		link_open(&wire, set,
 			&(struct tls_client_options){.cert = &world.device,
 				.max_version = TLS1_2_VERSION,
 				.ciphers = v[i].ciphers},
 			false);
-		assert_int_equal(link_handshake(&link), v[i].in);
-		link_close(&link);
+		assert_int_equal(link_handshake(&wire), v[i].in);
+		link_close(&wire);
 		tls_set_unref(set);
 	}
 }
@@ -474,15 +273,15 @@ static void protocol_error(void **state)
 	struct tls_failure f;
 
 	(void)state;
-	link_open(&link, set, &(struct tls_client_options){0}, false);
-	memcpy(link.up.data, junk, sizeof(junk));
-	link.up.tail = sizeof(junk);
-	assert_int_equal(tls_conn_handshake(link.server), TLS_FAILED);
-	assert_int_equal(tls_conn_handshake(link.server), TLS_FAILED);
-	tls_conn_failure(link.server, &f);
+	link_open(&wire, set, &(struct tls_client_options){0}, false);
+	memcpy(wire.up.data, junk, sizeof(junk));
+	wire.up.tail = sizeof(junk);
+	assert_int_equal(tls_conn_handshake(wire.server), TLS_FAILED);
+	assert_int_equal(tls_conn_handshake(wire.server), TLS_FAILED);
+	tls_conn_failure(wire.server, &f);
 	assert_int_equal(f.reason, REFUSAL_protocol_error);
-	assert_memory_equal(link.down.data, "\x15\x03", 2); /* an alert went out */
-	link_close(&link);
+	assert_memory_equal(wire.down.data, "\x15\x03", 2); /* an alert went out */
+	link_close(&wire);
 	tls_set_unref(set);
 }
 
@@ -493,24 +292,24 @@ static void peer_gave_up(void **state)
 
 	(void)state;
 	/* It does not like our certificate, and says so. */
-	link_open(&link, set, &(struct tls_client_options){.cert = &world.device}, false);
-	SSL_set_verify(link.client.ssl, SSL_VERIFY_PEER, NULL);
-	assert_false(link_handshake(&link));
-	tls_conn_failure(link.server, &f);
+	link_open(&wire, set, &(struct tls_client_options){.cert = &world.device}, false);
+	SSL_set_verify(wire.client.ssl, SSL_VERIFY_PEER, NULL);
+	assert_false(link_handshake(&wire));
+	tls_conn_failure(wire.server, &f);
 	assert_int_equal(f.reason, REFUSAL_peer_gave_up);
 	assert_non_null(strstr(f.detail, "unknown ca"));
-	link_close(&link);
+	link_close(&wire);
 
 	/* It goes away in the middle. */
-	link_open(&link, set, &(struct tls_client_options){.cert = &world.device}, false);
-	tls_client_handshake(&link.client);
-	link_up(&link);
-	assert_int_equal(tls_conn_handshake(link.server), TLS_AGAIN);
-	link.fin = true;
-	assert_int_equal(tls_conn_handshake(link.server), TLS_FAILED);
-	tls_conn_failure(link.server, &f);
+	link_open(&wire, set, &(struct tls_client_options){.cert = &world.device}, false);
+	tls_client_handshake(&wire.client);
+	link_up(&wire);
+	assert_int_equal(tls_conn_handshake(wire.server), TLS_AGAIN);
+	wire.fin = true;
+	assert_int_equal(tls_conn_handshake(wire.server), TLS_FAILED);
+	tls_conn_failure(wire.server, &f);
 	assert_int_equal(f.reason, REFUSAL_peer_gave_up);
-	link_close(&link);
+	link_close(&wire);
 	tls_set_unref(set);
 }
 
@@ -524,10 +323,10 @@ static void a_certificate_that_is_optional_is_checked_all_the_same(void **state)
 	(void)state;
 	w.spec.require_certificate = false;
 	set = world_set(&w);
-	link_open(&link, set, &(struct tls_client_options){0}, false);
-	assert_true(link_handshake(&link));
-	assert_false(tls_conn_verified(link.server));
-	link_close(&link);
+	link_open(&wire, set, &(struct tls_client_options){0}, false);
+	assert_true(link_handshake(&wire));
+	assert_false(tls_conn_verified(wire.server));
+	link_close(&wire);
 	tls_set_unref(set);
 	refused(&w, &(struct tls_client_options){.cert = &theirs}, REFUSAL_wrong_ca,
 		SSL_AD_UNKNOWN_CA, SSL_AD_UNKNOWN_CA);
@@ -540,13 +339,13 @@ static void a_refused_certificate_can_be_named(void **state)
 	struct tls_peer peer;
 
 	(void)state;
-	link_open(&link, set, &(struct tls_client_options){.cert = &world.device_of_sub}, false);
-	assert_false(link_handshake(&link));
-	tls_conn_peer(link.server, &peer);
+	link_open(&wire, set, &(struct tls_client_options){.cert = &world.device_of_sub}, false);
+	assert_false(link_handshake(&wire));
+	tls_conn_peer(wire.server, &peer);
 	assert_true(peer.certificate);
 	assert_string_equal(peer.cn, "FGVM010000777777");
-	assert_false(tls_conn_verified(link.server));
-	link_close(&link);
+	assert_false(tls_conn_verified(wire.server));
+	link_close(&wire);
 	tls_set_unref(set);
 }
 
@@ -559,24 +358,24 @@ static void what_yields_no_plaintext_takes_turns(void **state)
 	size_t got;
 
 	(void)state;
-	link_open(&link, set, &(struct tls_client_options){.cert = &world.device}, false);
-	assert_true(link_handshake(&link));
+	link_open(&wire, set, &(struct tls_client_options){.cert = &world.device}, false);
+	assert_true(link_handshake(&wire));
 	/* Key updates without end: none of them is a log, each costs. */
 	for (unsigned i = 0; i < 6000; i++) {
-		assert_int_equal(SSL_key_update(link.client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
-		assert_int_equal(SSL_do_handshake(link.client.ssl), 1);
+		assert_int_equal(SSL_key_update(wire.client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+		assert_int_equal(SSL_do_handshake(wire.client.ssl), 1);
 	}
-	link_up(&link);
-	assert_true(link.up.tail > 100000);
-	while ((status = tls_conn_read(link.server, (char[64]){0}, 64, &got)) == TLS_AGAIN)
+	link_up(&wire);
+	assert_true(wire.up.tail > 100000);
+	while ((status = tls_conn_read(wire.server, (char[64]){0}, 64, &got)) == TLS_AGAIN)
 		turns++;
 	/* It gets a turn for them, and not another one. */
 	assert_int_equal(turns, 1);
 	assert_int_equal(status, TLS_FAILED);
-	assert_true(link.up.tail - link.up.head > 50000);
-	tls_conn_failure(link.server, &failure);
+	assert_true(wire.up.tail - wire.up.head > 50000);
+	tls_conn_failure(wire.server, &failure);
 	assert_int_equal(failure.reason, REFUSAL_protocol_error);
-	link_close(&link);
+	link_close(&wire);
 	tls_set_unref(set);
 }
 
@@ -593,12 +392,6 @@ int main(void)
 		cmocka_unit_test(the_root_that_is_shown_says_whose_chain_it_is),
 		cmocka_unit_test(expired),
 		cmocka_unit_test(not_yet_valid),
-		cmocka_unit_test(revoked),
-		cmocka_unit_test(an_authority_is_the_same_however_its_crl_writes_its_name),
-		cmocka_unit_test(who_is_revoked_and_expired_is_revoked),
-		cmocka_unit_test(who_is_taken_off_a_crl_is_let_in),
-		cmocka_unit_test(a_crl_keeps_out_whom_it_names_alone),
-		cmocka_unit_test(a_crl_that_cannot_be_judged_keeps_out_nobody_else),
 		cmocka_unit_test(no_client_auth_purpose),
 		cmocka_unit_test(weak_certificate),
 		cmocka_unit_test(tls_version),
@@ -612,5 +405,5 @@ int main(void)
 		cmocka_unit_test(what_yields_no_plaintext_takes_turns),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, refused_setup, refused_teardown);
 }
