@@ -5,10 +5,14 @@
  */
 #include "dataplane/tcp/rcv.h"
 
-/* The list is walked for each segment that does not go to its end, so that it must be short,
- * whoever makes it. A megabyte in segments of 536 bytes, every other one missing, still fits. */
+/*
+ * The list is walked for each segment that does not go to its end, so that it must be short,
+ * whoever makes it. A megabyte in segments of 536 bytes, every other one missing, still fits. Past
+ * that only runs that are worth the buffer they came in, of which few make a large window.
+ */
 #define RUNS_MAX	1024U
-#define WORTH_BEGINNING 256U /* less room than this is left where a run does not fit as a whole */
+#define BUFFER_LEAST	2048U /* what such a one holds of rcv_buf, or more */
+#define WORTH_BEGINNING 256U  /* less room than this is left where a run does not fit as a whole */
 
 bool tcp_ooo_begin(struct tcp_conn *c)
 {
@@ -72,6 +76,13 @@ static struct tcp_pack *pack_for(struct tcp_conn *c, uint32_t len, uint32_t end)
 	return o->pack;
 }
 
+static bool may_begin(const struct tcp_conn *c, bool copy)
+{
+	uint32_t most = copy ? 0 : c->stack->cfg.rcv_buf / BUFFER_LEAST;
+
+	return c->ooo->runs < (most > RUNS_MAX ? most : RUNS_MAX);
+}
+
 struct tcp_chunk *tcp_ooo_insert(struct tcp_conn *c, struct tcp_seg *g, struct tcp_chunk *prev,
 	uint32_t seq, const uint8_t *data, uint32_t len, bool last)
 {
@@ -88,7 +99,7 @@ struct tcp_chunk *tcp_ooo_insert(struct tcp_conn *c, struct tcp_seg *g, struct t
 		if (n > 0) {
 			tcp_chunk_extend(c, prev, data, n);
 			c->ooo->bytes += n;
-		} else if (c->ooo->runs < RUNS_MAX && (p = pack_for(c, end - seq, end)) != NULL) {
+		} else if (may_begin(c, true) && (p = pack_for(c, end - seq, end)) != NULL) {
 			n = tcp_min(p->room, end - seq);
 			k = tcp_pack_begin(c, p, data, n);
 			put_in(c, prev, k, seq);
@@ -101,7 +112,7 @@ struct tcp_chunk *tcp_ooo_insert(struct tcp_conn *c, struct tcp_seg *g, struct t
 	}
 	if (seq == end)
 		return prev;
-	k = c->ooo->runs < RUNS_MAX ? tcp_chunk_keep(c, g, data, end - seq, true, end) : NULL;
+	k = may_begin(c, copy) ? tcp_chunk_keep(c, g, data, end - seq, true, end) : NULL;
 	if (!k) {
 		c->stack->n.ooo_dropped++;
 		return NULL;

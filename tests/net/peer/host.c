@@ -388,13 +388,15 @@ static void report(const struct host *h)
 	printf("\"accepted\": %llu, \"closed\": %llu, \"retransmits\": %llu, "
 	       "\"fast_retransmits\": %llu, \"rack_lost\": %llu, \"tlp_probes\": %llu, "
 	       "\"rto_fired\": %llu, \"ooo_queued\": %llu, \"dup_segments\": %llu, "
+	       "\"ooo_dropped\": %llu, "
 	       "\"reset_in\": %llu, \"reset_out\": %llu, \"conns\": %llu}\n",
 		(unsigned long long)n->accepted, (unsigned long long)n->closed,
 		(unsigned long long)n->retransmits, (unsigned long long)n->fast_retransmits,
 		(unsigned long long)n->rack_lost, (unsigned long long)n->tlp_probes,
 		(unsigned long long)n->rto_fired, (unsigned long long)n->ooo_queued,
-		(unsigned long long)n->dup_segments, (unsigned long long)n->reset_in,
-		(unsigned long long)n->reset_out, (unsigned long long)n->conns);
+		(unsigned long long)n->dup_segments, (unsigned long long)n->ooo_dropped,
+		(unsigned long long)n->reset_in, (unsigned long long)n->reset_out,
+		(unsigned long long)n->conns);
 }
 
 int main(int argc, char **argv)

@@ -79,6 +79,7 @@ static void what_changes_is_written_in_full(void **state)
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		for (uint32_t f = 0; f < far.flows; f++) {
 			uint64_t ns = numbers[i] * 997003u % 86400000000000u;
+			uint64_t at = 1795219200000000000u + ns;
 			uint32_t s = (uint32_t)(ns / 1000000000u), device;
 			char line[LINES_MAX + 1], head[128], tail[32];
 
@@ -88,7 +89,7 @@ static void what_changes_is_written_in_full(void **state)
 				"time=%02u:%02u:%02u devname=\"fw-%08u\" devid=\"FGT60FTK%08u\" "
 				"eventtime=%llu ",
 				s / 3600, s / 60 % 60, s % 60, device, device,
-				(unsigned long long)(1795219200000000000u + ns));
+				(unsigned long long)at);
 			snprintf(tail, sizeof(tail), " lognum=%010llu",
 				(unsigned long long)numbers[i]);
 			assert_non_null(strstr(line, head));

@@ -327,6 +327,23 @@ static void runs_out_of_order_are_a_thousand_at_most(void **state)
 	drill_free(d);
 }
 
+/* A way of 100 MB/s and 20 ms has more segments under way than that. */
+static void a_large_window_of_full_segments_is_held(void **state)
+{
+	struct drill *d = accepted(plenty_for_one, OPTS_SACK);
+	uint32_t bytes = 2000 * 1460;
+
+	(void)state;
+	d->buf_size = 2048;
+	d->hold = true;
+	segments(d, 1461, bytes + 1, 1460, 1);
+	flush(d);
+	assert_int_equal(counters(d)->ooo_queued, 1999);
+	in(d, ". 1:1461(1460) ack 1");
+	all_of_it_is_there(d, bytes, 1460);
+	drill_free(d);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_dribbler_does_not_hold_a_buffer_a_byte),
 	cmocka_unit_test(out_of_order_bytes_are_copied_together_too),
@@ -342,6 +359,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(at_the_total_bound_data_is_dropped_but_never_what_was_acknowledged),
 	cmocka_unit_test(a_single_buffer_above_the_bound_is_taken_when_nothing_is_held),
 	cmocka_unit_test(runs_out_of_order_are_a_thousand_at_most),
+	cmocka_unit_test(a_large_window_of_full_segments_is_held),
 };
 
 DRILL_MAIN(tests)
