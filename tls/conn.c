@@ -101,7 +101,8 @@ static enum tls_status handshake(struct tls_conn *c)
 
 	rc = SSL_do_handshake(c->ssl);
 	if (rc == 1) {
-		if (!SSL_session_reused(c->ssl))
+		/* A ticket may have had to know it before. */
+		if (!SSL_session_reused(c->ssl) && !c->chain.anchored)
 			chain_remember(c);
 		if (c->trace)
 			trace_success(c);
@@ -121,13 +122,17 @@ static enum tls_status handshake(struct tls_conn *c)
 enum tls_status tls_conn_handshake(struct tls_conn *c)
 {
 	enum tls_status status;
+	OSSL_LIB_CTX *others;
 
 	if (c->failed)
 		return TLS_FAILED;
 	begin_call(c);
 	c->worked = false;
 	c->work = 0;
+	/* A ticket's certificate is read by this thread's library, not by the context's. */
+	others = OSSL_LIB_CTX_set0_default(tls_library());
 	status = handshake(c);
+	OSSL_LIB_CTX_set0_default(others);
 	weigh(c, status);
 	return status;
 }
@@ -246,6 +251,11 @@ const char *tls_conn_cipher(const struct tls_conn *c)
 bool tls_conn_resumed(const struct tls_conn *c)
 {
 	return c->established && SSL_session_reused(c->ssl);
+}
+
+bool tls_conn_chain_known(const struct tls_conn *c)
+{
+	return c->chain_known;
 }
 
 bool tls_conn_notified(const struct tls_conn *c)

@@ -1,8 +1,9 @@
 /*
  * The inside of the TLS room: set.c (contexts), hello.c (ClientHello), ticket.c (keys, what a
- * ticket carries), bio.c (OpenSSL's reads and writes on the transport), verify.c (chains), crl.c
- * (what is revoked), ids.c (certificates as numbers), names.c (what one is called), failure.c (why
- * it went wrong), weight.c (what a step costs), conn.c (the connection).
+ * ticket carries), bio.c (OpenSSL's reads and writes on the transport), verify.c (chains), known.c
+ * (those whose signatures were verified before), crl.c (what is revoked), ids.c (certificates as
+ * numbers), names.c (what one is called), failure.c (why it went wrong), weight.c (what a step
+ * costs), conn.c (the connection).
  */
 #ifndef SLUICE_TLS_INTERNAL_H
 #define SLUICE_TLS_INTERNAL_H
@@ -65,7 +66,8 @@ struct tls_set {
 	unsigned contexts_count;
 	struct tls_context contexts[TLS_MAX_CONTEXTS];
 	struct tls_crls *crls; /* NULL: none */
-	int min_version;       /* TLS1_2_VERSION ... */
+	struct tls_known *known;
+	int min_version; /* TLS1_2_VERSION ... */
 	uint64_t generation;
 	uint8_t ticket_secret[32];
 	int64_t (*now_s)(void);
@@ -80,7 +82,7 @@ struct tls_conn {
 	void *trace_ctx;
 	uint32_t budget; /* bytes that this call may still read */
 	uint8_t context;
-	bool hello_seen, established, failed, cut_short, wrote;
+	bool hello_seen, established, failed, cut_short, wrote, chain_known;
 	bool worked, exchanged; /* in this step with keys; a key, in TLS 1.3 */
 	unsigned work, weight;	/* of the step that is made, of the last one */
 	unsigned fruitless;	/* reads in a row that took their budget and gave nothing */
@@ -105,6 +107,9 @@ int64_t set_now(const struct tls_set *s);
 /* The context of a name; 0 where no other has it. */
 unsigned set_context(const struct tls_set *s, const char *sni, size_t len);
 
+/* library.c: where contexts have their algorithms from; made once, for all threads. */
+OSSL_LIB_CTX *tls_library(void);
+
 /* hello.c: OpenSSL's callback for the ClientHello. */
 int client_hello(SSL *ssl, int *alert, void *arg);
 
@@ -118,6 +123,20 @@ int ticket_setup(SSL_CTX *ctx, struct tls_set *s);
 int verify_callback(int ok, X509_STORE_CTX *store_ctx);
 void chain_remember(struct tls_conn *c);
 bool chain_revoked(const struct tls_set *s, const struct tls_chain *chain);
+
+/*
+ * known.c: chains of which it is known, while the set lives, that their signatures verify; bounded
+ * to KNOWN_CHAINS, the one that was used least lately makes room. Any thread.
+ */
+#define KNOWN_CHAINS 8192u
+struct tls_known;
+struct tls_known *known_new(void);    /* NULL: out of memory */
+void known_free(struct tls_known *k); /* NULL is fine */
+/* In the place of what OpenSSL does about signatures and dates of a peer's chain, which has passed
+ * everything before that, CRLs too. */
+int known_verify(X509_STORE_CTX *store_ctx);
+/* How many chains are known. */
+unsigned known_count(const struct tls_known *k);
 
 /* crl.c: OpenSSL's callback for what may be revoked, before it verifies signatures. */
 int crls_check(X509_STORE_CTX *store_ctx);

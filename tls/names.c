@@ -99,6 +99,7 @@ static void add_alternatives(X509 *cert, struct tls_peer *peer, size_t *used)
 
 void names_of(X509 *cert, struct tls_peer *peer)
 {
+	static const char digits[] = "0123456789abcdef";
 	const X509_NAME *subject = X509_get_subject_name(cert);
 	unsigned char hash[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
@@ -112,8 +113,10 @@ void names_of(X509 *cert, struct tls_peer *peer)
 	add_name(peer, &used, peer->cn);
 	add_alternatives(cert, peer, &used);
 	if (X509_digest(cert, EVP_sha256(), hash, &len) == 1)
-		for (unsigned i = 0; i < len && i < 32; i++)
-			snprintf(peer->fingerprint + 2 * i, 3, "%02x", hash[i]);
+		for (unsigned i = 0; i < len && i < 32; i++) {
+			peer->fingerprint[2 * i] = digits[hash[i] >> 4];
+			peer->fingerprint[2 * i + 1] = digits[hash[i] & 15];
+		}
 	peer->not_before_s = asn1_time_s(X509_get0_notBefore(cert));
 	peer->not_after_s = asn1_time_s(X509_get0_notAfter(cert));
 }

@@ -99,6 +99,23 @@ static int use_identity(
 	return rc;
 }
 
+/*
+ * What OpenSSL would find among the anchors for an identity that comes without intermediates: it
+ * would do so in each handshake anew, with a signature verified for each certificate. One that is
+ * not found is not missed: who verifies us has it, or says so.
+ */
+static void complete_chains(SSL_CTX *ctx)
+{
+	STACK_OF(X509) * given;
+
+	SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN);
+	for (long more = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_FIRST); more == 1;
+		more = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_NEXT))
+		if (SSL_CTX_get0_chain_certs(ctx, &given) == 1 && !given)
+			SSL_CTX_build_cert_chain(ctx, SSL_BUILD_CHAIN_FLAG_IGNORE_ERROR);
+	ERR_clear_error();
+}
+
 static int add_anchors(struct tls_context *c, const char *pem, char *err, size_t err_size)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(c->ctx);
@@ -177,7 +194,7 @@ static int context_new(struct tls_set *s, struct tls_context *c, const struct tl
 	uint8_t id[9] = {(uint8_t)(c - s->contexts)};
 
 	snprintf(c->sni, sizeof(c->sni), "%s", cs->sni);
-	c->ctx = SSL_CTX_new(TLS_server_method());
+	c->ctx = SSL_CTX_new_ex(tls_library(), NULL, TLS_server_method());
 	if (!c->ctx)
 		return set_fail(err, err_size, "out of memory");
 	SSL_CTX_set_security_level(c->ctx, spec->algorithm == TLS_ALG_LOW ? 1 : 2);
@@ -214,7 +231,12 @@ static int context_new(struct tls_set *s, struct tls_context *c, const struct tl
 	for (unsigned i = 0; i < cs->identities_count; i++)
 		if (use_identity(c->ctx, &cs->identities[i], cs->sni, err, err_size) != 0)
 			return -1;
-	return anchors ? add_anchors(c, anchors, err, err_size) : 0;
+	if (anchors && add_anchors(c, anchors, err, err_size) != 0)
+		return -1;
+	complete_chains(c->ctx);
+	/* What is verified from here on is what a peer shows. */
+	X509_STORE_set_verify(SSL_CTX_get_cert_store(c->ctx), known_verify);
+	return 0;
 }
 
 static int set_fill(struct tls_set *s, const struct tls_spec *spec, char *err, size_t err_size)
@@ -240,6 +262,11 @@ int tls_set_new(const struct tls_spec *spec, struct tls_set **out, char *err, si
 	if (!s)
 		return set_fail(err, err_size, "out of memory");
 	atomic_init(&s->refs, 1);
+	s->known = known_new();
+	if (!s->known) {
+		tls_set_unref(s);
+		return set_fail(err, err_size, "out of memory");
+	}
 	s->generation = spec->generation;
 	s->now_s = spec->now_s;
 	s->min_version = spec->min_version == TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
@@ -268,6 +295,7 @@ void tls_set_unref(struct tls_set *s)
 		sk_X509_NAME_pop_free(s->contexts[i].names, X509_NAME_free);
 	}
 	tls_crls_unref(s->crls);
+	known_free(s->known);
 	OPENSSL_cleanse(s->ticket_secret, sizeof(s->ticket_secret));
 	free(s);
 }

@@ -162,6 +162,8 @@ uint64_t tls_conn_generation(const struct tls_conn *c);
 const char *tls_conn_version(const struct tls_conn *c); /* static */
 const char *tls_conn_cipher(const struct tls_conn *c);	/* static */
 bool tls_conn_resumed(const struct tls_conn *c);
+/* The signatures of its chain were not verified again, as the set has seen these very bytes. */
+bool tls_conn_chain_known(const struct tls_conn *c);
 /* The channel binding `tls-exporter` (RFC 9266). false: this connection has none, which is so in
  * TLS 1.2 without the extended master secret. */
 bool tls_conn_binding(const struct tls_conn *c, uint8_t to[32]);

@@ -50,15 +50,34 @@ static void set_strange_key(X509 *cert)
 		"strange key");
 }
 
+static EVP_PKEY *new_key(const char *kind)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, kind, NULL);
+	EVP_PKEY *key = NULL;
+
+	must(ctx && EVP_PKEY_keygen_init(ctx) == 1 && EVP_PKEY_generate(ctx, &key) == 1, kind);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
 struct pki_cert pki_issue(const struct pki_cert *issuer, const struct pki_options *o)
 {
 	static long serial = 1000;
 	struct pki_cert c = {.cert = X509_new()};
 	X509 *by = issuer ? issuer->cert : c.cert;
 	X509_NAME *name = X509_get_subject_name(c.cert);
+	EVP_PKEY *signer;
 	const EVP_MD *md = o->md5 ? EVP_md5() : o->sha1 ? EVP_sha1() : EVP_sha256();
 
-	c.key = o->rsa_bits ? EVP_RSA_gen(o->rsa_bits) : EVP_EC_gen(o->curve ? o->curve : "P-256");
+	if (o->key_of) {
+		c.key = o->key_of->key;
+		EVP_PKEY_up_ref(c.key);
+	} else if (o->kind) {
+		c.key = new_key(o->kind);
+	} else {
+		c.key = o->rsa_bits ? EVP_RSA_gen(o->rsa_bits)
+				    : EVP_EC_gen(o->curve ? o->curve : "P-256");
+	}
 	must(c.key != NULL, "key");
 	X509_set_version(c.cert, X509_VERSION_3);
 	ASN1_INTEGER_set(X509_get_serialNumber(c.cert), ++serial);
@@ -87,7 +106,12 @@ struct pki_cert pki_issue(const struct pki_cert *issuer, const struct pki_option
 		add_extension(c.cert, by, NID_ext_key_usage, o->eku);
 	if (o->san)
 		add_extension(c.cert, by, NID_subject_alt_name, o->san);
-	must(X509_sign(c.cert, issuer ? issuer->key : c.key, md) > 0, "signature");
+	if (o->constraints)
+		add_extension(c.cert, by, NID_name_constraints, o->constraints);
+	signer = issuer ? issuer->key : c.key;
+	if (strncmp(EVP_PKEY_get0_type_name(signer), "ED", 2) == 0)
+		md = NULL; /* Edwards curves have their own */
+	must(X509_sign(c.cert, signer, md) > 0, "signature");
 	return c;
 }
 

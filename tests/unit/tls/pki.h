@@ -23,9 +23,12 @@ struct pki_options {
 	bool ca;
 	unsigned rsa_bits;	   /* 0: P-256 */
 	const char *curve;	   /* another than that */
+	const char *kind;	   /* "RSA-PSS", "ED25519" ..., in the place of both */
 	int64_t from_s, lasting_s; /* relative to now; lasting 0: ten days */
 	bool sha1, md5;
-	bool strange_key; /* of an algorithm that nobody knows */
+	bool strange_key;	       /* of an algorithm that nobody knows */
+	const struct pki_cert *key_of; /* whose key it has; NULL: a new one */
+	const char *constraints;       /* of names, as OpenSSL's configuration */
 };
 
 /* `issuer` NULL: self-signed. Fails the test where OpenSSL does. */

@@ -1,0 +1,446 @@
+/*
+ * Chains that were verified before: their signatures are not verified again, and everything else
+ * is. Each case first has a chain known, and then changes what must make it fall.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include <openssl/x509v3.h>
+
+#include "tests/unit/tls/link.h"
+#include "tests/unit/tls/world.h"
+#include "tls/internal.h"
+
+static struct world world;
+static struct link link;
+static struct pki_cert sub, device; /* a day of an intermediate, whose device lasts longer */
+static int64_t clock_s;
+
+static int64_t test_now(void)
+{
+	return clock_s;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	world_make(&world);
+	sub = pki_issue(&world.root,
+		&(struct pki_options){.cn = "sub", .o = "Works", .ca = true, .lasting_s = 86400});
+	device = pki_issue(&sub, &(struct pki_options){.cn = WORLD_SERIAL, .o = "Site"});
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	world_free(&world);
+	pki_free(&sub);
+	pki_free(&device);
+	return 0;
+}
+
+static bool shows(struct tls_set *set, const struct pki_cert *cert, const struct pki_cert *via)
+{
+	const struct tls_client_options o = {.cert = cert, .via = via};
+
+	link_open(&link, set, &o, false);
+	return link_handshake(&link);
+}
+
+/* A full handshake that must go well; returns whether its chain was known. */
+static bool let_in(struct tls_set *set, const struct pki_cert *cert, const struct pki_cert *via)
+{
+	bool known;
+
+	assert_true(shows(set, cert, via));
+	assert_true(tls_conn_verified(link.server));
+	assert_false(tls_conn_resumed(link.server));
+	known = tls_conn_chain_known(link.server);
+	link_close(&link);
+	return known;
+}
+
+/* The other way round, and nothing is remembered of it. */
+static void refused(struct tls_set *set, const struct pki_cert *cert, const struct pki_cert *via,
+	enum refusal_reason reason)
+{
+	const unsigned known = known_count(set->known);
+	struct tls_failure f;
+
+	assert_false(shows(set, cert, via));
+	tls_conn_failure(link.server, &f);
+	assert_string_equal(refusal_reason_slug(f.reason), refusal_reason_slug(reason));
+	assert_false(tls_conn_chain_known(link.server));
+	link_close(&link);
+	assert_int_equal(known_count(set->known), known);
+}
+
+/* A set of this world that knows the chain of `device` through `sub`. */
+static struct tls_set *knowing_set(const struct world *w)
+{
+	struct tls_set *set = world_set(w);
+
+	assert_false(let_in(set, &device, &sub));
+	assert_true(let_in(set, &device, &sub));
+	assert_int_equal(known_count(set->known), 1);
+	return set;
+}
+
+/* With another bit in the last byte, which is the signature's. */
+static struct pki_cert forged(const struct pki_cert *of)
+{
+	struct pki_cert c = {.key = of->key};
+	unsigned char *der = NULL;
+	const unsigned char *p;
+	int len = i2d_X509(of->cert, &der);
+
+	assert_true(len > 0);
+	der[len - 1] ^= 1;
+	p = der;
+	c.cert = d2i_X509(NULL, &p, len);
+	assert_non_null(c.cert);
+	EVP_PKEY_up_ref(c.key);
+	OPENSSL_free(der);
+	return c;
+}
+
+static void a_chain_that_came_before_is_known(void **state)
+{
+	struct tls_set *set = world_set(&world);
+
+	(void)state;
+	assert_false(let_in(set, &world.device, NULL));
+	assert_true(let_in(set, &world.device, NULL));
+	assert_false(let_in(set, &device, &sub));
+	assert_true(let_in(set, &device, &sub));
+	assert_true(let_in(set, &world.device, NULL));
+	assert_int_equal(known_count(set->known), 2);
+	tls_set_unref(set);
+}
+
+/* Names, kept for later and told to a trace, are the same ones. */
+static void nothing_else_is_different(void **state)
+{
+	const struct tls_client_options o = {
+		.cert = &device, .via = &sub, .max_version = TLS1_2_VERSION};
+	struct tls_set *set = world_set(&world);
+	char first[sizeof(link.trace)];
+	struct tls_chain chain;
+
+	(void)state;
+	link_open(&link, set, &o, true);
+	assert_true(link_handshake(&link));
+	chain = link.server->chain;
+	memcpy(first, link.trace, sizeof(first));
+	assert_non_null(strstr(first, "VERIFY OK: depth=2, "));
+	assert_non_null(strstr(first, "VERIFY OK: depth=0, "));
+	link_close(&link);
+	link_open(&link, set, &o, true);
+	assert_true(link_handshake(&link));
+	assert_true(tls_conn_chain_known(link.server));
+	assert_memory_equal(&link.server->chain, &chain, sizeof(chain));
+	assert_string_equal(link.trace, first);
+	assert_int_equal(SSL_get_verify_result(link.server->ssl), X509_V_OK);
+	link_close(&link);
+	tls_set_unref(set);
+}
+
+/* The chain is good, the proof that it is the peer's is not. In TLS 1.2 it can be got at. */
+static void a_known_chain_without_its_key_is_worth_nothing(void **state)
+{
+	struct tls_set *set = knowing_set(&world);
+	uint32_t at = 0;
+
+	(void)state;
+	link_open(&link, set,
+		&(struct tls_client_options){
+			.cert = &device, .via = &sub, .max_version = TLS1_2_VERSION},
+		false);
+	assert_int_equal(tls_client_handshake(&link.client), 0);
+	link_up(&link);
+	assert_int_equal(tls_conn_handshake(link.server), TLS_AGAIN);
+	link_down(&link);
+	assert_int_equal(tls_client_handshake(&link.client), 0);
+	link_up(&link);
+	/* Certificate, key exchange, CertificateVerify: the last byte of that. */
+	for (unsigned i = 0; i < 3; i++)
+		at += 5 + ((uint32_t)link.up.data[at + 3] << 8 | link.up.data[at + 4]);
+	link.up.data[at - 1] ^= 1;
+	assert_int_equal(tls_conn_handshake(link.server), TLS_FAILED);
+	assert_true(tls_conn_chain_known(link.server));
+	assert_false(tls_conn_verified(link.server));
+	link_close(&link);
+	tls_set_unref(set);
+}
+
+static void a_signature_that_does_not_verify(void **state)
+{
+	struct pki_cert bad_device = forged(&device), bad_sub = forged(&sub);
+	struct tls_set *set = knowing_set(&world);
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		refused(set, &bad_device, &sub, REFUSAL_wrong_ca);
+		refused(set, &device, &bad_sub, REFUSAL_wrong_ca);
+	}
+	assert_true(let_in(set, &device, &sub));
+	tls_set_unref(set);
+	pki_free(&bad_device);
+	pki_free(&bad_sub);
+}
+
+static void an_intermediate_that_has_expired_since(void **state)
+{
+	struct world w = world;
+	struct tls_set *set;
+
+	(void)state;
+	clock_s = time(NULL);
+	w.spec.now_s = test_now;
+	set = knowing_set(&w);
+	clock_s += 90000;
+	refused(set, &device, &sub, REFUSAL_expired);
+	/* A clock that was set back, to before there were any of them. */
+	clock_s -= 90000 + 3600;
+	refused(set, &device, &sub, REFUSAL_not_yet_valid);
+	clock_s += 3600;
+	assert_true(let_in(set, &device, &sub));
+	tls_set_unref(set);
+}
+
+/* The leaf too, and the anchor. */
+static void each_certificate_of_a_chain_has_its_dates(void **state)
+{
+	static const int64_t lasting[3][3] = {
+		{86400, 864000, 864000}, {864000, 86400, 864000}, {864000, 864000, 86400}};
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct pki_cert root = pki_issue(NULL,
+			&(struct pki_options){.cn = "r", .ca = true, .lasting_s = lasting[i][0]});
+		struct pki_cert mid = pki_issue(&root,
+			&(struct pki_options){.cn = "m", .ca = true, .lasting_s = lasting[i][1]});
+		struct pki_cert leaf = pki_issue(&mid,
+			&(struct pki_options){.cn = WORLD_SERIAL, .lasting_s = lasting[i][2]});
+		char *pem = pki_pem((const struct pki_cert *[]){&root}, 1);
+		struct world w = world;
+		struct tls_set *set;
+
+		clock_s = time(NULL);
+		w.spec.now_s = test_now;
+		w.spec.anchors_pem = pem;
+		set = world_set(&w);
+		assert_false(let_in(set, &leaf, &mid));
+		assert_true(let_in(set, &leaf, &mid));
+		clock_s += 90000;
+		refused(set, &leaf, &mid, REFUSAL_expired);
+		tls_set_unref(set);
+		free(pem);
+		pki_free(&root);
+		pki_free(&mid);
+		pki_free(&leaf);
+	}
+}
+
+static void an_intermediate_that_is_revoked_since(void **state)
+{
+	struct tls_set *before = knowing_set(&world), *set;
+	struct world w = world;
+	char *crl = pki_crl_pem(&world.root, (const struct pki_cert *[]){&sub}, 1);
+
+	(void)state;
+	w.spec.crls_pem = crl;
+	w.spec.generation = 2;
+	set = world_set(&w);
+	for (unsigned i = 0; i < 2; i++)
+		refused(set, &device, &sub, REFUSAL_revoked);
+	tls_set_unref(before);
+	tls_set_unref(set);
+	free(crl);
+}
+
+/* No set is given CRLs after it was made; if one were, it would not help to be known. */
+static void crls_are_asked_about_a_known_chain(void **state)
+{
+	struct world w = world;
+	char *none = pki_crl_pem(&world.root, (const struct pki_cert *[]){&world.server_ec}, 1);
+	char *crl = pki_crl_pem(&world.root, (const struct pki_cert *[]){&sub}, 1);
+	struct tls_crls *first;
+	struct tls_set *set;
+	char err[256];
+
+	(void)state;
+	w.spec.crls_pem = none;
+	set = knowing_set(&w);
+	first = set->crls;
+	assert_int_equal(tls_crls_new(crl, &set->crls, err, sizeof(err)), 0);
+	refused(set, &device, &sub, REFUSAL_revoked);
+	tls_crls_unref(first);
+	tls_set_unref(set);
+	free(none);
+	free(crl);
+}
+
+static void an_anchor_that_was_removed(void **state)
+{
+	struct tls_set *before = knowing_set(&world), *set;
+	struct world w = world;
+
+	(void)state;
+	w.spec.anchors_pem = world.other_root_pem;
+	w.spec.generation = 2;
+	set = world_set(&w);
+	refused(set, &device, &sub, REFUSAL_wrong_ca);
+	tls_set_unref(set);
+	/* And what is known is not another set's, of the same anchors. */
+	set = world_set(&world);
+	assert_int_equal(known_count(set->known), 0);
+	assert_false(let_in(set, &device, &sub));
+	tls_set_unref(before);
+	tls_set_unref(set);
+}
+
+/* Contexts share what is known; an anchor of one is none of another. */
+static void fails_with_another_anchor(const char *anchor_pem)
+{
+	struct world w = world;
+	struct tls_client_options o = {.cert = &device, .via = &sub, .sni = "logs.example"};
+	struct tls_set *set;
+	struct tls_failure f;
+
+	w.spec.contexts_count = 2;
+	w.spec.contexts[1] = w.spec.contexts[0];
+	w.spec.contexts[1].sni = "logs.example";
+	w.spec.contexts[1].anchors_pem = anchor_pem;
+	set = knowing_set(&w);
+	for (unsigned i = 0; i < 2; i++) {
+		link_open(&link, set, &o, false);
+		assert_false(link_handshake(&link));
+		assert_false(tls_conn_chain_known(link.server));
+		tls_conn_failure(link.server, &f);
+		assert_string_equal(
+			refusal_reason_slug(f.reason), refusal_reason_slug(REFUSAL_wrong_ca));
+		link_close(&link);
+	}
+	tls_set_unref(set);
+}
+
+static void another_context_has_its_own_anchors(void **state)
+{
+	(void)state;
+	fails_with_another_anchor(world.other_root_pem);
+}
+
+/* For OpenSSL the chain ends there, until it looks at the signature. */
+static void an_anchor_that_only_has_the_name(void **state)
+{
+	struct pki_cert twin =
+		pki_issue(NULL, &(struct pki_options){.cn = "root", .o = "Works", .ca = true});
+	char *pem = pki_pem((const struct pki_cert *[]){&twin}, 1);
+
+	(void)state;
+	fails_with_another_anchor(pem);
+	free(pem);
+	pki_free(&twin);
+}
+
+/* Of the same name and key, so that each signature below it verifies. */
+static void an_intermediate_of_the_same_key_that_may_not(void **state)
+{
+	const struct pki_options twins[] = {
+		{.cn = "sub", .o = "Works", .key_of = &sub},
+		{.cn = "sub", .o = "Works", .key_of = &sub, .ca = true, .eku = "serverAuth"},
+		{.cn = "sub", .o = "Works", .key_of = &sub, .ca = true, .sha1 = true},
+		{.cn = "sub",
+			.o = "Works",
+			.key_of = &sub,
+			.ca = true,
+			.from_s = -7200,
+			.lasting_s = 3600},
+	};
+	static const enum refusal_reason reasons[] = {REFUSAL_wrong_ca,
+		REFUSAL_no_client_auth_purpose, REFUSAL_weak_certificate, REFUSAL_expired};
+	struct tls_set *set = knowing_set(&world);
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(twins) / sizeof(twins[0]); i++) {
+		struct pki_cert twin = pki_issue(&world.root, &twins[i]);
+
+		refused(set, &device, &twin, reasons[i]);
+		refused(set, &device, &twin, reasons[i]);
+		pki_free(&twin);
+	}
+	assert_true(let_in(set, &device, &sub));
+	tls_set_unref(set);
+}
+
+/* Which OpenSSL looks at after the signatures. */
+static void an_intermediate_of_the_same_key_for_other_names(void **state)
+{
+	struct pki_cert host =
+		pki_issue(&sub, &(struct pki_options){.cn = WORLD_SERIAL, .san = "DNS:a.example"});
+	struct pki_cert twin =
+		pki_issue(&world.root, &(struct pki_options){.cn = "sub",
+					       .o = "Works",
+					       .key_of = &sub,
+					       .ca = true,
+					       .constraints = "permitted;DNS:.elsewhere"});
+	struct tls_set *set = knowing_set(&world);
+
+	(void)state;
+	assert_false(let_in(set, &host, &sub));
+	assert_true(let_in(set, &host, &sub));
+	for (unsigned i = 0; i < 2; i++) {
+		assert_false(shows(set, &host, &twin));
+		assert_int_equal(tls_conn_chain_known(link.server), i > 0);
+		assert_int_equal(link.server->verify_error, X509_V_ERR_PERMITTED_VIOLATION);
+		link_close(&link);
+	}
+	assert_true(let_in(set, &host, &sub));
+	tls_set_unref(set);
+	pki_free(&host);
+	pki_free(&twin);
+}
+
+/* A device's certificate that was issued anew is another one, whatever it says. */
+static void a_certificate_of_the_same_key_and_name_is_not_known(void **state)
+{
+	struct pki_cert anew = pki_issue(
+		&sub, &(struct pki_options){.cn = WORLD_SERIAL, .o = "Site", .key_of = &device});
+	struct tls_set *set = knowing_set(&world);
+
+	(void)state;
+	assert_false(let_in(set, &anew, &sub));
+	assert_int_equal(known_count(set->known), 2);
+	tls_set_unref(set);
+	pki_free(&anew);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_chain_that_came_before_is_known),
+		cmocka_unit_test(nothing_else_is_different),
+		cmocka_unit_test(a_known_chain_without_its_key_is_worth_nothing),
+		cmocka_unit_test(a_signature_that_does_not_verify),
+		cmocka_unit_test(an_intermediate_that_has_expired_since),
+		cmocka_unit_test(each_certificate_of_a_chain_has_its_dates),
+		cmocka_unit_test(an_intermediate_that_is_revoked_since),
+		cmocka_unit_test(crls_are_asked_about_a_known_chain),
+		cmocka_unit_test(an_anchor_that_was_removed),
+		cmocka_unit_test(another_context_has_its_own_anchors),
+		cmocka_unit_test(an_anchor_that_only_has_the_name),
+		cmocka_unit_test(an_intermediate_of_the_same_key_that_may_not),
+		cmocka_unit_test(an_intermediate_of_the_same_key_for_other_names),
+		cmocka_unit_test(a_certificate_of_the_same_key_and_name_is_not_known),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,185 @@
+/*
+ * Chains whose signatures were verified. That a certificate was signed by the key of another
+ * follows from the bytes of both and from nothing else, so that it need not be computed again for a
+ * device that comes back; whatever else makes a chain good (dates, CRLs, purpose, lengths and
+ * names, the anchor) OpenSSL judges each time. What is known is the SHA-256 of all of the chain's
+ * bytes, anchor included. It belongs to a set and goes with it, and so with its trust generation.
+ */
+#include "tls/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#define WAYS 4u
+#define ROWS (KNOWN_CHAINS / WAYS)
+
+struct chain_id {
+	uint8_t b[32];
+};
+
+struct tls_known {
+	/* Nobody waits for it: who finds it taken verifies, and remembers nothing. */
+	atomic_flag busy;
+	EVP_MD *sha256;
+	X509_STORE_CTX_verify_fn verify; /* OpenSSL's own: signatures and dates */
+	/* The last one used is the first of its row. */
+	struct chain_id rows[ROWS][WAYS];
+};
+
+_Static_assert((ROWS & (ROWS - 1)) == 0, "a row is found by some bits of the id");
+
+struct tls_known *known_new(void)
+{
+	struct tls_known *k = calloc(1, sizeof(*k));
+	X509_STORE_CTX *plain = X509_STORE_CTX_new();
+
+	if (k && plain && X509_STORE_CTX_init(plain, NULL, NULL, NULL) == 1) {
+		atomic_flag_clear(&k->busy);
+		k->verify = X509_STORE_CTX_get_verify(plain);
+		k->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	}
+	X509_STORE_CTX_free(plain);
+	if (k && k->sha256)
+		return k;
+	known_free(k);
+	return NULL;
+}
+
+void known_free(struct tls_known *k)
+{
+	if (k)
+		EVP_MD_free(k->sha256);
+	free(k);
+}
+
+/* false: out of memory. */
+static bool add_certificate(EVP_MD_CTX *md, X509 *cert)
+{
+	unsigned char *der = NULL;
+	const int len = i2d_X509(cert, &der);
+	/* DER says itself where it ends, so no two chains have the same bytes. */
+	const bool done = len > 0 && EVP_DigestUpdate(md, der, (size_t)len) == 1;
+
+	OPENSSL_free(der);
+	return done;
+}
+
+static bool identify(const struct tls_known *k, STACK_OF(X509) * chain, struct chain_id *id)
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	bool done = md && EVP_DigestInit_ex(md, k->sha256, NULL) == 1;
+
+	for (int i = 0; done && i < sk_X509_num(chain); i++)
+		done = add_certificate(md, sk_X509_value(chain, i));
+	done = done && EVP_DigestFinal_ex(md, id->b, NULL) == 1;
+	EVP_MD_CTX_free(md);
+	return done;
+}
+
+static struct chain_id *row_of(struct tls_known *k, const struct chain_id *id)
+{
+	uint32_t bits;
+
+	memcpy(&bits, id->b, sizeof(bits));
+	return k->rows[bits & (ROWS - 1)];
+}
+
+/* It, or the last one of its row, comes first. */
+static struct chain_id *bring_first(struct chain_id *row, const struct chain_id *id)
+{
+	unsigned at = 0;
+
+	while (at < WAYS - 1 && memcmp(&row[at], id, sizeof(*id)) != 0)
+		at++;
+	if (at > 0) {
+		struct chain_id found = row[at];
+
+		memmove(row + 1, row, at * sizeof(*row));
+		row[0] = found;
+	}
+	return row;
+}
+
+static bool is_known(struct tls_known *k, const struct chain_id *id)
+{
+	bool known;
+
+	if (atomic_flag_test_and_set_explicit(&k->busy, memory_order_acquire))
+		return false;
+	known = memcmp(bring_first(row_of(k, id), id), id, sizeof(*id)) == 0;
+	atomic_flag_clear_explicit(&k->busy, memory_order_release);
+	return known;
+}
+
+static void remember(struct tls_known *k, const struct chain_id *id)
+{
+	if (atomic_flag_test_and_set_explicit(&k->busy, memory_order_acquire))
+		return;
+	*bring_first(row_of(k, id), id) = *id;
+	atomic_flag_clear_explicit(&k->busy, memory_order_release);
+}
+
+static bool all_in_date(X509_STORE_CTX *store_ctx, STACK_OF(X509) * chain)
+{
+	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(store_ctx);
+	time_t set, *now = NULL; /* NULL: the clock's */
+
+	if (X509_VERIFY_PARAM_get_flags(param) & X509_V_FLAG_USE_CHECK_TIME) {
+		set = X509_VERIFY_PARAM_get_time(param);
+		now = &set;
+	}
+	/* 0: it is no date. */
+	for (int i = 0; i < sk_X509_num(chain); i++)
+		if (X509_cmp_time(X509_get0_notBefore(sk_X509_value(chain, i)), now) >= 0 ||
+			X509_cmp_time(X509_get0_notAfter(sk_X509_value(chain, i)), now) <= 0)
+			return false;
+	return true;
+}
+
+/* Says of each that it is good, from the anchor on. */
+static int pass(X509_STORE_CTX *store_ctx, STACK_OF(X509) * chain)
+{
+	for (int i = sk_X509_num(chain) - 1; i >= 0; i--) {
+		X509_STORE_CTX_set_error_depth(store_ctx, i);
+		X509_STORE_CTX_set_current_cert(store_ctx, sk_X509_value(chain, i));
+		if (!verify_callback(1, store_ctx))
+			return 0;
+	}
+	return 1;
+}
+
+int known_verify(X509_STORE_CTX *store_ctx)
+{
+	const SSL *ssl =
+		X509_STORE_CTX_get_ex_data(store_ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct tls_conn *c = conn_of(ssl);
+	struct tls_known *k = c->set->known;
+	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store_ctx);
+	struct chain_id id;
+	int rc;
+
+	if (!identify(k, chain, &id))
+		return k->verify(store_ctx);
+	/* What is wrong with one that is not in date is for OpenSSL to say. */
+	c->chain_known = is_known(k, &id) && all_in_date(store_ctx, chain);
+	if (c->chain_known)
+		return pass(store_ctx, chain);
+	rc = k->verify(store_ctx);
+	if (rc == 1 && X509_STORE_CTX_get_error(store_ctx) == X509_V_OK)
+		remember(k, &id);
+	return rc;
+}
+
+unsigned known_count(const struct tls_known *k)
+{
+	static const struct chain_id none;
+	unsigned n = 0;
+
+	for (unsigned row = 0; row < ROWS; row++)
+		for (unsigned i = 0; i < WAYS; i++)
+			n += memcmp(&k->rows[row][i], &none, sizeof(none)) != 0;
+	return n;
+}
