@@ -11,15 +11,17 @@
 #include "bench/micro/micro.h"
 
 static const struct micro_list *const lists[] = {
-	&micro_wire, &micro_text, &micro_secure, &micro_ledger, &micro_store};
+	&micro_wire, &micro_text, &micro_secure, &micro_handshake, &micro_ledger, &micro_store};
 
 void micro_counted(const struct micro *m, struct micro_ctx *ctx, unsigned calls);
 
 __attribute__((noinline)) void micro_counted(
 	const struct micro *m, struct micro_ctx *ctx, unsigned calls)
 {
+	micro_counts = true;
 	for (unsigned i = 0; i < calls; i++)
 		m->once(ctx);
+	micro_counts = false;
 }
 
 static void name_of(const struct micro *m, unsigned arg, char *to, size_t size)

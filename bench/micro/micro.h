@@ -39,7 +39,13 @@ struct micro_list {
 	const struct micro *cases;
 	unsigned count;
 };
-extern const struct micro_list micro_wire, micro_text, micro_secure, micro_store, micro_ledger;
+extern const struct micro_list micro_wire, micro_text, micro_secure, micro_handshake, micro_store,
+	micro_ledger;
+
+/* What callgrind leaves out of a case that it counts: the other end's part, say. It turns its
+ * counting over by the name of this function, so that is called only while it counts. */
+extern bool micro_counts;
+void micro_uncounted(void (*what)(struct micro_ctx *), struct micro_ctx *ctx);
 
 /* A result that the compiler must not see through. */
 static inline void micro_keep(uint64_t v)

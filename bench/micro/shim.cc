@@ -41,7 +41,8 @@ static void add(const struct micro_list &list)
 
 int main(int argc, char **argv)
 {
-	for (const auto *list : {&micro_wire, &micro_text, &micro_secure, &micro_ledger, &micro_store})
+	for (const auto *list :
+		{&micro_wire, &micro_text, &micro_secure, &micro_handshake, &micro_ledger, &micro_store})
 		add(*list);
 	benchmark::Initialize(&argc, argv);
 	if (benchmark::ReportUnrecognizedArguments(argc, argv))
