@@ -101,9 +101,7 @@ static enum tls_status handshake(struct tls_conn *c)
 
 	rc = SSL_do_handshake(c->ssl);
 	if (rc == 1) {
-		/* A ticket may have had to know it before. */
-		if (!SSL_session_reused(c->ssl) && !c->chain.anchored)
-			chain_remember(c);
+		chain_settle(c);
 		if (c->trace)
 			trace_success(c);
 		c->established = true;

@@ -93,6 +93,9 @@ struct tls_conn {
 	bool intermediate_missing;
 	X509 *leaf, *culprit;
 	struct tls_chain chain;
+	/* What the last ticket said that was read; OpenSSL may yet choose a full handshake. */
+	struct tls_chain ticket_chain;
+	bool chain_settled; /* chain is this handshake's */
 };
 
 /* set.c. The text, with what OpenSSL says; -1. */
@@ -121,7 +124,8 @@ int ticket_setup(SSL_CTX *ctx, struct tls_set *s);
 
 /* verify.c */
 int verify_callback(int ok, X509_STORE_CTX *store_ctx);
-void chain_remember(struct tls_conn *c);
+/* Settles whose chain the connection has, once: its ticket's where that was resumed, or its own. */
+void chain_settle(struct tls_conn *c);
 bool chain_revoked(const struct tls_set *s, const struct tls_chain *chain);
 
 /*

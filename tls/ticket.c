@@ -86,8 +86,8 @@ static int seal(SSL *ssl, void *arg)
 	struct tls_conn *c = conn_of(ssl);
 
 	(void)arg;
-	if (!SSL_session_reused(ssl))
-		chain_remember(c);
+	/* Nothing that decides it comes later: the peer's Finished follows, or has been read. */
+	chain_settle(c);
 	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), &c->chain, sizeof(c->chain));
 }
 
@@ -109,7 +109,7 @@ static bool still_good(struct tls_conn *c, SSL_SESSION *session)
 		return false;
 	if (!leaf && (SSL_get_verify_mode(c->ssl) & SSL_VERIFY_FAIL_IF_NO_PEER_CERT))
 		return false;
-	c->chain = chain;
+	c->ticket_chain = chain;
 	return true;
 }
 

@@ -177,7 +177,7 @@ int verify_callback(int ok, X509_STORE_CTX *store_ctx)
 	return 0;
 }
 
-void chain_remember(struct tls_conn *c)
+static void remember_own(struct tls_conn *c)
 {
 	STACK_OF(X509) *v = SSL_get0_verified_chain(c->ssl);
 	int n = sk_X509_num(v);
@@ -199,6 +199,17 @@ void chain_remember(struct tls_conn *c)
 	}
 	cert_id_of_anchor(sk_X509_value(v, n - 1), &c->chain.anchor);
 	c->chain.anchored = 1;
+}
+
+void chain_settle(struct tls_conn *c)
+{
+	if (c->chain_settled)
+		return;
+	if (SSL_session_reused(c->ssl))
+		c->chain = c->ticket_chain;
+	else
+		remember_own(c);
+	c->chain_settled = true;
 }
 
 bool chain_revoked(const struct tls_set *s, const struct tls_chain *chain)

@@ -342,6 +342,56 @@ static void a_ticket_saves_the_handshake_and_keeps_the_name(void **state)
 	}
 }
 
+/*
+ * A ticket that is read and then not used: its suite has another hash than the only one that is
+ * offered, so a full handshake follows, by somebody else or by nobody. No ticket is sealed in it.
+ */
+static void a_ticket_that_is_not_used_says_nothing_of_the_peer(void **state)
+{
+	const struct pki_cert *const others[] = {&world.device_of_sub, NULL};
+	struct world w = world;
+	struct tls_set *set;
+	SSL_SESSION *ticket;
+
+	(void)state;
+	w.spec.require_certificate = false;
+	set = world_set(&w);
+	ticket = ticket_of(set, TLS1_3_VERSION, &world.device);
+	assert_string_equal(
+		SSL_CIPHER_get_name(SSL_SESSION_get0_cipher(ticket)), "TLS_AES_256_GCM_SHA384");
+	for (unsigned i = 0; i < 2; i++) {
+		struct tls_peer peer;
+
+		link_open(&link, set,
+			&(struct tls_client_options){.cert = others[i],
+				.via = others[i] ? &world.sub : NULL,
+				.session = ticket,
+				.min_version = TLS1_3_VERSION,
+				.max_version = TLS1_3_VERSION},
+			false);
+		assert_int_equal(
+			SSL_set_ciphersuites(link.client.ssl, "TLS_AES_128_GCM_SHA256"), 1);
+		SSL_set_num_tickets(link.server->ssl, 0);
+		assert_int_equal(tls_client_handshake(&link.client), 0);
+		link_up(&link);
+		tls_conn_handshake(link.server);
+		/* It was read, and the peer has shown nothing yet. */
+		assert_int_equal(link.server->ticket_chain.anchored, 1);
+		assert_int_equal(link.server->chain.anchored, 0);
+		assert_true(link_handshake(&link));
+		assert_false(tls_conn_resumed(link.server));
+		assert_int_equal(tls_conn_verified(link.server), others[i] != NULL);
+		/* The device's own has one certificate below the anchor, this one two. */
+		assert_int_equal(link.server->chain.count, others[i] ? 2 : 0);
+		tls_conn_peer(link.server, &peer);
+		assert_string_equal(peer.cn, others[i] ? "FGVM010000777777" : "");
+		assert_int_equal(strlen(peer.anchor) > 0, others[i] != NULL);
+		link_close(&link);
+	}
+	SSL_SESSION_free(ticket);
+	tls_set_unref(set);
+}
+
 static void a_ticket_of_another_generation_is_void(void **state)
 {
 	(void)state;
@@ -712,6 +762,7 @@ int main(void)
 		cmocka_unit_test(the_sni_chooses_identity_and_anchors),
 		cmocka_unit_test(the_trace_speaks_as_the_reference_does),
 		cmocka_unit_test(a_ticket_saves_the_handshake_and_keeps_the_name),
+		cmocka_unit_test(a_ticket_that_is_not_used_says_nothing_of_the_peer),
 		cmocka_unit_test(a_ticket_of_another_generation_is_void),
 		cmocka_unit_test(a_ticket_helps_nobody_who_was_revoked_since),
 		cmocka_unit_test(a_ticket_does_not_outlive_its_certificate),
