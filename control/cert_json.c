@@ -9,7 +9,7 @@ static json_t *string(const char *s)
 	return s[0] ? text_json_value(s, strlen(s)) : json_null();
 }
 
-static json_t *time_s_json(int64_t s)
+json_t *time_s_json(int64_t s)
 {
 	return time_json(s > 0 ? (uint64_t)s * 1000000000u : 0);
 }
@@ -54,12 +54,13 @@ json_t *cert_report_json(const struct cert_report *r)
 	return list;
 }
 
-static bool legal_name(void *ctx, const char *name)
+static bool is_named(void *ctx, const struct tls_peer *peer)
 {
 	const struct control *c = ctx;
+	const unsigned names = c->config.listen.tls_names;
 
-	return (c->config.listen.tls_names & CONFIG_TLS_NAME_SERIAL) &&
-	       trust_serial_legal(ctx, name);
+	return auth_name(c->trust.auth, names & CONFIG_TLS_NAME_SERIAL, names & CONFIG_TLS_NAME_DNS,
+		       peer) != NULL;
 }
 
 struct cert_judge cert_judge_of(struct control *c, enum cert_role role, const struct cert_bundle *b)
@@ -69,12 +70,12 @@ struct cert_judge cert_judge_of(struct control *c, enum cert_role role, const st
 	return (struct cert_judge){
 		.role = role,
 		.now_s = (int64_t)(clock_wall_ns() / 1000000000u),
-		.legal = legal_name,
-		.ctx = c,
 		.serial = c->serial,
 		.anchors_pem = certstore_pem_of(s, 1u << STORE_ANCHOR | 1u << STORE_CA),
 		.crls_pem = certstore_crls_beside(s, b),
-		.by_dns = (c->config.listen.tls_names & CONFIG_TLS_NAME_DNS) != 0,
+		.named = is_named,
+		.ctx = c,
+		.passwords = c->trust.auth && auth_legacy_any(c->trust.auth),
 		.weak_taken = c->config.tls.enc_algorithm == CONFIG_ENC_LOW,
 		.revoked = c->trust.crls,
 	};

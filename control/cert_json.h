@@ -4,6 +4,9 @@
 
 #include "control/method.h"
 
+/* Seconds since 1970 as time_json() has nanoseconds; 0 and before: null. */
+json_t *time_s_json(int64_t s);
+
 /* As cert.list has it. */
 json_t *cert_json(const struct control *c, const struct stored *s);
 /* What would stumble, as it is now: [{level, reason, text}]; of a CRL, within the hour. */

@@ -147,11 +147,6 @@ struct expiring {
 	int64_t until_s;
 };
 
-static json_t *time_s_json(int64_t s)
-{
-	return time_json(s > 0 ? (uint64_t)s * 1000000000u : 0);
-}
-
 static void add_device(void *ctx, struct device *dev)
 {
 	struct expiring *e = ctx;

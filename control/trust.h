@@ -90,7 +90,7 @@ const char *trust_remake_node(struct control *c, char *err, size_t err_size);
 /* Is it as our serial and our authority say, or an operator's? */
 bool trust_node_up_to_date(struct control *c);
 
-/* Is it a legal serial number, by the pattern in effect? For struct cert_judge; `ctx`: control. */
+/* Is it a legal serial number, by the pattern in effect? `ctx`: control. */
 bool trust_serial_legal(void *ctx, const char *name);
 
 #endif

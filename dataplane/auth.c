@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dataplane/base/siphash.h"
+#include "tls/tls.h"
 
 /* Serials come from a registry that an operator fills: no key is needed against collisions. */
 static const struct siphash_key hash_key = {0x736c756963652d61, 0x7574682d74616231};
@@ -126,6 +127,15 @@ bool auth_serial_legal(const struct auth_snapshot *s, const char *name)
 	size_t len = strlen(name);
 
 	return len > 0 && len < AUTH_SERIAL && regexec(&s->pattern, name, 0, NULL, 0) == 0;
+}
+
+const char *auth_name(
+	const struct auth_snapshot *s, bool serial, bool dns, const struct tls_peer *peer)
+{
+	for (const char *name = peer->names; s && serial && *name; name += strlen(name) + 1)
+		if (auth_serial_legal(s, name))
+			return name;
+	return dns && peer->dns[0] && strlen(peer->dns) < AUTH_SERIAL ? peer->dns : NULL;
 }
 
 bool auth_legacy_mode(const struct auth_snapshot *s)

@@ -29,6 +29,7 @@ struct auth_device {
 };
 
 struct auth_snapshot;
+struct tls_peer;
 
 /* Copies. `pattern`: auth.serial-pattern, an extended regular expression that the whole name must
  * match. NULL with a line in `err` when the pattern is no expression or memory is out. */
@@ -40,6 +41,13 @@ void auth_snapshot_unref(struct auth_snapshot *s);		  /* any thread; NULL is fin
 const struct auth_device *auth_find(const struct auth_snapshot *s, const char *serial);
 /* Is the whole of it a legal serial? */
 bool auth_serial_legal(const struct auth_snapshot *s, const char *name);
+/*
+ * The name by which a certificate is a device's: the first of its names that is a legal serial,
+ * where it may be one (`serial`, `dns`: listen.tls-names), else its first dNSName, if that is short
+ * enough: peer->dns then. Of `peer`; NULL: none will do.
+ */
+const char *auth_name(
+	const struct auth_snapshot *s, bool serial, bool dns, const struct tls_peer *peer);
 bool auth_legacy_mode(const struct auth_snapshot *s);
 /* May this serial log in by user and password? NULL: yes; else why not, for people. Static. */
 const char *auth_legacy_denial(const struct auth_snapshot *s, const char *serial);

@@ -130,27 +130,17 @@ void session_not_denied(struct session *s)
 /* Sets s->serial, and s->several; false: no name of the certificate is one that is asked for. */
 static bool name_it(struct session *s, const struct dp_policy *pol, const struct tls_peer *peer)
 {
+	const char *name = auth_name(pol->auth, pol->tls_name_serial, pol->tls_name_dns, peer);
+
 	s->serial[0] = 0;
-	if (pol->tls_name_serial && pol->auth)
-		for (const char *name = peer->names; *name; name += strlen(name) + 1) {
-			if (!auth_serial_legal(pol->auth, name))
-				continue;
-			if (s->serial[0]) {
-				s->several |= strcmp(name, s->serial) != 0;
-				continue;
-			}
-			snprintf(s->serial, sizeof(s->serial), "%.*s", AUTH_SERIAL - 1, name);
-			s->proven = true;
-			s->by_dns = false;
-		}
-	if (s->serial[0])
-		return true;
-	if (pol->tls_name_dns && peer->dns[0] && strlen(peer->dns) < sizeof(s->serial)) {
-		snprintf(s->serial, sizeof(s->serial), "%.*s", AUTH_SERIAL - 1, peer->dns);
-		s->proven = s->by_dns = true;
-		return true;
-	}
-	return false;
+	if (!name)
+		return false;
+	snprintf(s->serial, sizeof(s->serial), "%.*s", AUTH_SERIAL - 1, name);
+	s->proven = true;
+	s->by_dns = name == peer->dns;
+	for (; !s->by_dns && *name; name += strlen(name) + 1)
+		s->several |= strcmp(name, s->serial) != 0 && auth_serial_legal(pol->auth, name);
+	return true;
 }
 
 void session_open_as(struct session *s)

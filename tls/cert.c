@@ -25,10 +25,11 @@ static void put_names(X509 *x, char *to, size_t size)
 		char name[CERT_TEXT];
 		int n;
 
-		if (g->type != GEN_DNS || (size_t)ASN1_STRING_length(g->d.dNSName) >= sizeof(name))
+		if (g->type != GEN_DNS)
 			continue;
-		snprintf(name, sizeof(name), "%.*s", ASN1_STRING_length(g->d.dNSName),
-			(const char *)ASN1_STRING_get0_data(g->d.dNSName));
+		name_text(g->d.dNSName, name, sizeof(name));
+		if (!name[0])
+			continue;
 		n = snprintf(to + used, size - used, "%sDNS:%s", used ? ", " : "", name);
 		if (n < 0 || (size_t)n >= size - used) {
 			to[used] = '\0';

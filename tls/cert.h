@@ -21,7 +21,7 @@
 
 struct cert_facts {
 	char subject[CERT_TEXT], issuer[CERT_TEXT], cn[CERT_TEXT];
-	char names[CERT_TEXT]; /* of the SAN, "DNS:a, DNS:b" */
+	char names[CERT_TEXT]; /* of the SAN, "DNS:a, DNS:b", as many as fit: to be shown */
 	char key[32];	       /* "RSA-2048", "P-256" */
 	char signature[48];    /* "sha256WithRSAEncryption" */
 	char fingerprint[65];  /* SHA-256 in hex */
@@ -92,18 +92,19 @@ enum cert_role {
 };
 
 struct tls_crls;
+struct tls_peer;
 struct cert_judge {
 	enum cert_role role;
 	int64_t now_s;
-	/* Is it a legal serial number? NULL: whatever is not empty. */
-	bool (*legal)(void *ctx, const char *name);
-	void *ctx;
 	const char *serial;	 /* CERT_ROLE_NODE: this node's; NULL: none */
 	const char *anchors_pem; /* what is trusted already; NULL: nothing */
 	const char *crls_pem;	 /* CRLs that there are already; NULL: none */
 	/* CERT_ROLE_DEVICE, as the listener has them: */
-	bool by_dns;			/* a dNSName will do for a name (listen.tls-names) */
-	bool weak_taken;		/* tls.enc-algorithm is low */
+	/* Do its names say which device it is, as a handshake has them? NULL: yes. */
+	bool (*named)(void *ctx, const struct tls_peer *peer);
+	void *ctx;
+	bool passwords;	 /* who is not named so may go on to log in by user and password */
+	bool weak_taken; /* tls.enc-algorithm is low */
 	const struct tls_crls *revoked; /* NULL: nobody is */
 };
 /* All that would stumble later. */

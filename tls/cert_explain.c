@@ -86,35 +86,29 @@ static void judge_strength(
 			f->subject, OBJ_nid2sn(hash), f->signature);
 }
 
-static bool legal(const struct cert_judge *j, const char *name)
+/* By its names as a handshake reads them, which are more than facts can show. */
+static bool is_named(const struct cert_judge *j, X509 *x)
 {
-	return name[0] && (!j->legal || j->legal(j->ctx, name));
-}
+	struct tls_peer peer = {0};
 
-/* Is there a dNSName, or is the CN, that names a device? */
-static bool has_legal_name(const struct cert_judge *j, const struct cert_facts *f)
-{
-	char names[CERT_TEXT];
-	char *save = NULL;
-
-	if (legal(j, f->cn) || (j->by_dns && f->names[0]))
+	if (!j->named)
 		return true;
-	memcpy(names, f->names, sizeof(names));
-	for (char *n = strtok_r(names, ", ", &save); n; n = strtok_r(NULL, ", ", &save))
-		if (strncmp(n, "DNS:", 4) == 0 && legal(j, n + 4))
-			return true;
-	return false;
+	names_of(x, &peer);
+	return j->named(j->ctx, &peer);
 }
 
 static void judge_names(
-	const struct cert_judge *j, const struct cert_facts *f, struct cert_report *r)
+	const struct cert_judge *j, X509 *x, const struct cert_facts *f, struct cert_report *r)
 {
-	if (j->role == CERT_ROLE_DEVICE && !has_legal_name(j, f))
-		report_say(r, CERT_ERROR, "no_legal_sn",
-			"CN=%s is no legal serial number (auth.serial-pattern), nor is a name of "
-			"the SAN: the device would be refused as no_legal_sn; the CN must be its "
-			"serial number",
-			f->cn);
+	if (j->role == CERT_ROLE_DEVICE && !is_named(j, x))
+		report_say(r, j->passwords ? CERT_WARNING : CERT_ERROR, "no_legal_sn",
+			"CN=%.100s is no legal serial number (auth.serial-pattern), nor is a name "
+			"of "
+			"the SAN one that listen.tls-names takes: the device would be %s; the CN "
+			"must be its serial number",
+			f->cn,
+			j->passwords ? "let in by user and password alone"
+				     : "refused as no_legal_sn");
 	if (j->role == CERT_ROLE_NODE && j->serial && strcmp(f->cn, j->serial) != 0)
 		report_say(r, CERT_WARNING, "not_our_serial",
 			"CN=%s is not this node's serial number %s: devices that check it (`set "
@@ -238,7 +232,7 @@ static void judge_host(const struct cert_bundle *b, const struct cert_judge *j,
 	judge_key(b, r);
 	cert_facts(b->certs[0], &f);
 	judge_purpose(j, &f, bad, r);
-	judge_names(j, &f, r);
+	judge_names(j, b->certs[0], &f, r);
 	judge_chain(b, j, anchors, bad, r);
 	for (unsigned i = 0; i < b->chain_count; i++) {
 		cert_facts(b->certs[i], &f);

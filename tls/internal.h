@@ -150,6 +150,8 @@ bool crls_revoke(const struct tls_crls *crls, const struct cert_id *id);
 void names_of(X509 *cert, struct tls_peer *peer);
 /* The last CN or O; empty where there is none. */
 void name_entry(const X509_NAME *name, int nid, char *to, size_t size);
+/* As text; empty when it does not fit or holds what does not print (a NUL in the middle too). */
+void name_text(const ASN1_STRING *s, char *to, size_t size);
 void name_line(const X509_NAME *name, char *to, size_t size);
 int64_t asn1_time_s(const ASN1_TIME *t);
 

@@ -20,8 +20,7 @@ void name_line(const X509_NAME *name, char *to, size_t size)
 		to[0] = '\0';
 }
 
-/* As text; empty when it does not fit or holds what does not print (a NUL in the middle too). */
-static void text_of(const ASN1_STRING *s, char *to, size_t size)
+void name_text(const ASN1_STRING *s, char *to, size_t size)
 {
 	unsigned char *utf8 = NULL;
 	int len = s ? ASN1_STRING_to_UTF8(&utf8, s) : -1;
@@ -46,7 +45,7 @@ void name_entry(const X509_NAME *name, int nid, char *to, size_t size)
 		at = X509_NAME_get_index_by_NID(name, nid, at))
 		last = at;
 	if (last >= 0)
-		text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, last)), to, size);
+		name_text(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, last)), to, size);
 }
 
 /* Adds a name to the list, whose last two bytes stay NUL. */
@@ -71,22 +70,22 @@ static void add_alternatives(X509 *cert, struct tls_peer *peer, size_t *used)
 		text[0] = '\0';
 		switch (g->type) {
 		case GEN_DNS:
-			text_of(g->d.dNSName, text, sizeof(text));
+			name_text(g->d.dNSName, text, sizeof(text));
 			if (!peer->dns[0])
 				snprintf(peer->dns, sizeof(peer->dns), "%s", text);
 			break;
 		case GEN_EMAIL:
-			text_of(g->d.rfc822Name, text, sizeof(text));
+			name_text(g->d.rfc822Name, text, sizeof(text));
 			break;
 		case GEN_URI:
-			text_of(g->d.uniformResourceIdentifier, text, sizeof(text));
+			name_text(g->d.uniformResourceIdentifier, text, sizeof(text));
 			break;
 		case GEN_DIRNAME:
 			name_entry(g->d.directoryName, NID_commonName, text, sizeof(text));
 			break;
 		case GEN_OTHERNAME:
 			if (g->d.otherName->value->type == V_ASN1_UTF8STRING)
-				text_of(g->d.otherName->value->value.utf8string, text,
+				name_text(g->d.otherName->value->value.utf8string, text,
 					sizeof(text));
 			break;
 		default:

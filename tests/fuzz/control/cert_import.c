@@ -4,11 +4,12 @@
 #include <string.h>
 
 #include "tls/cert.h"
+#include "tls/tls.h"
 
-static bool legal(void *ctx, const char *name)
+static bool named(void *ctx, const struct tls_peer *peer)
 {
 	(void)ctx;
-	return strlen(name) >= 8;
+	return strlen(peer->names) >= 8;
 }
 
 /* `password NUL file`; without a NUL in the first 32 bytes all of it is the file. */
@@ -34,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		char *chain = cert_bundle_chain_pem(&b), *crls = cert_bundle_crls_pem(&b);
 		const struct cert_judge j = {.role = role,
 			.now_s = 1795312800,
-			.legal = legal,
+			.named = named,
 			.serial = "SL-0123456789ABCDEF",
 			.anchors_pem = chain,
 			.crls_pem = crls};

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "dataplane/auth.h"
+
 struct ca_pair ca, device, node;
 int64_t now;
 char err[400];
@@ -56,11 +58,17 @@ struct cert_bundle read_pem(const char *a, const char *b)
 	return bundle;
 }
 
-bool all_capitals(void *ctx, const char *name)
+bool is_named(void *ctx, const struct tls_peer *peer)
 {
-	(void)ctx;
-	return strlen(name) >= 8 &&
-	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == strlen(name);
+	const bool *dns = ctx;
+	struct auth_snapshot *auth =
+		auth_snapshot_new(NULL, 0, "[A-Z0-9-]{8,}", false, err, sizeof(err));
+	bool named;
+
+	assert_non_null(auth);
+	named = auth_name(auth, true, dns && *dns, peer) != NULL;
+	auth_snapshot_unref(auth);
+	return named;
 }
 
 bool refused;
@@ -87,7 +95,7 @@ const char *said_beside(
 {
 	const struct cert_judge j = {.role = role,
 		.now_s = now,
-		.legal = all_capitals,
+		.named = is_named,
 		.serial = "SL-0123456789ABCDEF",
 		.anchors_pem = anchors,
 		.crls_pem = crls};

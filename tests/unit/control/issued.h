@@ -21,8 +21,9 @@ struct ca_order order(const char *cn, bool client, bool server);
 /* What two texts one after the other hold; fails the test where they cannot be read. */
 struct cert_bundle read_pem(const char *a, const char *b);
 
-/* A legal serial number, here. For struct cert_judge. */
-bool all_capitals(void *ctx, const char *name);
+/* For struct cert_judge: a name of eight or more capitals and digits; or, by `ctx` (a bool), a host
+ * name. As a listener goes about it. */
+bool is_named(void *ctx, const struct tls_peer *peer);
 /* The slugs of what is said, "a b c". */
 const char *said(const struct cert_bundle *b, enum cert_role role, const char *anchors);
 const char *said_beside(

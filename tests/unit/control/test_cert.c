@@ -378,9 +378,11 @@ static void a_device_s_certificate_is_judged_as_by_a_handshake(void **state)
 	     *weak_pem = pki_pem(leaf, 1),
 	     *host_pem = pki_pem((const struct pki_cert *[]){&host}, 1),
 	     *crl = pki_crl_pem(&root, leaf, 1);
+	bool by_dns = false;
 	struct cert_judge j = {.role = CERT_ROLE_DEVICE,
 		.now_s = now,
-		.legal = all_capitals,
+		.named = is_named,
+		.ctx = &by_dns,
 		.anchors_pem = root_pem};
 	struct cert_bundle b = read_pem(weak_pem, "");
 	struct tls_crls *revoked;
@@ -407,7 +409,12 @@ static void a_device_s_certificate_is_judged_as_by_a_handshake(void **state)
 	b = read_pem(host_pem, "");
 	assert_string_equal(said_by(&b, &j), "no_legal_sn");
 	assert_true(refused);
-	j.by_dns = true;
+	/* Or it logs in as one that has no certificate. */
+	j.passwords = true;
+	assert_string_equal(said_by(&b, &j), "no_legal_sn");
+	assert_false(refused);
+	j.passwords = false;
+	by_dns = true;
 	assert_string_equal(said_by(&b, &j), "");
 	assert_false(refused);
 	cert_bundle_free(&b);
@@ -421,6 +428,53 @@ static void a_device_s_certificate_is_judged_as_by_a_handshake(void **state)
 	pki_free(&other);
 	pki_free(&weak);
 	pki_free(&host);
+}
+
+/* Of the SAN: a serial number of 16 bytes, a NUL, "x". */
+#define NUL_INSIDE "DER:30:14:82:12:46:47:54:36:30:46:30:30:30:30:30:30:30:30:30:31:00:78"
+#define X8(x)	   x x x x x x x x
+
+/* Not only by what there is room to show. */
+static void a_device_is_named_as_the_handshake_reads_it(void **state)
+{
+	static const struct {
+		const char *cn, *san;
+		bool by_dns, refused;
+	} v[] = {
+		{"web1", "DNS:FGT60F0000000001", false, false},
+		{"web1", "email:FGT60F0000000001", false, false},
+		{"web1", "URI:FGT60F0000000001", false, false},
+		{"web1", "otherName:1.3.6.1.4.1.311.20.2.3;UTF8:FGT60F0000000001", false, false},
+		/* The 260 bytes before it are more than are shown. */
+		{"web1", X8("DNS:a.sixteen.bytes.a,DNS:b.sixteen.bytes.b,") "DNS:FGT60F0000000001",
+			false, false},
+		{"web1", "IP:192.0.2.1", false, true},
+		{"web1", NUL_INSIDE, false, true},
+		{"web1", NUL_INSIDE, true, true},
+		{"web1", "DNS:web1.example.org", true, false},
+		/* No room for it where devices are kept. */
+		{"web1", "DNS:" X8("12345678"), true, true},
+	};
+	bool by_dns;
+	struct cert_judge j = {.role = CERT_ROLE_DEVICE,
+		.now_s = now,
+		.named = is_named,
+		.ctx = &by_dns,
+		.anchors_pem = ca.cert_pem};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		const struct pki_options o = {
+			.cn = v[i].cn, .san = v[i].san, .lasting_s = DAYS(90)};
+		char *pem = odd(&o);
+		struct cert_bundle b = read_pem(pem, "");
+
+		by_dns = v[i].by_dns;
+		assert_string_equal(said_by(&b, &j), v[i].refused ? "no_legal_sn" : "");
+		assert_int_equal(refused, v[i].refused);
+		cert_bundle_free(&b);
+		free(pem);
+	}
 }
 
 static void what_we_make_can_be_served(void **state)
@@ -452,6 +506,7 @@ int main(void)
 		cmocka_unit_test(anchors_are_as_many_as_there_are),
 		cmocka_unit_test(what_else_would_stumble_is_named),
 		cmocka_unit_test(a_device_s_certificate_is_judged_as_by_a_handshake),
+		cmocka_unit_test(a_device_is_named_as_the_handshake_reads_it),
 		cmocka_unit_test(what_we_make_can_be_served),
 	};
 
