@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 
 #include "control/cert_json.h"
+#include "control/dependents.h"
 
 /* A file as base64; NULL after call_invalid(). */
 static uint8_t *take_data(struct call *call, size_t *len)
@@ -150,6 +151,7 @@ static void import(struct call *call, const char *name, const struct cert_bundle
 				    : b->certs_count ? CERT_ROLE_ANCHOR
 						     : CERT_ROLE_CRL;
 	const bool both = kind == STORE_ANCHOR && b->crls_count;
+	const struct stored *old = certstore_find(&call->c->trust.certs, name);
 	struct cert_report report;
 	char crl_name[CERTSTORE_NAME + 8];
 	json_t *o;
@@ -162,6 +164,8 @@ static void import(struct call *call, const char *name, const struct cert_bundle
 	if (!judge(call, b, role, &report))
 		return;
 	if (both && !both_fit(call, name, crl_name, b))
+		return;
+	if (old && kind == STORE_ANCHOR && dependents_ask(call, old, b))
 		return;
 	if (store_bundle(call, name, kind, b) != 0)
 		return;

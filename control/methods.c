@@ -71,11 +71,15 @@ static const struct param user_add[] = {{"user", PARAM_STRING, true, 1024, "the 
 	{                                                                                          \
 		"common_name", PARAM_STRING, false, 1024, "a common name"                          \
 	}
+#define CERT_SURE                                                                                  \
+	{                                                                                          \
+		"sure", PARAM_BOOL, false, 0, "true or false"                                      \
+	}
 static const struct param cert_name[] = {CERT_NAME, {0}};
-static const struct param cert_delete[] = {
-	CERT_NAME, {"sure", PARAM_BOOL, false, 0, "true or false"}, {0}};
+static const struct param cert_delete[] = {CERT_NAME, CERT_SURE, {0}};
 static const struct param cert_check[] = {CERT_DATA, CERT_PASSWORD(false), {0}};
-static const struct param cert_import[] = {CERT_NAME, CERT_DATA, CERT_PASSWORD(false), {0}};
+static const struct param cert_import[] = {
+	CERT_NAME, CERT_DATA, CERT_PASSWORD(false), CERT_SURE, {0}};
 static const struct param cert_expiring[] = {CERT_DAYS, {0}};
 static const struct param cert_export[] = {
 	CERT_NAME, CERT_PASSWORD(true), {"old", PARAM_BOOL, false, 0, "true or false"}, {0}};

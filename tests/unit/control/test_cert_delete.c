@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #include "tests/unit/control/certs.h"
 #include "tests/unit/tls/pki.h"
 
@@ -135,13 +137,145 @@ static void an_intermediate_is_an_anchor_of_its_own(void **state)
 	comes(h, "FGT60F0000000001", subject_of(h, "sub"), "root");
 	/* The root stays, and a device may show the intermediate itself: who knows. */
 	asks(h, "sub", 1, "refused as missing_intermediate unless");
-	/* And where the intermediate stays, chains end there. */
-	goes(h, "root", false);
+	/* And where the intermediate stays, chains may end there: if it is this one. Its authority
+	 * may have been given another key since, and be another of the same name. */
+	asks(h, "root", 1, "refused as wrong_ca unless of an intermediate that stays: FGT60F");
+	goes(h, "root", true);
 	asks(h, "sub", 1, "FGT60F0000000001");
 	free(root_pem);
 	free(sub_pem);
 	pki_free(&root);
 	pki_free(&sub);
+}
+
+#define DAYS(n) ((n)*86400)
+
+static char *pem_of(const struct pki_cert *by, const struct pki_options *o, struct pki_cert *made)
+{
+	*made = pki_issue(by, o);
+	return pki_pem((const struct pki_cert *[]){made}, 1);
+}
+
+/* An expired one lets nobody in, and one of the future nobody yet. */
+static void what_is_not_valid_stands_for_nothing(void **state)
+{
+	const struct pki_options past = {.cn = "Past",
+					 .ca = true,
+					 .from_s = -9000,
+					 .lasting_s = 8000},
+				 today = {.cn = "Today", .ca = true, .lasting_s = DAYS(90)};
+	struct pki_options next = {
+		.cn = "Today", .ca = true, .from_s = 7200, .lasting_s = DAYS(90)};
+	struct harness *h = *state;
+	struct pki_cert v[3];
+	char *pem[3] = {pem_of(NULL, &past, &v[0]), pem_of(NULL, &today, &v[1]), NULL};
+
+	next.key_of = &v[1];
+	pem[2] = pem_of(NULL, &next, &v[2]);
+	import_pem(h, "past", pem[0]);
+	import_pem(h, "today", pem[1]);
+	import_pem(h, "next", pem[2]);
+	comes(h, "FGT60F0000000001", subject_of(h, "past"), "past");
+	comes(h, "FGT60F0000000002", subject_of(h, "today"), "today");
+	goes(h, "past", false);
+	asks(h, "today", 1, "wrong_ca: FGT60F0000000002.");
+	for (unsigned i = 0; i < 3; i++) {
+		free(pem[i]);
+		pki_free(&v[i]);
+	}
+}
+
+/* One of them stays in another entry: not the other. */
+static void each_authority_of_a_name_is_looked_at(void **state)
+{
+	const struct pki_options root_is = {.cn = "Root", .ca = true, .lasting_s = DAYS(90)},
+				 sub_is = {.cn = "Sub", .ca = true, .lasting_s = DAYS(90)};
+	struct harness *h = *state;
+	struct pki_cert root, a, b;
+	char *root_pem = pem_of(NULL, &root_is, &root), *a_pem = pem_of(&root, &sub_is, &a),
+	     *b_pem = pem_of(&root, &sub_is, &b),
+	     *both = pki_pem((const struct pki_cert *[]){&a, &b}, 2);
+
+	import_pem(h, "root", root_pem);
+	import_pem(h, "subs", both);
+	import_pem(h, "former", a_pem);
+	comes(h, "FGT60F0000000001", subject_of(h, "former"), "root");
+	asks(h, "subs", 1, "refused as missing_intermediate unless showing it, too: FGT60F");
+	import_pem(h, "present", b_pem);
+	goes(h, "subs", false);
+	free(root_pem);
+	free(a_pem);
+	free(b_pem);
+	free(both);
+	pki_free(&root);
+	pki_free(&a);
+	pki_free(&b);
+}
+
+/* In its place comes what is imported under its name. */
+static void an_anchor_that_devices_need_is_not_replaced_unasked(void **state)
+{
+	const struct pki_options theirs_is = {.cn = "Their CA", .ca = true, .lasting_s = DAYS(9)},
+				 other_is = {.cn = "Other CA", .ca = true, .lasting_s = DAYS(90)};
+	struct pki_options renewed_is = theirs_is;
+	struct harness *h = *state;
+	struct pki_cert v[3];
+	char *theirs = pem_of(NULL, &theirs_is, &v[0]), *other = pem_of(NULL, &other_is, &v[1]),
+	     *renewed;
+	char was[33];
+	json_t *r;
+
+	renewed_is.key_of = &v[0];
+	renewed_is.lasting_s = DAYS(90);
+	renewed = pem_of(NULL, &renewed_is, &v[2]);
+	import_pem(h, "company", theirs);
+	snprintf(was, sizeof(was), "%s",
+		certstore_find(&h->c->trust.certs, "company")->facts.anchor);
+	/* Nobody needs it yet; then one does, and the same one renewed will do for it. */
+	import_pem(h, "company", other);
+	import_pem(h, "company", theirs);
+	comes(h, "FGT60F0000000001", subject_of(h, "company"), "company");
+	import_pem(h, "company", renewed);
+	r = certs_import(h, "company", other, strlen(other), false);
+	assert_reason(r, "not_sure");
+	assert_number(r, "data.devices", 1);
+	assert_contains(json_string_value(at(r, "message")),
+		"without the former \"company\" 1 device would be refused as wrong_ca: "
+		"FGT60F0000000001. Nothing else");
+	json_decref(r);
+	assert_string_equal(certstore_find(&h->c->trust.certs, "company")->facts.anchor, was);
+	json_decref(certs_import_surely(h, "company", other, strlen(other)));
+	assert_string_not_equal(certstore_find(&h->c->trust.certs, "company")->facts.anchor, was);
+	for (unsigned i = 0; i < 3; i++)
+		pki_free(&v[i]);
+	free(theirs);
+	free(other);
+	free(renewed);
+}
+
+/* The last that came may be the one that needs it: without the registry nobody can say so. */
+static void nothing_is_deleted_while_the_registry_cannot_say_who_needs_it(void **state)
+{
+	struct harness *h = *state;
+	struct ca_pair theirs = certs_make("Their CA", true, NULL);
+	sqlite3 *db;
+	json_t *r;
+
+	import_pem(h, "theirs", theirs.cert_pem);
+	assert_int_equal(sqlite3_open(h->registry, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				 "CREATE TRIGGER no BEFORE INSERT ON devices BEGIN "
+				 "SELECT RAISE(ABORT, 'no room'); END",
+				 NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+	comes(h, "FGT60F0000000001", subject_of(h, "theirs"), "theirs");
+	r = ask(h, "theirs", false, false);
+	assert_reason(r, "failed");
+	assert_contains(json_string_value(at(r, "message")), "no room");
+	json_decref(r);
+	assert_non_null(certstore_find(&h->c->trust.certs, "theirs"));
+	ca_pair_free(&theirs);
 }
 
 /* Their chains were not remembered then: better one question too many. */
@@ -230,6 +364,10 @@ int main(void)
 		T(who_is_trusted_by_another_name_is_not_told_to_be_refused),
 		T(an_anchor_that_devices_need_is_asked_about),
 		T(an_intermediate_is_an_anchor_of_its_own),
+		T(what_is_not_valid_stands_for_nothing),
+		T(each_authority_of_a_name_is_looked_at),
+		T(an_anchor_that_devices_need_is_not_replaced_unasked),
+		T(nothing_is_deleted_while_the_registry_cannot_say_who_needs_it),
 		T(devices_of_an_older_registry_may_need_any_anchor),
 		T(who_depends_on_the_authority_is_named_as_far_as_there_is_room),
 		T(a_node_certificate_that_cannot_be_made_is_an_alarm_until_it_is),
