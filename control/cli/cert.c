@@ -1,6 +1,5 @@
 /* cert import, check, delete: files that go to sluiced, and what it asks about. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,7 +8,6 @@
 
 #include "control/cli/cli.h"
 #include "control/cli/show.h"
-#include "control/config/units.h"
 #include "tls/cert.h"
 
 #define FILE_MAX_BYTES CERT_MAX_CRL_FILE
@@ -74,20 +72,66 @@ static json_t *file_params(struct cli *cli, const struct args *args)
 	return params;
 }
 
-static int ask(struct cli *cli, const char *method, json_t *params,
-	void (*show)(struct cli *, const json_t *))
+/* Asks and shows what comes of it; takes `params` (NULL: after a message). `result`: the caller's,
+ * as of cli_call(). */
+static int ask_for(struct cli *cli, const char *method, json_t *params,
+	void (*show)(struct cli *, const json_t *), json_t **result)
 {
-	json_t *result = NULL;
 	int rc;
 
 	if (!params)
 		return CLI_USAGE;
-	rc = cli_call(cli, method, params, CALL_TIMEOUT_US, &result);
+	rc = cli_call(cli, method, params, CALL_TIMEOUT_US, result);
 	if (rc == CLI_DONE && cli->json)
-		cli_print_json(cli, result);
+		cli_print_json(cli, *result);
 	else if (rc == CLI_DONE)
-		show(cli, result);
+		show(cli, *result);
+	return rc;
+}
+
+static int ask(struct cli *cli, const char *method, json_t *params,
+	void (*show)(struct cli *, const json_t *))
+{
+	json_t *result = NULL;
+	const int rc = ask_for(cli, method, params, show, &result);
+
 	json_decref(result);
+	return rc;
+}
+
+static bool confirmed(const struct cli *cli, const char *question)
+{
+	char line[16];
+
+	if (cli->json || !isatty(STDIN_FILENO) || !isatty(fileno(cli->err)))
+		return false;
+	fprintf(cli->err, "%s [y/N] ", question);
+	fflush(cli->err);
+	return fgets(line, sizeof(line), stdin) &&
+	       (strcmp(line, "y\n") == 0 || strcmp(line, "yes\n") == 0);
+}
+
+/* The same for what sluiced wants to be sure about: by --yes, or who is asked. `undone`: what is
+ * not done then. */
+static int ask_surely(struct cli *cli, const struct args *args, const char *method, json_t *params,
+	void (*show)(struct cli *, const json_t *), const char *question, const char *undone)
+{
+	int rc;
+
+	if (!params)
+		return CLI_USAGE;
+	if (args_option(args, "yes"))
+		json_object_set_new(params, "sure", json_true());
+	rc = ask(cli, method, json_incref(params), show);
+	if (rc == CLI_FAILED && strcmp(cli->refused, "not_sure") == 0) {
+		if (confirmed(cli, question)) {
+			json_object_set_new(params, "sure", json_true());
+			rc = ask(cli, method, json_incref(params), show);
+		} else if (!cli->json) {
+			cli_error(cli, "%s: --yes does it", undone);
+		}
+	}
+	json_decref(params);
 	return rc;
 }
 
@@ -114,54 +158,24 @@ int run_cert_import(struct cli *cli, const struct args *args)
 	default_name(args_operand(args, 0), from_file);
 	if (params)
 		json_object_set_new(params, "name", json_string(name ? name : from_file));
-	return ask(cli, "cert.import", params, show_cert);
+	return ask_surely(
+		cli, args, "cert.import", params, show_cert, "Replace it?", "nothing is replaced");
 }
 
 int run_cert_check(struct cli *cli, const struct args *args)
 {
-	json_t *params = file_params(cli, args), *result = NULL;
-	int rc;
+	json_t *result = NULL;
+	int rc = ask_for(cli, "cert.check", file_params(cli, args), show_cert_check, &result);
 
-	if (!params)
-		return CLI_USAGE;
-	rc = cli_call(cli, "cert.check", params, CALL_TIMEOUT_US, &result);
-	if (rc == CLI_DONE && cli->json)
-		cli_print_json(cli, result);
-	else if (rc == CLI_DONE)
-		show_cert_check(cli, result);
 	if (rc == CLI_DONE && !get_bool(result, "usable"))
 		rc = CLI_UNFIT;
 	json_decref(result);
 	return rc;
 }
 
-static bool confirmed(const struct cli *cli)
-{
-	char line[16];
-
-	if (cli->json || !isatty(STDIN_FILENO) || !isatty(fileno(cli->err)))
-		return false;
-	fputs("Delete it? [y/N] ", cli->err);
-	fflush(cli->err);
-	return fgets(line, sizeof(line), stdin) &&
-	       (strcmp(line, "y\n") == 0 || strcmp(line, "yes\n") == 0);
-}
-
 int run_cert_delete(struct cli *cli, const struct args *args)
 {
-	const char *name = args_operand(args, 0);
-	int rc;
-
-	if (args_option(args, "yes"))
-		return ask(cli, "cert.delete", json_pack("{s:s,s:b}", "name", name, "sure", 1),
-			show_cert_deleted);
-	rc = ask(cli, "cert.delete", json_pack("{s:s}", "name", name), show_cert_deleted);
-	if (rc != CLI_FAILED || strcmp(cli->refused, "not_sure") != 0)
-		return rc;
-	if (confirmed(cli))
-		return ask(cli, "cert.delete", json_pack("{s:s,s:b}", "name", name, "sure", 1),
-			show_cert_deleted);
-	if (!cli->json)
-		cli_error(cli, "nothing is deleted: --yes does it");
-	return rc;
+	return ask_surely(cli, args, "cert.delete",
+		json_pack("{s:s}", "name", args_operand(args, 0)), show_cert_deleted, "Delete it?",
+		"nothing is deleted");
 }

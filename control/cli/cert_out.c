@@ -2,6 +2,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,25 +14,52 @@
 #include "control/cli/show.h"
 #include "tls/ca.h"
 
-/* A new file; false after a message. */
-static bool write_new(struct cli *cli, const char *name, mode_t mode, const void *data, size_t len)
+/*
+ * A new file, empty, before anything is asked for that would have no place to go: what was issued
+ * is not to be had again. Its descriptor, or -1 after a message.
+ */
+static int make_file(struct cli *cli, const char *name, mode_t mode)
 {
-	int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-	bool ok = fd >= 0 && write(fd, data, len) == (ssize_t)len && fsync(fd) == 0;
+	const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 
-	if (!ok)
-		cli_error(cli, "%s: %s", name, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return ok;
+	if (fd < 0 && errno == EEXIST)
+		cli_error(cli, "%s is there already", name);
+	else if (fd < 0)
+		cli_error(cli, "%.1000s: %s", name, strerror(errno));
+	return fd;
 }
 
-/* Before anything is made that would have no place to go; false after a message. */
-static bool is_free(struct cli *cli, const char *file)
+/* For which there is nothing. */
+static void drop_file(const char *name, int fd)
 {
-	if (access(file, F_OK) != 0)
+	close(fd);
+	unlink(name);
+}
+
+static bool write_all(int fd, const char *at, size_t len)
+{
+	while (len > 0) {
+		const ssize_t n = write(fd, at, len);
+
+		if (n < 0 && errno != EINTR)
+			return false;
+		at += n > 0 ? n : 0;
+		len -= n > 0 ? (size_t)n : 0;
+	}
+	return fsync(fd) == 0;
+}
+
+/* All of it, on disk, and closed; false after a message, and the file is gone. */
+static bool fill_file(struct cli *cli, const char *name, int fd, const void *data, size_t len)
+{
+	int problem = write_all(fd, data, len) ? 0 : errno;
+
+	if (close(fd) != 0 && !problem)
+		problem = errno;
+	if (!problem)
 		return true;
-	cli_error(cli, "%s is there already", file);
+	unlink(name);
+	cli_error(cli, "%s: %s", name, strerror(problem));
 	return false;
 }
 
@@ -44,11 +73,11 @@ static int run_pem(struct cli *cli, const struct args *args, const char *method,
 	const char *out = args_option(args, "out");
 	json_t *result = NULL;
 	const char *pem;
-	int rc;
+	int rc, fd = -1;
 
 	if (!params)
 		return CLI_USAGE;
-	if (out && !is_free(cli, out)) {
+	if (out && (fd = make_file(cli, out, 0644)) < 0) {
 		json_decref(params);
 		return CLI_FAILED;
 	}
@@ -58,8 +87,10 @@ static int run_pem(struct cli *cli, const struct args *args, const char *method,
 		cli_error(cli, "sluiced gave no PEM: it is too long to be shown");
 		rc = CLI_FAILED;
 	}
+	if (rc != CLI_DONE && out)
+		drop_file(out, fd);
 	if (rc == CLI_DONE && out) {
-		rc = write_new(cli, out, 0644, pem, strlen(pem)) ? CLI_DONE : CLI_FAILED;
+		rc = fill_file(cli, out, fd, pem, strlen(pem)) ? CLI_DONE : CLI_FAILED;
 		json_object_del(result, member);
 		json_object_set_new(result, "file", json_string(out));
 	}
@@ -109,7 +140,8 @@ int run_cert_ca_init(struct cli *cli, const struct args *args)
 
 /* ---- keys that leave ---------------------------------------------------------------------- */
 
-static int save_pkcs12(struct cli *cli, const json_t *result, const char *file)
+/* Into the file that was made, which is no more where that fails. */
+static int save_pkcs12(struct cli *cli, const json_t *result, const char *file, int fd)
 {
 	const char *text = get_text(result, "pkcs12");
 	const size_t n = strlen(text);
@@ -119,9 +151,9 @@ static int save_pkcs12(struct cli *cli, const json_t *result, const char *file)
 
 	if (len > 2 && n > 2) {
 		len -= (text[n - 1] == '=') + (text[n - 2] == '=');
-		/* Its owner's alone. */
-		ok = write_new(cli, file, 0600, der, (size_t)len);
+		ok = fill_file(cli, file, fd, der, (size_t)len);
 	} else {
+		drop_file(file, fd);
 		cli_error(cli, "sluiced gave no PKCS#12 file");
 	}
 	if (der)
@@ -133,29 +165,37 @@ static int save_pkcs12(struct cli *cli, const json_t *result, const char *file)
 static int fetch_pkcs12(
 	struct cli *cli, const struct args *args, const char *method, json_t *params)
 {
-	const char *out = args_option(args, "out");
-	char secret[SECRET_MAX], file[1100];
+	const char *file = args_option(args, "out");
+	char secret[SECRET_MAX], here[NAME_MAX + 1];
 	json_t *result = NULL;
-	int rc;
+	int rc, fd;
 
-	snprintf(file, sizeof(file), "%s.pfx", args_operand(args, 0));
-	if (out)
-		snprintf(file, sizeof(file), "%s", out);
-	if (!is_free(cli, file)) {
+	if (!file && snprintf(here, sizeof(here), "%s.pfx", args_operand(args, 0)) >=
+			     (int)sizeof(here)) {
+		cli_error(cli, "%.32s...: too long for the name of a file", here);
 		json_decref(params);
-		return CLI_FAILED;
+		return CLI_USAGE;
 	}
+	file = file ? file : here;
 	if (!cli_secret(cli, args, "Password for the file", true, secret)) {
 		json_decref(params);
 		return CLI_USAGE;
 	}
 	json_object_set_new(params, "password", json_string(secret));
 	explicit_bzero(secret, sizeof(secret));
+	/* Its owner's alone. */
+	fd = make_file(cli, file, 0600);
+	if (fd < 0) {
+		json_decref(params);
+		return CLI_FAILED;
+	}
 	if (args_option(args, "old"))
 		json_object_set_new(params, "old", json_true());
 	rc = cli_call(cli, method, params, CALL_TIMEOUT_US, &result);
 	if (rc == CLI_DONE)
-		rc = save_pkcs12(cli, result, file);
+		rc = save_pkcs12(cli, result, file, fd);
+	else
+		drop_file(file, fd);
 	if (rc == CLI_DONE) {
 		json_object_del(result, "pkcs12");
 		json_object_set_new(result, "file", json_string(file));

@@ -206,6 +206,7 @@ static const char password_help[] =
 static const struct option_spec import_options[] = {
 	{"name", "NAME", "under which it is kept (default: the file's)"},
 	{"password-file", "FILE", "its first line, instead of asking on the terminal"},
+	{"yes", NULL, "without asking"},
 	{0},
 };
 static const struct option_spec delete_options[] = {
@@ -268,7 +269,8 @@ static const char import_help[] =
 	"PEM, DER or PKCS#12. A private key makes it an identity (also the certificate that "
 	"answers a\n`cert request` of this name), certificates alone are authorities to trust. "
 	"What would stumble\nlater is said at once; what cannot work is refused. Passwords are "
-	"asked for on the terminal.\n";
+	"asked for on the terminal.\nWhat has the name is replaced. Asks, or with --yes does not, "
+	"where that is an anchor without which\ndevices that are registered would be refused.\n";
 static const char use_help[] = "Up to four at once, one of each kind of key (say, RSA and P-256). "
 			       "`cert use configured` goes back\nto tls.contexts.\n";
 static const char request_help[] =

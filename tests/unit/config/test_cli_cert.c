@@ -1,4 +1,6 @@
 /* sluicectl cert: exit statuses, what is said of keys that leave, files that are written or not. */
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -158,6 +160,80 @@ static void a_file_is_written_once_there_is_something(void **state)
 	assert_int_not_equal(access(file("ca.pem", NULL), F_OK), 0);
 }
 
+#define EXPORT(...)                                                                                \
+	RUN_WITH(EXCHANGES({"cert.export", "{\"name\":\"n\",\"password\":\"open sesame\"}",        \
+			 EXPORTED("identity")}),                                                   \
+		"cert", "export", "n", "--password-file", file("p", NULL), "--out", __VA_ARGS__)
+
+/* Half a key is none, and would be in the way of the next try. */
+static void a_file_is_written_whole_or_not_at_all(void **state)
+{
+	struct rlimit was, one;
+
+	(void)state;
+	file("p", "open sesame\n");
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	one = was;
+	one.rlim_cur = 1;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &one), 0);
+	EXPORT(file("x.pfx", NULL));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(ran.status, CLI_FAILED);
+	assert_non_null(strstr(ran.err, "x.pfx: File too large\n"));
+	assert_int_not_equal(access(file("x.pfx", NULL), F_OK), 0);
+	EXPORT(file("x.pfx", NULL));
+	assert_int_equal(ran.status, CLI_DONE);
+	assert_holds(file("x.pfx", NULL), 0600, "xyz");
+}
+
+/* Nothing is issued that would have no place to go. */
+static void a_file_that_cannot_be_made_is_told_before_anything_is_asked_for(void **state)
+{
+	char path[5000];
+	size_t n = (size_t)snprintf(path, sizeof(path), "%s", dir);
+
+	(void)state;
+	file("p", "open sesame\n");
+	assert_int_equal(RUN("cert", "issue", "FGT60F0000000001", "--password-file",
+				 file("p", NULL), "--out", file("none/x.pfx", NULL)),
+		CLI_FAILED);
+	assert_non_null(strstr(ran.err, "none/x.pfx: No such file or directory\n"));
+	/* A long path is that file's, */
+	for (unsigned i = 0; i < 1200; i++)
+		path[n++] = i % 2 ? '.' : '/';
+	snprintf(path + n, sizeof(path) - n, "/x.pfx");
+	EXPORT(path);
+	assert_int_equal(ran.status, CLI_DONE);
+	assert_holds(file("x.pfx", NULL), 0600, "xyz");
+	/* and one that is too long nobody's. */
+	while (n < sizeof(path) - 10)
+		path[n++] = '/';
+	snprintf(path + n, sizeof(path) - n, "/y.pfx");
+	assert_int_equal(RUN("cert", "issue", "FGT60F0000000001", "--password-file",
+				 file("p", NULL), "--out", path),
+		CLI_FAILED);
+	assert_non_null(strstr(ran.err, "File name too long"));
+}
+
+#define IMPORT "{\"data\":\"eA==\",\"name\":\"c\""
+
+/* What sluiced wants to be sure about is not done, here without a terminal, but by --yes. */
+static void an_anchor_is_replaced_by_who_is_sure(void **state)
+{
+	(void)state;
+	file("c.pem", "x");
+	RUN_WITH(EXCHANGES({"cert.import", IMPORT "}", REFUSED("not_sure", "1 device")}), "cert",
+		"import", file("c.pem", NULL));
+	assert_int_equal(ran.status, CLI_FAILED);
+	assert_non_null(strstr(ran.err, "nothing is replaced: --yes does it\n"));
+	RUN_WITH(EXCHANGES({"cert.import", IMPORT ",\"sure\":true}",
+			 RESULT("{\"schema\":1,\"name\":\"c\",\"kind\":\"anchor\"}")}),
+		"cert", "import", file("c.pem", NULL), "--yes");
+	assert_int_equal(ran.status, CLI_DONE);
+}
+
 static void a_crl_is_listed_by_whose_it_is(void **state)
 {
 	(void)state;
@@ -195,6 +271,9 @@ int main(void)
 		T(a_check_tells_by_its_status_whether_it_would_be_refused),
 		T(what_a_key_is_for_is_told_by_what_it_is),
 		T(a_file_is_written_once_there_is_something),
+		T(a_file_is_written_whole_or_not_at_all),
+		T(a_file_that_cannot_be_made_is_told_before_anything_is_asked_for),
+		T(an_anchor_is_replaced_by_who_is_sure),
 		T(a_crl_is_listed_by_whose_it_is),
 		T(without_a_terminal_the_option_is_named),
 	};
