@@ -154,7 +154,11 @@ static void print_state(const struct contact *c)
 	printf("\nDevice ID: %s\n", c->s->device_serial[0] ? c->s->device_serial : c->serial);
 	printf("Registration: %s\n", open ? "registered" : "pending");
 	printf("Connection: %s\n", open ? "allow" : "wait");
-	printf("Disk Space (Used/Total): %" PRIu64 "B/%" PRIu64 "B\n", v->disk_used, v->disk_total);
+	if (v->disk_total)
+		printf("Disk Space (Used/Total): %" PRIu64 "B/%" PRIu64 "B\n", v->disk_used,
+			v->disk_total);
+	else
+		printf("Disk Space (Used/Total): not told\n");
 	printf("Log: %s\n", v->status_text);
 	printf("Certificate of the server %s and serial number is: %s\n",
 		c->s->certificate_verification ? "valid" : "not verified", c->link.server.facts.cn);
@@ -215,7 +219,30 @@ static bool confirmed(bool yes)
 	       (line[1] == '\n' || strcmp(line, "yes\n") == 0);
 }
 
-/* Behind all other lines, but for a last `end`. */
+/* Takes what an earlier `trust` has set out of a configuration of n bytes; returns what is left. */
+static size_t forget_trust(char *text, size_t n)
+{
+	static const char *const set[] = {"set server-serial ", "set server-fingerprint "};
+	size_t kept = 0;
+
+	for (size_t at = 0, next; at < n; at = next) {
+		const char *eol = memchr(text + at, '\n', n - at);
+		const char *word = text + at + strspn(text + at, " \t");
+		bool ours = false;
+
+		next = eol ? (size_t)(eol - text) + 1 : n;
+		for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++)
+			ours |= strncmp(word, set[i], strlen(set[i])) == 0;
+		if (ours)
+			continue;
+		memmove(text + kept, text + at, next - at);
+		kept += next - at;
+	}
+	text[kept] = '\0';
+	return kept;
+}
+
+/* In the place of what was trusted before; behind all other lines, but for a last `end`. */
 static int add_lines(const char *path, const char *lines)
 {
 	char text[SETTINGS_FILE + 1], tmp[SETTINGS_TEXT + 8];
@@ -228,6 +255,7 @@ static int add_lines(const char *path, const char *lines)
 	else if (errno != ENOENT)
 		return -errno;
 	text[n] = '\0';
+	n = forget_trust(text, n);
 	for (end = n; end > 0 && strchr(" \t\r\n", text[end - 1]);)
 		end--;
 	if (end >= 3 && memcmp(text + end - 3, "end", 3) == 0 &&

@@ -59,11 +59,13 @@ static int read_config(struct settings *s, const char *path)
 		return -1;
 	}
 	n = fread(text, 1, sizeof(text), f);
-	fclose(f);
-	if (n > SETTINGS_FILE) {
-		fprintf(stderr, "sluice-send: %s: too long\n", path);
+	if (ferror(f) || n > SETTINGS_FILE) {
+		fprintf(stderr, "sluice-send: %s: %s\n", path,
+			ferror(f) ? strerror(errno) : "too long");
+		fclose(f);
 		return -1;
 	}
+	fclose(f);
 	if (settings_parse(s, text, n, err, sizeof(err)) == 0)
 		return 0;
 	fprintf(stderr, "sluice-send: %s: %s\n", path, err);
@@ -134,7 +136,9 @@ static enum send_exit diagnose(const struct line *l, const struct settings *s)
 {
 	int rc;
 
-	if (l->n != 1 || !s->control[0]) {
+	if (l->n != 1 || !s->control[0] ||
+		(strcmp(l->operands[0], "1") != 0 && strcmp(l->operands[0], "30") != 0 &&
+			strcmp(l->operands[0], "41") != 0)) {
 		usage("diagnose needs 1, 30 or 41, and --control PATH", "");
 		return SEND_USAGE;
 	}

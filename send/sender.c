@@ -36,6 +36,7 @@ struct sender {
 	struct legacy legacy;
 	uint64_t probe_end_us;
 	struct keeper keeper;
+	uint64_t confirmed_before; /* logs, in earlier runs: the spill knows */
 	struct input *input;
 	struct control control;
 	struct watch signals;
@@ -347,9 +348,9 @@ static enum send_exit finish(struct sender *s)
 	client_stats(s->client, &st);
 	input_stats(s->input, &in);
 	left = st.memory.logs + st.confirm.logs;
-	tell("%" PRIu64 " logs %s, %" PRIu64 " dropped, %" PRIu64 " %s", st.confirmed_logs,
-		s->s->reliable ? "confirmed" : "sent", st.dropped, left,
-		s->keeper.spill ? "in the spill" : "not sent or not confirmed");
+	tell("%" PRIu64 " logs %s, %" PRIu64 " dropped, %" PRIu64 " %s",
+		st.confirmed_logs - s->confirmed_before, s->s->reliable ? "confirmed" : "sent",
+		st.dropped, left, s->keeper.spill ? "in the spill" : "not sent or not confirmed");
 	if (in.cut)
 		tell("%" PRIu64 " logs were longer than %u bytes and were cut", in.cut,
 			INPUT_LINE_MAX);
@@ -438,6 +439,7 @@ static int start(struct sender *s, char *const *paths, int n, char *err, size_t 
 	struct input_config in = {
 		.settings = s->s, .item = item_read, .offset = offset_of, .full = full, .ctx = s};
 	struct client_config cfg;
+	struct client_stats st;
 	int rc;
 
 	s->epoll = in.epoll = s->datagrams.epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -462,6 +464,8 @@ static int start(struct sender *s, char *const *paths, int n, char *err, size_t 
 	s->link.ctx = s->probe.ctx = s;
 	if (keeper_load(&s->keeper, s->s, s->client, err, size) != 0)
 		return -1;
+	client_stats(s->client, &st);
+	s->confirmed_before = st.confirmed_logs;
 	s->input = input_new(&in, paths, n, err, size);
 	if (!s->input)
 		return -1;

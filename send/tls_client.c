@@ -18,22 +18,35 @@ static const char *openssl_says(void)
 	return e ? text : "no reason given";
 }
 
+/* All of a file that has something in it, and a NUL; NULL: err says why. To be wiped. */
 static char *read_file(const char *path, size_t *len, char *err, size_t size)
 {
 	FILE *f = fopen(path, "rbe");
-	char *data = malloc(CERT_MAX_BYTES + 1);
+	char *data = f ? malloc(CERT_MAX_BYTES + 1) : NULL;
+	const char *why = NULL;
 
-	if (!f || !data) {
-		snprintf(err, size, "%s: %s", path, strerror(errno));
-		free(data);
-		if (f)
-			fclose(f);
-		return NULL;
+	if (data) {
+		*len = fread(data, 1, CERT_MAX_BYTES + 1, f);
+		if (ferror(f))
+			why = strerror(errno); /* a directory can be opened, too */
+		else if (*len == 0)
+			why = "is empty";
+		else if (*len > CERT_MAX_BYTES)
+			why = "is too long for a certificate or a password";
+		else
+			data[*len] = '\0';
+	} else {
+		why = strerror(errno);
 	}
-	*len = fread(data, 1, CERT_MAX_BYTES + 1, f);
-	data[*len < CERT_MAX_BYTES ? *len : CERT_MAX_BYTES] = '\0';
-	fclose(f);
-	return data;
+	if (f)
+		fclose(f);
+	if (!why)
+		return data;
+	snprintf(err, size, "%s: %s", path, why);
+	if (data)
+		explicit_bzero(data, CERT_MAX_BYTES);
+	free(data);
+	return NULL;
 }
 
 static char *read_password(const char *path, char *err, size_t size)
@@ -41,9 +54,34 @@ static char *read_password(const char *path, char *err, size_t size)
 	size_t len;
 	char *text = read_file(path, &len, err, size);
 
-	if (text)
-		text[strcspn(text, "\r\n")] = '\0';
-	return text;
+	if (!text)
+		return NULL;
+	len = strcspn(text, "\r\n");
+	text[len] = '\0';
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < ' ' || (unsigned char)text[i] > '~')
+			len = 0;
+	if (len > 0)
+		return text;
+	snprintf(err, size, "%s: its first line is no password (printable ASCII)", path);
+	cert_wipe(text);
+	return NULL;
+}
+
+/* The authorities that may vouch for the server. */
+static int load_authorities(SSL_CTX *ctx, const char *path, char *err, size_t size)
+{
+	size_t len;
+	char *text = read_file(path, &len, err, size);
+
+	if (!text)
+		return -1;
+	free(text);
+	if (SSL_CTX_load_verify_file(ctx, path) == 1)
+		return 0;
+	ERR_clear_error();
+	snprintf(err, size, "%s: has no certificate in PEM (server-cert-ca)", path);
+	return -1;
 }
 
 static int use_bundle(
@@ -128,9 +166,8 @@ int tls_client_new(const struct settings *s, SSL_CTX **out, char serial[65], cha
 	ERR_clear_error();
 	if (!ctx || choose_ciphers(ctx, s) != 0) {
 		snprintf(err, size, "TLS: %s", openssl_says());
-	} else if (s->server_cert_ca[0] && SSL_CTX_load_verify_file(ctx, s->server_cert_ca) != 1) {
-		snprintf(err, size, "%s: %s", s->server_cert_ca, openssl_says());
-	} else {
+	} else if (!s->server_cert_ca[0] ||
+		   load_authorities(ctx, s->server_cert_ca, err, size) == 0) {
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, go_on);
 		SSL_CTX_set_mode(
 			ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -204,7 +241,10 @@ int server_judge(const struct settings *s, const struct server_identity *id, cha
 		return -1;
 	}
 	if (s->server_cert_ca[0] && !id->chain_ok) {
-		snprintf(err, size, "the server's certificate does not hold: %s", id->chain_error);
+		snprintf(err, size,
+			"the server's certificate does not hold: %s (authorities: server-cert-ca "
+			"%s)",
+			id->chain_error, s->server_cert_ca);
 		return -1;
 	}
 	/* settings_check() asks for both. */

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,7 +29,7 @@
  * quarter of the CPU is left to it even then. With less (10 and up) answers come later again, as a
  * block whose compression was begun is waited for.
  */
-#define COMPRESSOR_NICE 5
+#define COMPRESSOR_NICE 5 /* more than the rest of us */
 
 int presser_init(struct presser *p)
 {
@@ -134,7 +133,7 @@ static void *compressor_main(void *arg)
 	struct press_pool *q = &j->press;
 	struct presser *pr;
 
-	setpriority(PRIO_PROCESS, (id_t)gettid(), COMPRESSOR_NICE);
+	(void)!nice(COMPRESSOR_NICE); /* of this thread, from what the process has */
 	pthread_mutex_lock(&q->mutex);
 	pr = &q->presser[q->taken++];
 	for (;;) {

@@ -123,8 +123,27 @@ def first_contact_is_shown_and_confirmed(p):
     expect(f"serial to be set:{SERIAL}" in said, said)
     expect(re.search(r'set server-serial "SL-TEST-1"\n    set server-fingerprint "[0-9a-f]{64}"\nend',
                      config.read_text()), config.read_text())
+    p.run("trust", *words, stdin="y\n")
+    equal("lines of trust", [config.read_text().count(f"set server-{word}") for word in ("serial", "fingerprint")], [1, 1])
     Send(p, *words, file).end()
     equal("stored", p.server.stored, [b"one"])
+
+
+def files_that_cannot_be_are_named(p):
+    (p.dir / "empty").write_bytes(b"")
+    (p.dir / "binary").write_bytes(bytes(range(256)))
+    (p.dir / "directory").mkdir()
+    file = p.write("a", [b"one"])
+    for name, words in (("empty", "is empty"), ("directory", "Is a directory"), ("binary", "")):
+        path = p.dir / name
+        for option in ("certificate", "certificate_password", "server_cert_ca"):
+            said = p.send(file, **{option: path}).end(1)
+            expect(f"{path}: {words}" in said and "error:" not in said, f"{option}: {said}")
+    expect("its first line is no password" in p.send(file, certificate_password=p.dir / "binary").end(1), "no word of it")
+    expect("has no certificate in PEM" in p.send(file, server_cert_ca=p.dir / "binary").end(1), "no word of it")
+    said = Send(p, f"--config={p.dir / 'directory'}", file).end(2)
+    expect(f"{p.dir / 'directory'}: Is a directory" in said, said)
+    p.run("diagnose", "5", "--control", str(p.dir / "control"), status=2)
 
 
 def another_server_is_refused(p):
@@ -239,7 +258,7 @@ def usage_is_said(p):
 
 main([file_is_sent_and_confirmed, stdin_is_sent_as_it_comes, long_lines_are_cut_and_counted,
       local_syslog_is_taken, datagrams_leave_and_errors_are_nobody_s, pending_waits_and_goes_on, hold_and_go,
-      first_contact_is_shown_and_confirmed, another_server_is_refused,
-      a_server_that_says_another_serial_is_left, it_gives_up_where_nobody_is, connectivity_is_said_in_words,
+      first_contact_is_shown_and_confirmed, files_that_cannot_be_are_named,
+      another_server_is_refused, a_server_that_says_another_serial_is_left, it_gives_up_where_nobody_is, connectivity_is_said_in_words,
       preshared_key_and_names_are_told, it_gives_way,
       items_are_of_their_type_and_vdom, versions_and_ciphers_are_held_to, usage_is_said])
