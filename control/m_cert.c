@@ -122,6 +122,10 @@ void m_cert_use(struct call *call)
 		call_invalid(call, "name", "expected the name of an identity, or \"configured\"");
 		return;
 	}
+	if (back && !live_context(c, sni)) {
+		call_fail(call, REASON_NOT_FOUND, "there is no TLS context %s", sni);
+		return;
+	}
 	if (!back && trust_try(c, &t, err, sizeof(err)) != 0) {
 		call_fail(call, REASON_FAILED, "nothing is changed: %s", err);
 		return;

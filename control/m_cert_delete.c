@@ -64,6 +64,12 @@ static const char *used_by(const struct control *c, const char *name)
 	return NULL;
 }
 
+/* An operator's under the name of the node's own, which is made anew in its place at once. */
+static bool is_imported_node(const struct stored *s)
+{
+	return strcmp(s->name, CERTSTORE_NODE) == 0 && strcmp(s->who, CERTSTORE_OWN) != 0;
+}
+
 void m_cert_delete(struct call *call)
 {
 	struct control *c = call->c;
@@ -74,12 +80,12 @@ void m_cert_delete(struct call *call)
 	struct audit_row audit;
 	char was[400], who[64], err[400];
 	const char *problem = NULL;
-	bool authority;
+	bool authority, node;
 	json_t *o;
 
 	if (!s)
 		return;
-	if (sni) {
+	if (sni && !is_imported_node(s)) {
 		call_fail(call, REASON_BUSY,
 			"\"%s\" serves the TLS context %s: put another into use first (cert use)",
 			name, sni);
@@ -90,6 +96,7 @@ void m_cert_delete(struct call *call)
 	change = s->kind == STORE_IDENTITY || s->kind == STORE_REQUEST ? TRUST_IDENTITIES
 								       : TRUST_GENERATION;
 	authority = s->kind == STORE_CA;
+	node = strcmp(name, CERTSTORE_NODE) == 0;
 	cert_describe(s, was, sizeof(was));
 	control_audit_row(&audit, who, call->who, call->method->name, name, was, "");
 	if (certstore_delete(&c->trust.certs, name, &audit) != 0) {
@@ -98,11 +105,13 @@ void m_cert_delete(struct call *call)
 	}
 	cert_event(c, "deleted", name, was, who);
 	/* Now, as it was told, and not with the next start. */
-	if (authority)
+	if (authority || node)
 		problem = trust_remake_node(c, err, sizeof(err));
 	trust_changed(c, change);
 	o = json_pack("{s:i,s:s,s:b}", "schema", 1, "name", name, "deleted", 1);
 	if (problem)
 		json_object_set_new(o, "problem", json_string(problem));
+	else if (node)
+		json_object_set_new(o, "made_anew", json_true());
 	call_result(call, o);
 }

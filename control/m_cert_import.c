@@ -46,29 +46,49 @@ static bool read_bundle(struct call *call, struct cert_bundle *b)
 	return false;
 }
 
-/* The key that waits since `cert request` joins its certificate. */
-static bool join_request(struct call *call, const char *name, struct cert_bundle *b)
+/* Somebody's authority under the name of an identity: meant to be trusted, not to be shown. */
+static bool is_strange_authority(const struct cert_bundle *b)
+{
+	struct cert_facts f;
+
+	cert_bundle_facts(b, 0, &f);
+	return f.authority && !cert_bundle_key_fits(b);
+}
+
+/* The key that waits since `cert request`, or that of the identity of this name, joins its
+ * certificate. */
+static bool join_key(struct call *call, const char *name, struct cert_bundle *b)
 {
 	struct certstore *s = &call->c->trust.certs;
-	const struct stored *req = certstore_find(s, name);
+	const struct stored *old = certstore_find(s, name);
 	char *key, *certs, *both = NULL, err[300];
+	struct cert_bundle joined;
 	bool ok = false;
 
-	if (!req || req->kind != STORE_REQUEST || b->key || b->certs_count == 0)
+	if (!old || (old->kind != STORE_REQUEST && old->kind != STORE_IDENTITY) || b->key ||
+		b->certs_count == 0)
 		return true;
-	key = certstore_key(s, req);
+	key = certstore_key(s, old);
 	certs = cert_bundle_chain_pem(b);
 	if (key && certs && (both = malloc(strlen(key) + strlen(certs) + 1)) != NULL) {
 		sprintf(both, "%s%s", certs, key);
-		cert_bundle_free(b);
-		ok = cert_bundle_read(b, both, strlen(both), NULL, err, sizeof(err)) == CERT_OK;
+		ok = cert_bundle_read(&joined, both, strlen(both), NULL, err, sizeof(err)) ==
+		     CERT_OK;
 	}
 	cert_wipe(both);
 	cert_wipe(key);
 	free(certs);
-	if (!ok)
-		call_fail(call, REASON_FAILED, "the key of the request cannot be read");
-	return ok;
+	if (!ok) {
+		call_fail(call, REASON_FAILED, "the key of \"%s\" cannot be read", name);
+		return false;
+	}
+	if (old->kind == STORE_IDENTITY && is_strange_authority(&joined)) {
+		cert_bundle_free(&joined);
+		return true;
+	}
+	cert_bundle_free(b);
+	*b = joined;
+	return true;
 }
 
 static int store_bundle(
@@ -135,10 +155,12 @@ static bool same_kind(struct call *call, const char *name, enum store_kind kind)
 
 	if (!old || old->kind == kind || (old->kind == STORE_REQUEST && kind == STORE_IDENTITY))
 		return true;
+	/* Who has deleted a key has it nowhere else. */
 	call_fail(call, REASON_BUSY,
-		"\"%s\" is the name of another kind of entry (%s): choose another, or delete it "
-		"first",
-		name, store_kind_name(old->kind));
+		"\"%s\" is the name of another kind of entry (%s), which stays: --name gives this "
+		"one (%s) a name of its own%s",
+		name, store_kind_name(old->kind), store_kind_name(kind),
+		old->key_file[0] ? "" : ", or delete that one first");
 	return false;
 }
 
@@ -192,8 +214,10 @@ void m_cert_import(struct call *call)
 		return;
 	if (old && old->kind == STORE_CA)
 		call_fail(call, REASON_BUSY,
-			"\"%s\" is the name of the authority of our own: choose another", name);
-	else if (join_request(call, name, &b))
+			"\"%s\" is the name of the authority of our own: --name gives this one "
+			"another",
+			name);
+	else if (join_key(call, name, &b))
 		import(call, name, &b);
 	cert_bundle_free(&b);
 }

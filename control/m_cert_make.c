@@ -23,14 +23,37 @@ static bool take_order(
 		call_invalid(call, "key", "expected p-256, rsa-2048, rsa-3072 or rsa-4096");
 	else if (o->days == 0)
 		call_invalid(call, "days", "expected at least 1");
-	else if (cn[0] == '\0' || strlen(cn) > 64 || (o->dns && strlen(o->dns) > 64))
+	else if (cn[0] == '\0' || strlen(cn) > 64)
 		call_invalid(call, "common_name", "expected 1 to 64 bytes");
-	else if (strpbrk(cn, ",;:=\"\\/\n") || (o->dns && !certstore_name_legal(o->dns)))
-		call_invalid(call, "common_name",
-			"expected a name without any of , ; : = \" \\ /, and a host name as dns");
+	else if (strpbrk(cn, ",;:=\"\\/\n"))
+		call_invalid(call, "common_name", "expected a name without any of , ; : = \" \\ /");
+	else if (o->dns && !certstore_name_legal(o->dns))
+		call_invalid(call, "dns",
+			"expected a host name: 1 to 64 letters, digits, '.', '_' and '-'");
 	else
 		return true;
 	return false;
+}
+
+/* A request is open under this name: the same again, as its key waits for a certificate that may be
+ * on its way. */
+static void request_again(struct call *call, const struct stored *old, struct ca_order order)
+{
+	char when[TIME_TEXT];
+
+	order.kind = call_string(call, "key", NULL);
+	if (ca_request_same(old->pem, &order)) {
+		call_result(call, json_pack("{s:i,s:s,s:s,s:s,s:o}", "schema", 1, "name", old->name,
+					  "common_name", order.cn, "request", old->pem,
+					  "open_since", time_json(old->time_ns)));
+		return;
+	}
+	time_format_s((int64_t)(old->time_ns / 1000000000u), when);
+	call_fail(call, REASON_BUSY,
+		"there is an open request under this name, of other names or another key, since "
+		"%s: a certificate for it would fit no key any more. Choose another name; where "
+		"none will come, `cert delete %s` first",
+		when, old->name);
 }
 
 void m_cert_request(struct call *call)
@@ -47,6 +70,10 @@ void m_cert_request(struct call *call)
 		return;
 	if (old && old->kind != STORE_REQUEST) {
 		call_fail(call, REASON_BUSY, "\"%s\" exists: choose another name", name);
+		return;
+	}
+	if (old) {
+		request_again(call, old, order);
 		return;
 	}
 	if (ca_request(&order, &made, err, sizeof(err)) != 0) {

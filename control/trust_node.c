@@ -83,7 +83,11 @@ const char *trust_remake_node(struct control *c, char *err, size_t err_size)
 
 	if (trust_make_node(c, why, sizeof(why)) == 0)
 		return NULL;
-	snprintf(err, err_size, "the node's own certificate is as it was: %s", why);
+	snprintf(err, err_size, "the node's own certificate %s: %s",
+		certstore_find(&c->trust.certs, CERTSTORE_NODE)
+			? "is as it was"
+			: "is missing, and made with the next start",
+		why);
 	alarm_raise(&c->alarms, "tls_failed", CERTSTORE_NODE, "%s", err);
 	return err;
 }

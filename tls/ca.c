@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <openssl/bn.h>
 #include <openssl/ec.h>
@@ -266,6 +267,42 @@ int ca_request(const struct ca_order *order, struct ca_pair *out, char *err, siz
 	X509_REQ_free(req);
 	EVP_PKEY_free(key);
 	return rc;
+}
+
+static bool same_names(X509_REQ *a, X509_REQ *b)
+{
+	STACK_OF(X509_EXTENSION) *v = X509_REQ_get_extensions(a), *w = X509_REQ_get_extensions(b);
+	const int i = X509v3_get_ext_by_NID(v, NID_subject_alt_name, -1),
+		  k = X509v3_get_ext_by_NID(w, NID_subject_alt_name, -1);
+	const bool same =
+		i >= 0 && k >= 0 &&
+		ASN1_OCTET_STRING_cmp(X509_EXTENSION_get_data(X509v3_get_ext(v, i)),
+			X509_EXTENSION_get_data(X509v3_get_ext(w, k))) == 0 &&
+		X509_NAME_cmp(X509_REQ_get_subject_name(a), X509_REQ_get_subject_name(b)) == 0;
+
+	sk_X509_EXTENSION_pop_free(v, X509_EXTENSION_free);
+	sk_X509_EXTENSION_pop_free(w, X509_EXTENSION_free);
+	return same;
+}
+
+bool ca_request_same(const char *pem, const struct ca_order *order)
+{
+	BIO *in = BIO_new_mem_buf(pem, -1);
+	X509_REQ *was = in ? PEM_read_bio_X509_REQ(in, NULL, NULL, NULL) : NULL;
+	X509_REQ *is = X509_REQ_new();
+	bool same = was && is && name_it(X509_REQ_get_subject_name(is), order->cn) &&
+		    request_names(is, order) && same_names(was, is);
+	char kind[32];
+
+	if (same && order->kind) {
+		cert_key_name(X509_REQ_get0_pubkey(was), kind, sizeof(kind));
+		same = strcasecmp(kind, order->kind) == 0;
+	}
+	X509_REQ_free(was);
+	X509_REQ_free(is);
+	BIO_free(in);
+	ERR_clear_error();
+	return same;
 }
 
 int ca_pkcs12(const struct ca_pair *pair, const char *chain_pem, const char *name,

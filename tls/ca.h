@@ -37,6 +37,9 @@ int ca_make(const struct ca_order *order, struct ca_pair *out, char *err, size_t
 int ca_issue(const struct ca_pair *ca, const struct ca_order *order, struct ca_pair *out, char *err,
 	size_t err_size);
 int ca_request(const struct ca_order *order, struct ca_pair *out, char *err, size_t err_size);
+/* Is a request that was made (PEM) what this order would make, but for its key? `kind` NULL: a key
+ * of any kind. */
+bool ca_request_same(const char *pem, const struct ca_order *order);
 
 /*
  * A PKCS#12 file with key, certificate and what is in `chain_pem` (NULL: nothing), for the caller

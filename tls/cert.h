@@ -73,6 +73,9 @@ enum cert_status cert_bundle_read(struct cert_bundle *b, const void *data, size_
 	const char *password, char *err, size_t err_size);
 void cert_bundle_free(struct cert_bundle *b);
 
+/* Is the key that of the first certificate? false, too, where there is none of either. */
+bool cert_bundle_key_fits(const struct cert_bundle *b);
+
 /* Facts of certificate `i`. */
 void cert_bundle_facts(const struct cert_bundle *b, unsigned i, struct cert_facts *f);
 

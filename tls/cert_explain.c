@@ -203,7 +203,7 @@ static void judge_key(const struct cert_bundle *b, struct cert_report *r)
 {
 	struct cert_facts f;
 
-	if (!b->key || X509_check_private_key(b->certs[0], b->key) == 1)
+	if (!b->key || cert_bundle_key_fits(b))
 		return;
 	cert_facts(b->certs[0], &f);
 	report_say(r, CERT_ERROR, "key_mismatch",

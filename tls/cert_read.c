@@ -308,6 +308,15 @@ enum cert_status cert_bundle_read(struct cert_bundle *b, const void *data, size_
 	return CERT_OK;
 }
 
+bool cert_bundle_key_fits(const struct cert_bundle *b)
+{
+	const bool fits =
+		b->key && b->certs_count && X509_check_private_key(b->certs[0], b->key) == 1;
+
+	ERR_clear_error();
+	return fits;
+}
+
 void cert_bundle_free(struct cert_bundle *b)
 {
 	EVP_PKEY_free(b->key);

@@ -7,6 +7,7 @@
 
 #include "control/cli/cli.h"
 #include "control/cli/show.h"
+#include "control/text.h"
 
 void cli_error(struct cli *cli, const char *format, ...)
 {
@@ -26,10 +27,20 @@ bool cli_secret(struct cli *cli, const struct args *args, const char *what, bool
 {
 	char err[256];
 
-	if (secret_read(args_option(args, "password-file"), "--password-file", what, twice, secret,
-		    err, sizeof(err)) == 0)
+	const char *file = args_option(args, "password-file");
+
+	if (secret_read(file, "--password-file", what, twice, secret, err, sizeof(err)) != 0) {
+		cli_error(cli, "%s", err);
+		return false;
+	}
+	if (utf8_valid(secret, strlen(secret)))
 		return true;
-	cli_error(cli, "%s", err);
+	/* JSON would not have it. */
+	explicit_bzero(secret, SECRET_MAX);
+	if (file)
+		cli_error(cli, "%s: its first line is not text (UTF-8)", file);
+	else
+		cli_error(cli, "what was typed is not text (UTF-8)");
 	return false;
 }
 

@@ -7,6 +7,7 @@
 #include "control/cli/conn.h"
 #include "control/cli/show.h"
 #include "control/config/config.h"
+#include "control/text.h"
 
 /* A command that is one request and one answer. */
 static int run_request(struct cli *cli, const struct args *args)
@@ -64,12 +65,24 @@ static int flushed(struct cli *cli, int rc)
 	return rc;
 }
 
+/* Requests are JSON, which is UTF-8; false after a message. */
+static bool is_text(struct cli *cli, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (utf8_valid(argv[i], strlen(argv[i])))
+			continue;
+		cli_error(cli, "\"%s\" is not text (UTF-8)", argv[i]);
+		return false;
+	}
+	return true;
+}
+
 int cli_main(int argc, char **argv, const char *config_file, FILE *out, FILE *err)
 {
 	struct cli cli = {.out = out, .err = err};
 	struct args args;
 	struct config *cfg;
-	int rc = args_parse(&args, argc, argv, err);
+	int rc = is_text(&cli, argc, argv) ? args_parse(&args, argc, argv, err) : CLI_USAGE;
 
 	if (rc != CLI_DONE)
 		return rc;

@@ -121,6 +121,11 @@ void show_cert_request(struct cli *cli, const json_t *r)
 {
 	if (!put_file(cli, r, "the request, to be signed by an authority"))
 		put_pem(get_text(r, "request"), cli->out);
+	if (json_is_string(get(r, "open_since"))) {
+		fputs("the same as before, for the same key: it is open since ", cli->err);
+		put_text(get_text(r, "open_since"), cli->err);
+		fputc('\n', cli->err);
+	}
 }
 
 void show_pkcs12(struct cli *cli, const json_t *r)
@@ -148,6 +153,8 @@ void show_cert_deleted(struct cli *cli, const json_t *r)
 {
 	put_text(get_text(r, "name"), cli->out);
 	fputs(" is deleted\n", cli->out);
+	if (get_bool(r, "made_anew"))
+		fputs("this node has a certificate of its own making again\n", cli->out);
 	put_problem(cli, r);
 }
 
@@ -188,7 +195,7 @@ static void put_list(const char *name, const json_t *list, FILE *out)
 	const json_t *v;
 	size_t i;
 
-	fprintf(out, "%-15s", name);
+	fprintf(out, "%-14s ", name);
 	json_array_foreach(list, i, v)
 	{
 		fputs(i ? ", " : "", out);

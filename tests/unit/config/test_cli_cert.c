@@ -17,7 +17,7 @@ static int make_dir(void **state)
 
 static int drop_dir(void **state)
 {
-	static const char *const names[] = {"c.pem", "p", "x.pfx", "ca.pem"};
+	static const char *const names[] = {"c.pem", "p", "x.pfx", "ca.pem", "bin"};
 	char path[128];
 
 	(void)state;
@@ -263,6 +263,38 @@ static void without_a_terminal_the_option_is_named(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* JSON has no place for it: never silence, nor that something was missing. */
+static void what_is_no_text_is_said_to_be_none(void **state)
+{
+	(void)state;
+	file("bin", "\xff\xfe\n");
+	file("c.pem", "x");
+#define NO_TEXT(...)                                                                               \
+	do {                                                                                       \
+		assert_int_equal(                                                                  \
+			RUN(__VA_ARGS__, "--password-file", file("bin", NULL)), CLI_USAGE);        \
+		assert_non_null(strstr(ran.err, "bin: its first line is not text (UTF-8)\n"));     \
+	} while (0)
+	NO_TEXT("user", "add", "bob");
+	NO_TEXT("device", "set", "*", "preshared-key");
+	NO_TEXT("cert", "check", file("c.pem", NULL));
+	NO_TEXT("cert", "issue", "FGT60F0000000001", "--out", file("y.pfx", NULL));
+	assert_int_equal(RUN("device", "show", "\xff\xfe"), CLI_USAGE);
+	assert_non_null(strstr(ran.err, "is not text (UTF-8)\n"));
+}
+
+static void long_names_of_contexts_keep_their_distance(void **state)
+{
+	(void)state;
+	RUN_WITH(EXCHANGES({"tls.show", NULL,
+			 RESULT("{\"schema\":1,\"enabled\":true,\"generation\":1,\"contexts\":[{"
+				"\"index\":0,\"sni\":\"logs.example.org\",\"identities\":[\"node\"]"
+				"}],"
+				"\"anchors\":[],\"crls\":[],\"sessions\":[]}")}),
+		"tls", "show");
+	assert_non_null(strstr(ran.out, "logs.example.org node\n"));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, make_dir, drop_dir)
 
 int main(void)
@@ -276,6 +308,8 @@ int main(void)
 		T(an_anchor_is_replaced_by_who_is_sure),
 		T(a_crl_is_listed_by_whose_it_is),
 		T(without_a_terminal_the_option_is_named),
+		T(what_is_no_text_is_said_to_be_none),
+		T(long_names_of_contexts_keep_their_distance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, forget_run);
