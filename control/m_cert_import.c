@@ -148,6 +148,26 @@ static bool judge(struct call *call, const struct cert_bundle *b, enum cert_role
 	return true;
 }
 
+static const struct cert_finding *find(const struct cert_report *r, const char *slug)
+{
+	for (unsigned i = 0; i < r->count; i++)
+		if (strcmp(r->v[i].slug, slug) == 0)
+			return &r->v[i];
+	return NULL;
+}
+
+/* Who was revoked since would be let in again: is that meant? true after call_fail(). */
+static bool older_ask(struct call *call, const struct cert_report *report)
+{
+	const struct cert_finding *f = find(report, "crl_older");
+
+	if (!f || call_bool(call, "sure", false))
+		return false;
+	call_fail(call, REASON_NOT_SURE, "%s", f->text);
+	call->error.data = json_pack("{s:o}", "findings", cert_report_json(report));
+	return true;
+}
+
 /* A name keeps what it names: a key or an anchor that is in use does not become something else. */
 static bool same_kind(struct call *call, const char *name, enum store_kind kind)
 {
@@ -189,6 +209,8 @@ static void import(struct call *call, const char *name, const struct cert_bundle
 		return;
 	if (old && kind == STORE_ANCHOR && dependents_ask(call, old, b))
 		return;
+	if (older_ask(call, &report))
+		return;
 	if (store_bundle(call, name, kind, b) != 0)
 		return;
 	if (both && store_bundle(call, crl_name, STORE_CRL, b) != 0) {
@@ -222,14 +244,6 @@ void m_cert_import(struct call *call)
 	cert_bundle_free(&b);
 }
 
-static bool has(const struct cert_report *r, const char *slug)
-{
-	for (unsigned i = 0; i < r->count; i++)
-		if (strcmp(r->v[i].slug, slug) == 0)
-			return true;
-	return false;
-}
-
 void m_cert_check(struct call *call)
 {
 	struct cert_bundle b;
@@ -253,6 +267,6 @@ void m_cert_check(struct call *call)
 	call_result(call,
 		json_pack("{s:i,s:s,s:s,s:s,s:b,s:o}", "schema", 1, "kind", crl ? "crl" : "device",
 			"subject", f.subject, "issuer", f.issuer, "usable",
-			!cert_report_has_errors(&report) && !has(&report, "crl_older"), "findings",
+			!cert_report_has_errors(&report) && !find(&report, "crl_older"), "findings",
 			cert_report_json(&report)));
 }

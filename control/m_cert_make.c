@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <openssl/evp.h>
 
@@ -94,11 +95,17 @@ void m_cert_ca_init(struct call *call)
 	char cn[64], err[400], after[200];
 	const char *problem;
 	struct ca_order order;
+	uint32_t tag;
 	struct ca_pair made;
 	int rc;
 	json_t *o;
 
-	snprintf(cn, sizeof(cn), "Sluice CA %s", c->serial);
+	/* One that comes after it has another name: devices, and refusals, tell them apart. */
+	if (getrandom(&tag, sizeof(tag), 0) != (ssize_t)sizeof(tag)) {
+		call_fail(call, REASON_FAILED, "getrandom");
+		return;
+	}
+	snprintf(cn, sizeof(cn), "Sluice CA %.40s %08x", c->serial, tag);
 	if (!take_order(call, &order, call_string(call, "common_name", cn), "rsa-2048", 3650))
 		return;
 	if (old) {

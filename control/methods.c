@@ -7,7 +7,8 @@
 
 #define DEVICE_PARAM(required)                                                                     \
 	{                                                                                          \
-		"device", PARAM_STRING, required, DP_DEVICE_NAME, "the name of a device"           \
+		"device", PARAM_STRING, required, DP_DEVICE_NAME,                                  \
+			"the name of a device, of 63 bytes at most"                                \
 	}
 
 static const struct param resume_params[] = {

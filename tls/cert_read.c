@@ -12,8 +12,9 @@
 struct reading {
 	struct cert_bundle *b;
 	const char *password;
-	bool asked; /* for the password */
-	bool large; /* more than CERT_MAX_BYTES: CRLs alone */
+	bool asked;   /* for the password */
+	bool large;   /* more than CERT_MAX_BYTES: CRLs alone */
+	bool request; /* there is a request of a certificate in it */
 	struct cert_cost cost;
 	char *err;
 	size_t err_size;
@@ -48,6 +49,8 @@ static int give_password(char *buf, int size, int rwflag, void *ctx)
 	return n;
 }
 
+static const char only_request[] =
+	"this is a signing request: an authority makes a certificate of it";
 static const char too_large[] = "more than 128 KiB, and not of CRLs alone";
 
 /* Takes the certificate. */
@@ -122,6 +125,8 @@ static enum cert_status add_block(struct reading *r, const char *name, const cha
 	enum cert_status status = CERT_OK;
 	BIO *bio;
 
+	r->request |= strcmp(name, PEM_STRING_X509_REQ) == 0 ||
+		      strcmp(name, PEM_STRING_X509_REQ_OLD) == 0;
 	if (!cert && !key && strcmp(name, PEM_STRING_X509_CRL) != 0)
 		return CERT_OK; /* DH parameters and the like */
 	if (r->large && (cert || key))
@@ -226,6 +231,7 @@ static enum cert_status read_der(struct reading *r, const uint8_t *data, size_t 
 	const unsigned char *p = data;
 	PKCS12 *p12 = r->large ? NULL : d2i_PKCS12(NULL, &p, (long)len);
 	enum cert_status status;
+	X509_REQ *request;
 	X509_CRL *crl;
 	X509 *x;
 
@@ -244,6 +250,11 @@ static enum cert_status read_der(struct reading *r, const uint8_t *data, size_t 
 		return add_crl(r, crl);
 	if (r->large)
 		return fail(r, CERT_E_TOO_MUCH, too_large);
+	p = data;
+	request = d2i_X509_REQ(NULL, &p, (long)len);
+	X509_REQ_free(request);
+	if (request)
+		return fail(r, CERT_E_EMPTY, only_request);
 	return fail(r, CERT_E_BROKEN, "neither PEM nor PKCS#12, nor a certificate or CRL in DER");
 }
 
@@ -298,7 +309,9 @@ enum cert_status cert_bundle_read(struct cert_bundle *b, const void *data, size_
 		status = read_pem(&r, data, len);
 	if (status == CERT_OK && !b->key && !b->certs_count && !b->crls_count)
 		status = r.large ? fail(&r, CERT_E_TOO_MUCH, too_large)
-				 : fail(&r, CERT_E_EMPTY, "no certificate, key or CRL in it");
+				 : fail(&r, CERT_E_EMPTY,
+					   r.request ? only_request
+						     : "no certificate, key or CRL in it");
 	if (status != CERT_OK) {
 		cert_bundle_free(b);
 		return status;

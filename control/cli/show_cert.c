@@ -4,6 +4,32 @@
 
 #include "control/cli/show.h"
 
+/* Identities have a chain, which is one thing; anchors and CRLs may be many. */
+static uint64_t how_many(const json_t *c)
+{
+	return strcmp(get_text(c, "kind"), "identity") == 0 ? 1 : get_uint(c, "certificates");
+}
+
+/* Of the first, and that there are more. */
+static void cell_name(struct table *t, const json_t *c, const char *path)
+{
+	if (how_many(c) > 1)
+		table_cellf(t, "%s and %llu more", get_text(c, path),
+			(unsigned long long)how_many(c) - 1);
+	else
+		cell_text(t, c, path);
+}
+
+/* The earliest of all, which is the first one's but by chance. */
+static void cell_end(struct table *t, const json_t *c)
+{
+	if (how_many(c) > 1 && json_is_string(get(c, "not_after")))
+		table_cellf(t, "%.19sZ, first of %llu", get_text(c, "not_after"),
+			(unsigned long long)how_many(c));
+	else
+		cell_time(t, c, "not_after");
+}
+
 void show_certs(struct cli *cli, const json_t *r)
 {
 	const json_t *list = get_list(cli, r, "certificates");
@@ -19,9 +45,9 @@ void show_certs(struct cli *cli, const json_t *r)
 		cell_text(t, c, "name");
 		cell_text(t, c, "kind");
 		/* A CRL is nobody's: whose list it is. */
-		cell_text(t, c, json_is_string(get(c, "subject")) ? "subject" : "issuer");
+		cell_name(t, c, json_is_string(get(c, "subject")) ? "subject" : "issuer");
 		cell_text(t, c, "key");
-		cell_time(t, c, "not_after");
+		cell_end(t, c);
 		table_cell(t, json_string_value(json_array_get(get(c, "used_by"), 0))
 				      ? json_string_value(json_array_get(get(c, "used_by"), 0))
 				      : "-");
@@ -95,6 +121,11 @@ void show_cert(struct cli *cli, const json_t *r)
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		put_member(r, lines[i][0], lines[i][1], words);
+	if (how_many(r) > 1)
+		fprintf(words,
+			"%-15s%llu: subject, key and fingerprint are of the first, not after is "
+			"the earliest\n",
+			"entries", (unsigned long long)how_many(r));
 	put_findings(get(r, "findings"), words);
 	put_problem(cli, r);
 	put_file(cli, r, "the certificate, without a key");
@@ -104,8 +135,11 @@ void show_cert(struct cli *cli, const json_t *r)
 
 void show_cert_check(struct cli *cli, const json_t *r)
 {
-	put_member(r, "subject", "subject", cli->out);
-	put_member(r, "issuer", "issuer", cli->out);
+	/* A key alone has neither, a CRL but an issuer. */
+	if (get_text(r, "subject")[0])
+		put_member(r, "subject", "subject", cli->out);
+	if (get_text(r, "issuer")[0])
+		put_member(r, "issuer", "issuer", cli->out);
 	put_findings(get(r, "findings"), cli->out);
 	if (strcmp(get_text(r, "kind"), "crl") == 0)
 		fputs(get_bool(r, "usable") ? "this CRL can be imported\n"

@@ -283,6 +283,30 @@ static void what_is_no_text_is_said_to_be_none(void **state)
 	assert_non_null(strstr(ran.err, "is not text (UTF-8)\n"));
 }
 
+static void of_several_it_is_said_how_many_there_are(void **state)
+{
+#define ANCHORS                                                                                    \
+	"\"name\":\"all\",\"kind\":\"anchor\",\"subject\":\"/CN=A\",\"issuer\":\"/CN=A\","         \
+	"\"key\":\"P-256\",\"not_after\":\"2027-01-02T03:04:05.000000000Z\","                      \
+	"\"certificates\":3,\"used_by\":[]"
+	(void)state;
+	RUN_WITH(EXCHANGES({"cert.list", NULL,
+			 RESULT("{\"schema\":1,\"certificates\":[{" ANCHORS "}]}")}),
+		"cert", "list");
+	assert_non_null(strstr(ran.out, "/CN=A and 2 more"));
+	assert_non_null(strstr(ran.out, "2027-01-02T03:04:05Z, first of 3"));
+	RUN_WITH(EXCHANGES({"cert.show", "{\"name\":\"all\"}",
+			 RESULT("{\"schema\":1," ANCHORS ",\"findings\":[]}")}),
+		"cert", "show", "all");
+	assert_non_null(strstr(ran.out, "entries        3: subject"));
+	/* A key alone. */
+	file("c.pem", "x");
+	RUN_WITH(CHECK(RESULT("{\"schema\":1,\"kind\":\"device\",\"subject\":\"\","
+			      "\"issuer\":\"\",\"usable\":false,\"findings\":[]}")),
+		"cert", "check", file("c.pem", NULL));
+	assert_string_equal(ran.out, "a device could not use it here\n");
+}
+
 static void long_names_of_contexts_keep_their_distance(void **state)
 {
 	(void)state;
@@ -309,6 +333,7 @@ int main(void)
 		T(a_crl_is_listed_by_whose_it_is),
 		T(without_a_terminal_the_option_is_named),
 		T(what_is_no_text_is_said_to_be_none),
+		T(of_several_it_is_said_how_many_there_are),
 		T(long_names_of_contexts_keep_their_distance),
 	};
 

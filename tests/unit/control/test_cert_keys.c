@@ -132,6 +132,11 @@ static void a_request_is_the_same_until_its_certificate_has_come(void **state)
 	json_decref(r);
 	assert_still(h, key);
 	cert_wipe(key);
+	/* It is no certificate. */
+	r = certs_import(h, "logs", json_string_value(at(first, "request")),
+		json_string_length(at(first, "request")), false);
+	assert_contains(json_string_value(at(r, "message")), "this is a signing request");
+	json_decref(r);
 	json_decref(delete_it(h, "logs", true));
 	json_decref(request(h, "other.example.org", "p-256", true));
 	json_decref(first);
@@ -174,6 +179,18 @@ static void the_nodes_own_is_made_anew_at_once(void **state)
 	ca_pair_free(&id);
 }
 
+static void one_authority_after_another_has_another_name(void **state)
+{
+	json_t *first = harness_result(*state, "cert.ca-init", "{\"key\":\"p-256\"}"), *second;
+
+	json_decref(delete_it(*state, "ca", true));
+	second = harness_result(*state, "cert.ca-init", "{\"key\":\"p-256\"}");
+	assert_string_not_equal(
+		json_string_value(at(first, "subject")), json_string_value(at(second, "subject")));
+	json_decref(first);
+	json_decref(second);
+}
+
 static void no_context_of_a_name_that_there_is_not(void **state)
 {
 	json_t *r = certs_with(*state, "cert.use",
@@ -192,6 +209,7 @@ int main(void)
 		T(a_chain_is_completed_and_the_key_stays),
 		T(a_request_is_the_same_until_its_certificate_has_come),
 		T(the_nodes_own_is_made_anew_at_once),
+		T(one_authority_after_another_has_another_name),
 		T(no_context_of_a_name_that_there_is_not),
 	};
 

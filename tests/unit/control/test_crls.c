@@ -171,6 +171,16 @@ static void a_crl_is_checked_as_a_crl(void **state)
 	assert_int_equal(json_array_size(at(r, "findings")), 0);
 	assert_true(json_is_true(at(r, "usable")));
 	json_decref(r);
+	/* So it is asked about, and done for who is sure. */
+	r = certs_import(h, "their-list", l.crl, strlen(l.crl), false);
+	assert_reason(r, "not_sure");
+	assert_text(r, "data.findings.0.reason", "crl_older");
+	json_decref(r);
+	r = harness_result(h, "cert.show", "{\"name\":\"their-list\"}");
+	assert_int_equal(json_array_size(at(r, "findings")), 0);
+	json_decref(r);
+	json_decref(certs_import_surely(h, "their-list", l.crl, strlen(l.crl)));
+	json_decref(certs_import(h, "their-list", newer, strlen(newer), true));
 	/* An authority is what no device shows. */
 	r = checked(h, l.pem);
 	assert_text(r, "kind", "device");
