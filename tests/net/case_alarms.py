@@ -118,19 +118,19 @@ def alarm_crl_stale(appliance):
     config.write_text(f"[ca]\ndefault_ca = own\n[own]\ndatabase = {appliance.dir}/index.txt\n"
                       "default_md = sha256\n", encoding="ascii")
 
-    def crl(last, following):
+    def crl(last, following, *sure):
         path = appliance.dir / "list.crl"
         openssl("ca", "-gencrl", "-config", str(config), "-keyfile", str(ca), "-cert", str(ca),
                 "-crl_lastupdate", last, "-crl_nextupdate", following, "-out", str(path))
-        return appliance.ctl("cert", "import", str(path), "--name", "theirs")
+        return appliance.ctl("cert", "import", str(path), "--name", "theirs", *sure)
 
     said = crl("20240101000000Z", "20240201000000Z")
     expect("crl_stale" in {f["reason"] for f in said["findings"]}, f"import says {said['findings']}")
     stands(appliance, "crl_stale", "theirs", "CRL theirs", "another-ca", "2024-02-01")
     crl("20240201000000Z", "20990201000000Z")
     over(appliance, "crl_stale", "theirs")
-    # In its place an older one would forget who was revoked since: that is said.
-    said = crl("20240115000000Z", "20990201000000Z")
+    # In its place an older one would forget who was revoked since: that is asked.
+    said = crl("20240115000000Z", "20990201000000Z", "--yes")
     expect("crl_older" in {f["reason"] for f in said["findings"]}, f"import says {said['findings']}")
 
 
