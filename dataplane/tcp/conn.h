@@ -33,6 +33,7 @@ struct tcp_chunk {
 	uint32_t seq; /* of data[0] */
 	uint32_t len;
 	uint32_t charge; /* of `buf` */
+	bool small;	 /* out of order, and to be copied where that can be done */
 };
 
 /* A segment that was sent and is not acknowledged; they lie side by side in order. */
@@ -62,12 +63,16 @@ struct tcp_range {
 };
 
 /* What came out of order; there is none of it while nothing is missing. */
+#define TCP_OOO_SLICES 64U
+
 struct tcp_ooo {
 	struct tcp_link link; /* among the stack's holders, oldest first */
 	struct tcp_conn *conn;
 	struct tcp_chunk *head, *tail;
-	struct tcp_pack *pack; /* the last one that was begun, where it is still there */
-	uint32_t bytes, runs;
+	struct tcp_pack *pack;	     /* the last one that was begun, where it is still there */
+	uint32_t bytes, full, small; /* runs: those that are in the buffer they came in, the rest */
+	/* The first run that begins in each slice of the numbers (ooo.c), or NULL. */
+	struct tcp_chunk *first[TCP_OOO_SLICES];
 	unsigned nsack;
 	struct tcp_range sack[4]; /* what we report, most recent first */
 };

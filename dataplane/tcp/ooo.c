@@ -6,12 +6,14 @@
 #include "dataplane/tcp/rcv.h"
 
 /*
- * The list is walked for each segment that does not go to its end, so that it must be short,
- * whoever makes it. A megabyte in segments of 536 bytes, every other one missing, still fits. Past
- * that only runs that are worth the buffer they came in, of which few make a large window.
+ * The list is walked for each segment that does not go to its end, so that the way must be short,
+ * whoever makes it. Small runs, which may all be in one place, are few: a megabyte in segments of
+ * 536 bytes, every other one missing, still fits. Those that are worth the buffer they came in are
+ * as many as a large window has, but few in a slice of it, and the walk begins in the last slice
+ * before the place where something begins.
  */
 #define RUNS_MAX	1024U
-#define BUFFER_LEAST	2048U /* what such a one holds of rcv_buf, or more */
+#define BUFFER_LEAST	2048U /* what a full one holds of rcv_buf, or more */
 #define WORTH_BEGINNING 256U  /* less room than this is left where a run does not fit as a whole */
 
 bool tcp_ooo_begin(struct tcp_conn *c)
@@ -46,11 +48,70 @@ void tcp_ooo_drop(struct tcp_conn *c)
 	slab_put(&c->stack->ooos, o);
 }
 
-static void put_in(struct tcp_conn *c, struct tcp_chunk *prev, struct tcp_chunk *k, uint32_t seq)
+/* A slice is a power of two, and rcv_buf, of which half is announced, 32 to 64 of them. */
+static unsigned slice_shift(const struct tcp_conn *c)
+{
+	return 26 - (unsigned)__builtin_clz(c->stack->cfg.rcv_buf | UINT16_MAX);
+}
+
+static struct tcp_chunk **first_of(const struct tcp_conn *c, uint32_t seq)
+{
+	return &c->ooo->first[seq >> slice_shift(c) & (TCP_OOO_SLICES - 1)];
+}
+
+struct tcp_chunk *tcp_ooo_before(const struct tcp_conn *c, uint32_t seq)
+{
+	const struct tcp_ooo *o = c->ooo;
+	unsigned shift = slice_shift(c), at = seq >> shift;
+
+	if (!o->head || seq_geq(seq, tcp_chunk_end(o->tail)))
+		return o->tail;
+	for (unsigned i = 0; i < TCP_OOO_SLICES; i++) {
+		struct tcp_chunk *k = o->first[(at - i) & (TCP_OOO_SLICES - 1)];
+
+		if (k && seq_leq(tcp_chunk_end(k), seq))
+			return k;
+	}
+	return NULL;
+}
+
+static void count(struct tcp_ooo *o, const struct tcp_chunk *k, int by)
+{
+	*(k->small ? &o->small : &o->full) += (uint32_t)by;
+}
+
+/* `k` is in the list no more; `next` comes after it. */
+static void take_out(struct tcp_conn *c, const struct tcp_chunk *k, struct tcp_chunk *next)
+{
+	struct tcp_chunk **first = first_of(c, k->seq);
+
+	if (*first == k)
+		*first = next && first_of(c, next->seq) == first ? next : NULL;
+	count(c->ooo, k, -1);
+}
+
+struct tcp_chunk *tcp_ooo_shift(struct tcp_conn *c)
+{
+	struct tcp_chunk *k = c->ooo->head;
+
+	take_out(c, k, k->next);
+	c->ooo->head = k->next;
+	if (!k->next)
+		c->ooo->tail = NULL;
+	c->ooo->bytes -= k->len;
+	return k;
+}
+
+static void put_in(
+	struct tcp_conn *c, struct tcp_chunk *prev, struct tcp_chunk *k, uint32_t seq, bool small)
 {
 	struct tcp_ooo *o = c->ooo;
+	struct tcp_chunk **first = first_of(c, seq);
 
 	k->seq = seq;
+	k->small = small;
+	if (!*first || seq_lt(seq, (*first)->seq))
+		*first = k;
 	k->next = prev ? prev->next : o->head;
 	if (prev)
 		prev->next = k;
@@ -59,7 +120,7 @@ static void put_in(struct tcp_conn *c, struct tcp_chunk *prev, struct tcp_chunk 
 	if (!k->next)
 		o->tail = k;
 	o->bytes += k->len;
-	o->runs++;
+	count(o, k, 1);
 	c->flags |= CF_OOO;
 	if (!linked(&o->link))
 		link_append(&c->stack->ooo_holders, &o->link);
@@ -76,11 +137,12 @@ static struct tcp_pack *pack_for(struct tcp_conn *c, uint32_t len, uint32_t end)
 	return o->pack;
 }
 
-static bool may_begin(const struct tcp_conn *c, bool copy)
+static bool may_begin(const struct tcp_conn *c, bool small)
 {
-	uint32_t most = copy ? 0 : c->stack->cfg.rcv_buf / BUFFER_LEAST;
+	uint32_t most = c->stack->cfg.rcv_buf / BUFFER_LEAST;
 
-	return c->ooo->runs < (most > RUNS_MAX ? most : RUNS_MAX);
+	return small ? c->ooo->small < RUNS_MAX
+		     : c->ooo->full < (most > RUNS_MAX ? most : RUNS_MAX);
 }
 
 struct tcp_chunk *tcp_ooo_insert(struct tcp_conn *c, struct tcp_seg *g, struct tcp_chunk *prev,
@@ -102,7 +164,7 @@ struct tcp_chunk *tcp_ooo_insert(struct tcp_conn *c, struct tcp_seg *g, struct t
 		} else if (may_begin(c, true) && (p = pack_for(c, end - seq, end)) != NULL) {
 			n = tcp_min(p->room, end - seq);
 			k = tcp_pack_begin(c, p, data, n);
-			put_in(c, prev, k, seq);
+			put_in(c, prev, k, seq, true);
 			prev = k;
 		} else {
 			break;
@@ -117,13 +179,18 @@ struct tcp_chunk *tcp_ooo_insert(struct tcp_conn *c, struct tcp_seg *g, struct t
 		c->stack->n.ooo_dropped++;
 		return NULL;
 	}
-	put_in(c, prev, k, seq);
+	put_in(c, prev, k, seq, copy);
 	return k;
+}
+
+static bool may_absorb(const struct tcp_chunk *k, const struct tcp_chunk *n)
+{
+	return tcp_chunk_room(k) >= n->len && (n->pack || n->len <= n->charge / 2);
 }
 
 bool tcp_ooo_absorb(struct tcp_conn *c, struct tcp_chunk *k, struct tcp_chunk *n)
 {
-	if (tcp_chunk_room(k) < n->len || (!n->pack && n->len > n->charge / 2))
+	if (!may_absorb(k, n))
 		return false;
 	tcp_chunk_extend(c, k, n->data, n->len);
 	tcp_chunk_free(c, n);
@@ -136,9 +203,10 @@ void tcp_ooo_join(struct tcp_conn *c, struct tcp_chunk *from, uint32_t upto)
 		struct tcp_chunk *n = k->next;
 		struct tcp_chunk *after = n ? n->next : NULL;
 
-		if (n && n->seq == tcp_chunk_end(k) && tcp_ooo_absorb(c, k, n)) {
+		if (n && n->seq == tcp_chunk_end(k) && may_absorb(k, n)) {
+			take_out(c, n, after);
+			tcp_ooo_absorb(c, k, n);
 			k->next = after;
-			c->ooo->runs--;
 			if (!after)
 				c->ooo->tail = k;
 		} else {

@@ -55,6 +55,11 @@ void tcp_ooo_drop(struct tcp_conn *c);
  */
 struct tcp_chunk *tcp_ooo_insert(struct tcp_conn *c, struct tcp_seg *g, struct tcp_chunk *prev,
 	uint32_t seq, const uint8_t *data, uint32_t len, bool last);
+/* A run that ends at `seq` or before it, so that the list can be walked from there; NULL: its head.
+ */
+struct tcp_chunk *tcp_ooo_before(const struct tcp_conn *c, uint32_t seq);
+/* The list's first run is taken from it; it stays the caller's. */
+struct tcp_chunk *tcp_ooo_shift(struct tcp_conn *c);
 /* Small runs side by side, from the one after `from` (NULL: the first) to `upto`, become one. */
 void tcp_ooo_join(struct tcp_conn *c, struct tcp_chunk *from, uint32_t upto);
 /* Takes the bytes of the small run `n`, which follows `k` (NULL: nothing does), into its room. */

@@ -57,9 +57,7 @@ void tcp_rcv_pull(struct tcp_conn *c)
 	if (!o)
 		return;
 	while ((k = o->head) != NULL && k->seq == c->rcv_nxt) {
-		o->head = k->next;
-		o->bytes -= k->len;
-		o->runs--;
+		tcp_ooo_shift(c);
 		c->rcv_nxt += k->len;
 		c->unread += k->len;
 		if (!tcp_ooo_absorb(c, c->rx_tail, k))

@@ -41,18 +41,15 @@ static void insert(
 	struct tcp_conn *c, struct tcp_seg *g, uint32_t seq, const uint8_t *data, uint32_t len)
 {
 	uint32_t end = seq + len;
-	struct tcp_chunk *prev = NULL, *before, *next;
+	struct tcp_chunk *prev, *before, *next;
 	bool stored = false;
 
 	if (!tcp_ooo_begin(c)) {
 		c->stack->n.ooo_dropped++;
 		return;
 	}
-	next = c->ooo->head;
-	if (next && seq_geq(seq, tcp_chunk_end(c->ooo->tail))) {
-		prev = c->ooo->tail;
-		next = NULL;
-	}
+	prev = tcp_ooo_before(c, seq);
+	next = prev ? prev->next : c->ooo->head;
 	while (next && seq_leq(tcp_chunk_end(next), seq)) {
 		prev = next;
 		next = next->next;

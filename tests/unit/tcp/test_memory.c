@@ -1,4 +1,5 @@
 /* The memory that received bytes hold: by true size, per connection and in total. */
+#include "dataplane/tcp/rcv.h"
 #include "drill.h"
 
 static void a_dribbler_does_not_hold_a_buffer_a_byte(void **state)
@@ -344,6 +345,85 @@ static void a_large_window_of_full_segments_is_held(void **state)
 	drill_free(d);
 }
 
+/* As many again are copied, of which the buffers' number is not the bound. */
+static void a_large_window_whose_every_third_segment_is_short_is_held(void **state)
+{
+	struct drill *d = accepted(plenty_for_one, OPTS_SACK);
+	const uint32_t each = 2 * 1460 + 700, n = 900;
+
+	(void)state;
+	d->buf_size = 2048;
+	d->hold = true;
+	for (uint32_t at = 1461; at < 1461 + n * each; at += each) {
+		segments(d, at, at + 2920, 1460, 1);
+		segments(d, at + 2920, at + each, 700, 1);
+	}
+	flush(d);
+	assert_int_equal(counters(d)->ooo_queued, 3 * n);
+	in(d, ". 1:1461(1460) ack 1");
+	all_of_it_is_there(d, 1460 + n * each, 1460);
+	drill_free(d);
+}
+
+/* From where the list is begun with, for this number; and it is the right place. */
+static unsigned steps_to(const struct drill *d, uint32_t seq)
+{
+	struct tcp_chunk *at = tcp_ooo_before(d->conn, seq), *k = at ? at : d->conn->ooo->head;
+	unsigned steps = 0;
+
+	assert_true(!at || seq_leq(tcp_chunk_end(at), seq));
+	for (; k && seq_leq(tcp_chunk_end(k), seq); k = k->next)
+		steps++;
+	return steps;
+}
+
+/*
+ * Who fills a window and repeats bytes here and there has the list walked for each: a slice of it,
+ * or two, is walked, wherever that is, also when runs have come in any order and some have gone.
+ */
+static void a_long_list_is_not_walked_from_its_head(void **state)
+{
+	struct drill *d = accepted(plenty_for_one, OPTS_SACK);
+	uint32_t first, most = 2U * (8 << 20) / (TCP_OOO_SLICES / 2) / 1461 + 2;
+	const uint32_t n = 1900;
+
+	(void)state;
+	d->buf_size = 2048;
+	d->hold = true;
+	/* A byte is missing before each; 7 and their number have no common divisor. */
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t at = 2 + i * 7 % n * 1461;
+
+		segments(d, at, at + 1460, 1460, 1);
+	}
+	flush(d);
+	forget(d);
+	assert_int_equal(d->conn->ooo->full, n);
+	first = d->conn->ooo->head->seq;
+	for (unsigned round = 0; round < 2; round++) {
+		for (const struct tcp_chunk *k = d->conn->ooo->head; k; k = k->next) {
+			assert_true(steps_to(d, k->seq) <= most);
+			assert_true(steps_to(d, tcp_chunk_end(k)) <= most + 1);
+		}
+		/* The first half comes into order. */
+		for (uint32_t i = 0; round == 0 && i < n / 2; i++) {
+			uint32_t at = 1 + i * 1461;
+
+			put(d, ". %u:%u(1) ack 1", at, at + 1);
+			if (i % 32 == 31) {
+				flush(d);
+				forget(d);
+			}
+		}
+		flush(d);
+		forget(d);
+		assert_int_equal(d->conn->ooo->full, n - n / 2);
+	}
+	assert_int_equal(d->conn->ooo->head->seq - first, n / 2 * 1461);
+	assert_int_equal(d->conn->ooo->small, 0);
+	drill_free(d);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_dribbler_does_not_hold_a_buffer_a_byte),
 	cmocka_unit_test(out_of_order_bytes_are_copied_together_too),
@@ -360,6 +440,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_single_buffer_above_the_bound_is_taken_when_nothing_is_held),
 	cmocka_unit_test(runs_out_of_order_are_a_thousand_at_most),
 	cmocka_unit_test(a_large_window_of_full_segments_is_held),
+	cmocka_unit_test(a_large_window_whose_every_third_segment_is_short_is_held),
+	cmocka_unit_test(a_long_list_is_not_walked_from_its_head),
 };
 
 DRILL_MAIN(tests)
