@@ -175,6 +175,7 @@ static int build_tls(struct control *c, const struct config *cfg, const struct t
 		if (rc == 0)
 			rc = read_crls(&c->trust, err, err_size);
 		b->spec.crls = c->trust.crls;
+		b->spec.before = c->trust.tls;
 		if (rc == 0)
 			rc = tls_set_new(&b->spec, out, err, err_size);
 		while (b->keys_count)

@@ -252,8 +252,7 @@ int crls_check(X509_STORE_CTX *store_ctx)
 	const struct tls_conn *c = ssl ? conn_of(ssl) : NULL;
 	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store_ctx);
 
-	/* OpenSSL completes our own chain by the same store, for no connection: that is not judged.
-	 */
+	/* Asked for no connection, which nothing does: known_verify() trusts nobody then. */
 	for (int i = 0; c && i < sk_X509_num(chain); i++) {
 		X509 *cert = sk_X509_value(chain, i);
 		struct cert_id id;

@@ -129,13 +129,15 @@ void chain_settle(struct tls_conn *c);
 bool chain_revoked(const struct tls_set *s, const struct tls_chain *chain);
 
 /*
- * known.c: chains of which it is known, while the set lives, that their signatures verify; bounded
- * to KNOWN_CHAINS, the one that was used least lately makes room. Any thread.
+ * known.c: chains of which it is known that their signatures verify; bounded to KNOWN_CHAINS, the
+ * one that was used least lately makes room. Counted: sets that follow each other share it. Any
+ * thread.
  */
 #define KNOWN_CHAINS 8192u
 struct tls_known;
-struct tls_known *known_new(void);    /* NULL: out of memory */
-void known_free(struct tls_known *k); /* NULL is fine */
+struct tls_known *known_new(void); /* NULL: out of memory */
+struct tls_known *known_ref(struct tls_known *k);
+void known_unref(struct tls_known *k); /* NULL is fine */
 /* In the place of what OpenSSL does about signatures and dates of a peer's chain, which has passed
  * everything before that, CRLs too. */
 int known_verify(X509_STORE_CTX *store_ctx);

@@ -3,7 +3,8 @@
  * follows from the bytes of both and from nothing else, so that it need not be computed again for a
  * device that comes back; whatever else makes a chain good (dates, CRLs, purpose, lengths and
  * names, the anchor) OpenSSL judges each time. What is known is the SHA-256 of all of the chain's
- * bytes, anchor included. It belongs to a set and goes with it, and so with its trust generation.
+ * bytes, anchor included. A set hands it on to the one that takes its place, so that there is one,
+ * however many sets there are sessions of.
  */
 #include "tls/internal.h"
 
@@ -21,6 +22,7 @@ struct chain_id {
 };
 
 struct tls_known {
+	_Atomic unsigned refs;
 	/* Nobody waits for it: who finds it taken verifies, and remembers nothing. */
 	atomic_flag busy;
 	EVP_MD *sha256;
@@ -37,6 +39,7 @@ struct tls_known *known_new(void)
 	X509_STORE_CTX *plain = X509_STORE_CTX_new();
 
 	if (k && plain && X509_STORE_CTX_init(plain, NULL, NULL, NULL) == 1) {
+		atomic_init(&k->refs, 1);
 		atomic_flag_clear(&k->busy);
 		k->verify = X509_STORE_CTX_get_verify(plain);
 		k->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
@@ -44,14 +47,23 @@ struct tls_known *known_new(void)
 	X509_STORE_CTX_free(plain);
 	if (k && k->sha256)
 		return k;
-	known_free(k);
+	if (k)
+		EVP_MD_free(k->sha256);
+	free(k);
 	return NULL;
 }
 
-void known_free(struct tls_known *k)
+struct tls_known *known_ref(struct tls_known *k)
 {
-	if (k)
-		EVP_MD_free(k->sha256);
+	atomic_fetch_add_explicit(&k->refs, 1, memory_order_relaxed);
+	return k;
+}
+
+void known_unref(struct tls_known *k)
+{
+	if (!k || atomic_fetch_sub_explicit(&k->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	EVP_MD_free(k->sha256);
 	free(k);
 }
 
@@ -155,12 +167,17 @@ int known_verify(X509_STORE_CTX *store_ctx)
 {
 	const SSL *ssl =
 		X509_STORE_CTX_get_ex_data(store_ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct tls_conn *c = conn_of(ssl);
-	struct tls_known *k = c->set->known;
+	struct tls_conn *c = ssl ? conn_of(ssl) : NULL;
+	struct tls_known *k = c ? c->set->known : NULL;
 	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store_ctx);
 	struct chain_id id;
 	int rc;
 
+	if (!k) {
+		/* The store is asked for no connection, which nothing does: nobody is trusted. */
+		X509_STORE_CTX_set_error(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION);
+		return 0;
+	}
 	if (!identify(k, chain, &id))
 		return k->verify(store_ctx);
 	/* What is wrong with one that is not in date is for OpenSSL to say. */

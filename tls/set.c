@@ -262,7 +262,7 @@ int tls_set_new(const struct tls_spec *spec, struct tls_set **out, char *err, si
 	if (!s)
 		return set_fail(err, err_size, "out of memory");
 	atomic_init(&s->refs, 1);
-	s->known = known_new();
+	s->known = spec->before ? known_ref(spec->before->known) : known_new();
 	if (!s->known) {
 		tls_set_unref(s);
 		return set_fail(err, err_size, "out of memory");
@@ -295,7 +295,7 @@ void tls_set_unref(struct tls_set *s)
 		sk_X509_NAME_pop_free(s->contexts[i].names, X509_NAME_free);
 	}
 	tls_crls_unref(s->crls);
-	known_free(s->known);
+	known_unref(s->known);
 	OPENSSL_cleanse(s->ticket_secret, sizeof(s->ticket_secret));
 	free(s);
 }

@@ -61,6 +61,9 @@ struct tls_spec {
 	 * counts. */
 	const char *crls_pem;
 	struct tls_crls *crls; /* the same, made before, in its place; NULL: see above */
+	/* The set whose place this one takes: chains that it has verified are known to both, and
+	 * held once. Only looked at while the new one is made. NULL: none. */
+	const struct tls_set *before;
 	enum tls_version min_version;
 	enum tls_algorithm algorithm;
 	bool require_certificate; /* listen.tls-client-certificate */

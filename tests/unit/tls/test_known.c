@@ -299,11 +299,50 @@ static void an_anchor_that_was_removed(void **state)
 	set = world_set(&w);
 	refused(set, &device, &sub, REFUSAL_wrong_ca);
 	tls_set_unref(set);
-	/* And what is known is not another set's, of the same anchors. */
+	/* What is known is not another set's that does not follow it, of the same anchors. */
 	set = world_set(&world);
 	assert_int_equal(known_count(set->known), 0);
 	assert_false(let_in(set, &device, &sub));
 	tls_set_unref(before);
+	tls_set_unref(set);
+}
+
+/* The anchor is gone with the next set, and is back with the one after; each knows the chain. */
+static void sets_that_follow_each_other_share_what_is_known(void **state)
+{
+	struct tls_set *first = knowing_set(&world), *second, *third;
+	struct world w = world;
+
+	(void)state;
+	w.spec.before = first;
+	w.spec.anchors_pem = world.other_root_pem;
+	w.spec.generation = 2;
+	second = world_set(&w);
+	assert_ptr_equal(second->known, first->known);
+	tls_set_unref(first);
+	refused(second, &device, &sub, REFUSAL_wrong_ca);
+	w.spec.before = second;
+	w.spec.anchors_pem = world.root_pem;
+	w.spec.generation = 3;
+	third = world_set(&w);
+	tls_set_unref(second);
+	assert_int_equal(known_count(third->known), 1);
+	assert_true(let_in(third, &device, &sub));
+	tls_set_unref(third);
+}
+
+static void for_no_connection_nobody_is_trusted(void **state)
+{
+	struct tls_set *set = knowing_set(&world);
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+
+	(void)state;
+	assert_int_equal(X509_STORE_CTX_init(ctx, SSL_CTX_get_cert_store(set->contexts[0].ctx),
+				 world.device.cert, NULL),
+		1);
+	assert_int_equal(X509_verify_cert(ctx), 0);
+	assert_int_equal(X509_STORE_CTX_get_error(ctx), X509_V_ERR_APPLICATION_VERIFICATION);
+	X509_STORE_CTX_free(ctx);
 	tls_set_unref(set);
 }
 
@@ -435,6 +474,8 @@ int main(void)
 		cmocka_unit_test(an_intermediate_that_is_revoked_since),
 		cmocka_unit_test(crls_are_asked_about_a_known_chain),
 		cmocka_unit_test(an_anchor_that_was_removed),
+		cmocka_unit_test(sets_that_follow_each_other_share_what_is_known),
+		cmocka_unit_test(for_no_connection_nobody_is_trusted),
 		cmocka_unit_test(another_context_has_its_own_anchors),
 		cmocka_unit_test(an_anchor_that_only_has_the_name),
 		cmocka_unit_test(an_intermediate_of_the_same_key_that_may_not),
