@@ -1,5 +1,4 @@
 #include "control/control.h"
-#include "control/logins.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -13,6 +12,7 @@
 
 #include "control/checks.h"
 #include "control/login_keys.h"
+#include "control/logins.h"
 #include "control/method.h"
 #include "control/metrics_http.h"
 #include "control/skew.h"
@@ -84,7 +84,7 @@ static int open_registry(struct control *c, char *err, size_t err_size)
 	}
 	refusals_init(&c->wire.refusals, &c->devices.key);
 	guesses_init(&c->guesses, &c->devices.key);
-	return load_serial(c, err, err_size) == 0
+	return load_serial(c, err, err_size) == 0 && logins_start(c, err, err_size) == 0
 		       ? trust_start(c, c->options.tls_dir, err, err_size)
 		       : -1;
 }

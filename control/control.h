@@ -105,6 +105,7 @@ struct control {
 	struct jobs *jobs;
 	struct login_keys *keys;
 	struct guesses guesses; /* of keys and passwords */
+	char users_secret[65];	/* logins.h */
 	struct registry *registry;
 	struct settings settings;
 	struct devices devices;

@@ -158,10 +158,10 @@ static struct device_facts *touch(struct devices *d, struct device *dev)
 	return dev->facts;
 }
 
-static void note_contact(struct devices *d, struct device *dev, const struct auth_event *ev)
+/* `f` may be NULL. */
+static void note_certificate(
+	struct devices *d, struct device *dev, struct device_facts *f, const struct auth_event *ev)
 {
-	struct device_facts *f = touch(d, dev);
-
 	if (ev->not_after_s && ev->not_after_s != dev->not_after_s) {
 		dev->not_after_s = ev->not_after_s;
 		d->ends_changed = true;
@@ -170,14 +170,9 @@ static void note_contact(struct devices *d, struct device *dev, const struct aut
 		dev->certified = d->newly_certified = true;
 	if (!f)
 		return;
-	f->contact = true;
-	f->contact_ns = ev->time_ns;
-	f->addr = ev->addr;
 	if (ev->not_after_s)
 		f->not_after_s = ev->not_after_s;
 	/* A login tells more than the handshake before it, or less. */
-	if (ev->version[0])
-		snprintf(f->version, sizeof(f->version), "%s", ev->version);
 	if (!ev->fingerprint[0])
 		return;
 	snprintf(f->fingerprint, sizeof(f->fingerprint), "%s", ev->fingerprint);
@@ -186,10 +181,27 @@ static void note_contact(struct devices *d, struct device *dev, const struct aut
 	snprintf(f->issuer, sizeof(f->issuer), "%s", ev->issuer);
 }
 
+static void note_contact(struct devices *d, struct device *dev, const struct auth_event *ev)
+{
+	struct device_facts *f = touch(d, dev);
+
+	note_certificate(d, dev, f, ev);
+	if (!f)
+		return;
+	f->contact = true;
+	f->contact_ns = ev->time_ns;
+	f->addr = ev->addr;
+	if (ev->version[0])
+		snprintf(f->version, sizeof(f->version), "%s", ev->version);
+}
+
 static void note_refusal(struct devices *d, struct device *dev, const struct auth_event *ev)
 {
 	struct device_facts *f = touch(d, dev);
 
+	/* Else it is anybody's, who says that it is this serial. */
+	if (ev->certified)
+		note_certificate(d, dev, f, ev);
 	if (!f)
 		return;
 	f->refused = true;
@@ -216,6 +228,19 @@ void devices_up(struct devices *d, const char *serial, unsigned lcore, uint64_t 
 		touch(d, dev);
 	}
 	dev->lcores |= lcore_bit(lcore);
+}
+
+void devices_certified(struct devices *d, const char *serial)
+{
+	struct device *dev = devices_find(d, serial);
+	struct device_facts *f;
+
+	if (!dev || dev->certified)
+		return;
+	dev->certified = d->newly_certified = true;
+	f = touch(d, dev);
+	if (f) /* so that it is known after a restart, too */
+		snprintf(f->fingerprint, sizeof(f->fingerprint), "%s", DEVICES_FINGERPRINT_LOST);
 }
 
 static void down(struct devices *d, struct device *dev, unsigned lcore, uint64_t now_ns)

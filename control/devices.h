@@ -80,6 +80,10 @@ bool devices_event(struct devices *d, const struct auth_event *ev);
 void devices_resync_begin(struct devices *d);
 void devices_up(struct devices *d, const char *serial, unsigned lcore, uint64_t now_ns);
 void devices_resync_end(struct devices *d, uint64_t now_ns);
+/* It has a session that its certificate proves, and what told so may have been lost: where no
+ * certificate of its is known, it has this fingerprint until it shows the next one. */
+#define DEVICES_FINGERPRINT_LOST "lost"
+void devices_certified(struct devices *d, const char *serial);
 
 /* Writes what is not written yet. */
 enum registry_status devices_flush(struct devices *d);

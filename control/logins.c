@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <openssl/hmac.h>
 
@@ -56,8 +57,28 @@ uint64_t logins_number(const struct control *c, const char *verifier)
 	return siphash13(&c->devices.key, verifier, strlen(verifier)) | 1;
 }
 
+int logins_start(struct control *c, char *err, size_t err_size)
+{
+	uint8_t random[sizeof(c->users_secret) / 2];
+	int rc = registry_meta_get(
+		c->registry, USERS_SECRET, c->users_secret, sizeof(c->users_secret));
+
+	if (rc == 1)
+		return 0;
+	if (rc == 0 && getrandom(random, sizeof(random), 0) == (ssize_t)sizeof(random)) {
+		for (size_t i = 0; i < sizeof(random); i++)
+			snprintf(c->users_secret + 2 * i, 3, "%02x", random[i]);
+		if (registry_meta_set(c->registry, USERS_SECRET, c->users_secret) == REGISTRY_OK)
+			return 0;
+	}
+	snprintf(err, err_size, "registry: cannot keep %s: %s", USERS_SECRET,
+		registry_error(c->registry));
+	return -1;
+}
+
 /* The verifier of a user; of one that is not there one that fits no password, but is the same each
- * time: who asks learns nothing. `number` as auth.h has it. false: the registry does not answer. */
+ * time, as the salt of one that is there: who asks learns nothing. `number` as auth.h has it, 0
+ * where there is none. false: the registry does not answer. */
 static bool verifier_of(
 	struct control *c, const char *user, struct scram_verifier *v, uint64_t *number)
 {
@@ -67,12 +88,12 @@ static bool verifier_of(
 	if (registry_users(c->registry, match, &s) != REGISTRY_OK)
 		return false;
 	*v = s.verifier;
-	*number = logins_number(c, s.text);
+	*number = s.found ? logins_number(c, s.text) : 0;
 	if (s.found)
 		return true;
 	*v = (struct scram_verifier){
 		.hash = SCRAM_SHA_256, .iterations = SCRAM_ITERATIONS, .salt_len = 16};
-	if (!HMAC(EVP_sha256(), c->trust.ticket_secret, sizeof(c->trust.ticket_secret),
+	if (!HMAC(EVP_sha256(), c->users_secret, (int)strlen(c->users_secret),
 		    (const uint8_t *)user, strlen(user), mac, NULL))
 		return false;
 	memcpy(v->salt, mac, v->salt_len);
@@ -103,10 +124,9 @@ static void begin(struct control *c, struct login *g)
 	uint64_t number;
 	char user[SCRAM_USER];
 
-	if (certified(c, g->serial)) {
-		login_answer(c, g, false, REFUSAL_legacy_disabled, AUTH_CERTIFIED);
-	} else if (!scram_message_set(&first, g->first.at, g->first.len) ||
-		   !scram_first_user(&first, user)) {
+	/* Whatever serial it says: who has proven nothing is told nothing of it. */
+	if (!scram_message_set(&first, g->first.at, g->first.len) ||
+		!scram_first_user(&first, user)) {
 		login_answer(c, g, false, REFUSAL_bad_password,
 			"not SCRAM-SHA-256-PLUS with tls-exporter");
 	} else if (!verifier_of(c, user, &v, &number) ||
@@ -124,20 +144,17 @@ static void prove(struct control *c, struct login *g)
 	struct scram_verifier v;
 	char user[SCRAM_USER], detail[SCRAM_USER + 40];
 	uint64_t now_us = clock_mono_us(), guesser;
+	const bool heard = scram_message_set(&challenge, g->challenge.at, g->challenge.len);
 	uint32_t wait_s;
 	bool right;
 
+	g->challenge.len = 0; /* what is there from here on is our last word */
 	if (!g->bound) {
 		login_answer(c, g, false, REFUSAL_bad_password,
 			"TLS 1.2 without the extended master secret has no channel binding");
 		return;
 	}
-	if (certified(c, g->serial)) { /* since it was challenged */
-		login_answer(c, g, false, REFUSAL_legacy_disabled, AUTH_CERTIFIED);
-		return;
-	}
-	if (!scram_message_set(&first, g->first.at, g->first.len) ||
-		!scram_message_set(&challenge, g->challenge.at, g->challenge.len) ||
+	if (!heard || !scram_message_set(&first, g->first.at, g->first.len) ||
 		!scram_message_set(&final, g->final.at, g->final.len) ||
 		!scram_first_user(&first, user)) {
 		login_answer(c, g, false, REFUSAL_bad_password, "not SCRAM");
@@ -155,6 +172,10 @@ static void prove(struct control *c, struct login *g)
 	}
 	right = scram_final_right(&v, &first, &challenge, &final, g->binding, &last);
 	guesses_done(&c->guesses, guesser, right, GUESSES_WAIT_MAX, now_us);
+	if (right && certified(c, g->serial)) {
+		login_answer(c, g, false, REFUSAL_legacy_disabled, AUTH_CERTIFIED);
+		return;
+	}
 	text_to(&g->challenge, &last);
 	snprintf(detail, sizeof(detail), "user %s: %.24s", user, last.at);
 	login_answer(c, g, right, REFUSAL_bad_password, right ? "" : detail);

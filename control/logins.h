@@ -13,6 +13,12 @@ struct control;
 /* For dp_judge_set(); `ctx` is the struct control. */
 void logins_judge(void *ctx, struct login *g);
 
+/* In the registry's meta: what the salts of users that do not exist are made of, in hexadecimal. It
+ * changes as little as the salts of those that do. */
+#define USERS_SECRET "users-secret"
+/* Reads it, or makes it. 0, or -1 with `err`. */
+int logins_start(struct control *c, char *err, size_t err_size);
+
 /* A verifier's number, as long as this process lives (auth.h). */
 uint64_t logins_number(const struct control *c, const char *verifier);
 /* The answer to a question; takes it over. */

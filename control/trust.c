@@ -244,7 +244,6 @@ void trust_publish(struct control *c)
 	dp.policy.auth = c->trust.auth;
 	snprintf(dp.policy.serial, sizeof(dp.policy.serial), "%s", c->serial);
 	dp_policy_publish(c->dp, &dp.policy);
-	c->trust.devices_stale = false;
 }
 
 static int new_generation(struct control *c)
@@ -282,6 +281,7 @@ static bool rebuild_auth(struct control *c)
 	char err[256];
 	struct auth_snapshot *s = build_auth(c, &c->config, err, sizeof(err));
 
+	c->trust.devices_stale = !s; /* the next tick tries again */
 	if (!s) {
 		alarm_raise(&c->alarms, "auth_failed", "",
 			"devices are as they were before the last change: %s", err);

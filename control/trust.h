@@ -50,8 +50,7 @@ struct trust {
 	uint64_t builds;	   /* TLS contexts built anew */
 	uint64_t judged_crls;	   /* for `cert show`; the others were known */
 	struct trust_contexts contexts;
-	bool devices_stale; /* registered since the snapshot was made: published with the next tick
-			     */
+	bool devices_stale; /* `auth` is not up to date: it is made anew with the next tick */
 };
 
 /* Certificates, the node's own identity, the first contexts. `dir`: of the keys, NULL: none. 0, or
@@ -60,7 +59,8 @@ int trust_start(struct control *c, const char *dir, char *err, size_t err_size);
 void trust_free(struct control *c);
 
 /* Rebuilds and publishes; in effect when it returns. What cannot be built raises the alarm
- * `tls_failed`, and what was in effect stays. True: all went well. */
+ * `tls_failed` or `auth_failed`, and what was in effect stays; the latter is tried again with each
+ * tick. True: all went well. */
 bool trust_changed(struct control *c, enum trust_change change);
 
 /* What a reload would put into effect: built first, then taken by trust_take(). 0, or -1 with

@@ -123,10 +123,6 @@ static void on_event(void *ctx, const struct auth_event *ev)
 		c->trust.devices_stale = true;
 		note(c, ev, "auth.pending", "pending");
 	}
-	/* Lcores have to know where somebody could be it for a password. */
-	if (c->devices.newly_certified && auth_legacy_any(c->trust.auth))
-		c->trust.devices_stale = true;
-	c->devices.newly_certified = false;
 }
 
 uint64_t wire_events_round(struct control *c, uint64_t now_us)
@@ -152,6 +148,8 @@ static void still_up(void *ctx, const struct dp_session_info *s)
 {
 	struct control *c = ctx;
 
+	if (s->certified)
+		devices_certified(&c->devices, s->device);
 	/* Who has shown a certificate is Up before anything was said; of the others it must be
 	 * known what they speak. */
 	if ((s->tls_verified || strcmp(s->kind, "detecting") != 0) &&
@@ -199,6 +197,10 @@ void wire_events_tick(struct control *c, uint64_t now_us)
 	if (c->wire.resync)
 		resync(c);
 	wire_events_flush(c);
+	/* Lcores have to know where somebody could be it for a password. */
+	if (c->devices.newly_certified && auth_legacy_any(c->trust.auth))
+		c->trust.devices_stale = true;
+	c->devices.newly_certified = false;
 	if (c->trust.devices_stale)
 		trust_changed(c, TRUST_DEVICES);
 	end_alarms(c, now_us);

@@ -138,11 +138,6 @@ const char *auth_name(
 	return dns && peer->dns[0] && strlen(peer->dns) < AUTH_SERIAL ? peer->dns : NULL;
 }
 
-bool auth_legacy_mode(const struct auth_snapshot *s)
-{
-	return s->legacy_mode;
-}
-
 const char *auth_legacy_denial(const struct auth_snapshot *s, const char *serial)
 {
 	const struct auth_device *d = auth_find(s, serial);
@@ -176,9 +171,8 @@ bool auth_snapshot_passwords(struct auth_snapshot *s, const uint64_t *v, unsigne
 
 bool auth_password_stands(const struct auth_snapshot *s, uint64_t number)
 {
-	return number == 0 ||
-	       (s->passwords_count && bsearch(&number, s->passwords, s->passwords_count,
-					      sizeof(number), by_number));
+	return s->passwords_count &&
+	       bsearch(&number, s->passwords, s->passwords_count, sizeof(number), by_number);
 }
 
 bool auth_legacy_any(const struct auth_snapshot *s)

@@ -48,10 +48,10 @@ bool auth_serial_legal(const struct auth_snapshot *s, const char *name);
  */
 const char *auth_name(
 	const struct auth_snapshot *s, bool serial, bool dns, const struct tls_peer *peer);
-bool auth_legacy_mode(const struct auth_snapshot *s);
 /* May this serial log in by user and password? NULL: yes; else why not, for people. Static. */
 const char *auth_legacy_denial(const struct auth_snapshot *s, const char *serial);
-#define AUTH_CERTIFIED "this serial has used a certificate (the way back: device forget)"
+#define AUTH_CERTIFIED                                                                             \
+	"this serial has used a certificate (the way back: take it off the device, device forget)"
 /* Is there anybody who may log in so? */
 bool auth_legacy_any(const struct auth_snapshot *s);
 
@@ -60,7 +60,7 @@ bool auth_legacy_any(const struct auth_snapshot *s);
  * it keeps. Copies; called once, before the snapshot is anybody else's. false: out of memory.
  */
 bool auth_snapshot_passwords(struct auth_snapshot *s, const uint64_t *v, unsigned n);
-/* Is it there still? 0, which is no verifier's number: yes. */
+/* Is it there still? 0 is no verifier's number. */
 bool auth_password_stands(const struct auth_snapshot *s, uint64_t number);
 
 enum auth_event_kind {
@@ -85,6 +85,7 @@ struct auth_event {
 	char serial[AUTH_SERIAL]; /* as certificate or login claim it; may be empty */
 	char subject[AUTH_TEXT], issuer[AUTH_TEXT];
 	char fingerprint[65];
+	bool certified;	  /* its certificate holds, and names `serial` */
 	char anchor[33];  /* whom its chain ended at (tls_peer's); empty: not verified */
 	char version[64]; /* software version from the login; TLS syslog: empty */
 	char detail[AUTH_TEXT];

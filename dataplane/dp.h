@@ -229,6 +229,7 @@ struct dp_session_info {
 	uint64_t tls_generation;
 	unsigned tls_context;
 	bool tls_resumed, tls_verified;
+	bool certified; /* its certificate holds, and names `device` */
 };
 typedef void (*dp_session_fn)(void *ctx, const struct dp_session_info *s);
 /* Asks each worker, a bounded number of sessions a round; -1 when one did not answer in 2 s. */

@@ -53,9 +53,9 @@ struct login {
 
 	char key[LOGIN_KEY_MAX + 1]; /* LOGIN_KEY; wiped by who reads it */
 	/* LOGIN_SASL: first in, challenge out. LOGIN_PROOF: those, final and binding in, challenge
-	 * out (the server's last word, also where it is an error). */
+	 * out (the server's last word, also where it is an error; empty: SCRAM has none). */
 	struct login_text first, challenge, final;
-	uint64_t password; /* LOGIN_PROOF, granted: the verifier's number (auth.h) */
+	uint64_t password; /* LOGIN_PROOF, granted: the verifier's number (auth.h), never 0 */
 	bool bound;	   /* `binding` is there */
 	uint8_t binding[LOGIN_BINDING];
 

@@ -24,6 +24,11 @@ static void event_of(const struct session *s, struct auth_event *ev, enum auth_e
 		snprintf(ev->version, sizeof(ev->version), "%s", s->version);
 }
 
+bool session_is_certified(const struct session *s)
+{
+	return s->tls && s->proven && !s->legacy && s->serial[0] && tls_conn_verified(s->tls);
+}
+
 /* What its certificate says, also one that was refused. */
 static void add_certificate(struct session *s, struct auth_event *ev)
 {
@@ -37,6 +42,7 @@ static void add_certificate(struct session *s, struct auth_event *ev)
 	snprintf(ev->fingerprint, sizeof(ev->fingerprint), "%s", peer->fingerprint);
 	snprintf(ev->anchor, sizeof(ev->anchor), "%s", peer->anchor);
 	ev->not_after_s = peer->not_after_s;
+	ev->certified = session_is_certified(s);
 	/* Its CN is what it claims to be, whether or not that is a legal serial. */
 	if (!ev->serial[0] && strlen(peer->cn) < sizeof(ev->serial))
 		snprintf(ev->serial, sizeof(ev->serial), "%.*s", AUTH_SERIAL - 1, peer->cn);
@@ -230,47 +236,6 @@ static enum session_result deny(struct session *s)
 	return SESSION_HELD;
 }
 
-static bool is_named_before(const struct tls_peer *peer, const char *name)
-{
-	for (const char *other = peer->names; other < name; other += strlen(other) + 1)
-		if (strcmp(other, name) == 0)
-			return true;
-	return false;
-}
-
-/* All of its names, or those that are legal serials; each once. */
-static void list_names(
-	const struct tls_peer *peer, const struct auth_snapshot *legal_by, char *to, size_t size)
-{
-	size_t n = 0;
-
-	to[0] = 0;
-	for (const char *name = peer->names; *name && n < size; name += strlen(name) + 1)
-		if ((!legal_by || auth_serial_legal(legal_by, name)) &&
-			!is_named_before(peer, name))
-			n += (size_t)snprintf(to + n, size - n, "%s%s", n ? ", " : "", name);
-}
-
-void session_legal_names(
-	const struct tls_peer *peer, const struct dp_policy *pol, char *to, size_t size)
-{
-	list_names(peer, pol->auth, to, size);
-}
-
-void session_no_legal_name(
-	const struct tls_peer *peer, const struct dp_policy *pol, char *to, size_t size)
-{
-	char names[AUTH_TEXT];
-
-	list_names(peer, NULL, names, sizeof(names));
-	if (!names[0])
-		snprintf(to, size, "the certificate has neither a CN nor a name in its SAN");
-	else if (!pol->tls_name_serial)
-		snprintf(to, size, "listen.tls-names has no serial: not looked at were %s", names);
-	else
-		snprintf(to, size, "no serial number by auth.serial-pattern is %s", names);
-}
-
 static enum session_result no_legal_sn(struct session *s)
 {
 	struct lcore *l = s->worker->l;
@@ -451,6 +416,19 @@ static bool address_permitted(
 	return false;
 }
 
+/* As who has come by user and password, if it has: then it speaks the OFTP profile. */
+static bool legacy_permitted(
+	const struct session *s, const struct dp_policy *pol, enum refusal_reason *why)
+{
+	if (!s->legacy)
+		return true;
+	*why = REFUSAL_legacy_disabled;
+	if (!pol->auth || auth_legacy_denial(pol->auth, s->serial))
+		return false;
+	*why = REFUSAL_bad_password;
+	return auth_password_stands(pol->auth, s->oftp->password);
+}
+
 bool session_identity_permitted(
 	const struct session *s, const struct lcore *l, enum refusal_reason *why)
 {
@@ -464,13 +442,9 @@ bool session_identity_permitted(
 	if (pol->tls && !tls_conn_permitted(s->tls, pol->tls, why))
 		return false;
 	if (s->oftp && !s->serial[0])
-		return true; /* about to log in */
-	*why = REFUSAL_legacy_disabled;
-	if (s->legacy && (!pol->auth || auth_legacy_denial(pol->auth, s->serial)))
-		return false;
-	*why = REFUSAL_bad_password;
-	if (s->legacy && s->oftp && !auth_password_stands(pol->auth, s->oftp->password))
-		return false;
+		return true;		    /* about to log in */
+	if (!legacy_permitted(s, pol, why)) /* told as its login ends */
+		return oftp_logs_in(s);
 	*why = REFUSAL_no_certificate;
 	if (!s->legacy && !tls_conn_verified(s->tls))
 		return !pol->tls_require_certificate && address_permitted(s, l, why);

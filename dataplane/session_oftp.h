@@ -1,6 +1,7 @@
 /*
  * The inside of a session of the OFTP profile, shared by session_oftp.c (messages, items,
- * acknowledgements) and session_oftp_login.c (who may log, which streams it gets).
+ * acknowledgements), session_oftp_login.c (who may log, which streams it gets) and
+ * session_oftp_legacy.c (who comes by user and password).
  */
 #ifndef SLUICE_SESSION_OFTP_H
 #define SLUICE_SESSION_OFTP_H
@@ -74,9 +75,8 @@ static inline bool oftp_may_say(const struct oftp_session *o)
 
 /* ---- session_oftp_login.c ---- */
 
-/* OFTP_EV_LOGIN, OFTP_EV_SASL, OFTP_EV_EPOCH. */
+/* OFTP_EV_LOGIN, OFTP_EV_EPOCH. */
 void oftp_login(struct session *s, struct worker *w, const struct oftp_msg *m);
-void oftp_sasl(struct session *s, struct worker *w, const struct oftp_msg *m);
 void oftp_new_epoch(struct session *s, struct worker *w);
 /* Control's answer, which it takes over. */
 void oftp_answered(struct session *s, struct worker *w, struct login *g);
@@ -86,6 +86,25 @@ void oftp_reconsider(struct session *s, struct worker *w);
 bool oftp_forbidden(struct session *s, struct worker *w, enum refusal_reason why);
 /* Control is told that the session has let go, now or when all it was given is durable. */
 void oftp_leave(struct session *s, struct worker *w);
+
+/* A line of the trace. */
+__attribute__((format(printf, 2, 3))) void oftp_trace(struct session *s, const char *fmt, ...);
+/* Its login, or, of one that waits or is open, AUTH_CHANGED. `detail`, which may be NULL, is for
+ * our own list; the peer is told as much of it as it has proven. */
+void oftp_refuse(struct session *s, enum refusal_reason why, const char *detail);
+/* A question to control, which takes it over (NULL: out of memory, refused); the answer comes to
+ * oftp_answered(). */
+void oftp_ask(struct session *s, struct login *g, enum login_kind kind);
+
+/* ---- session_oftp_legacy.c ---- */
+
+/* A login that no certificate speaks for: control is asked for a challenge, or it is refused. */
+void oftp_legacy_begin(struct session *s, const struct oftp_msg *m);
+/* OFTP_EV_SASL. */
+void oftp_sasl(struct session *s, struct worker *w, const struct oftp_msg *m);
+/* An operator may have taken it back, or the serial shown a certificate, since it was challenged;
+ * or the password may be none any more. false: refused. */
+bool oftp_legacy_still_may(struct session *s);
 
 /* ---- session_oftp.c ---- */
 

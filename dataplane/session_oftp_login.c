@@ -9,7 +9,7 @@
 #include "dataplane/desk.h"
 #include "dataplane/tell.h"
 
-__attribute__((format(printf, 2, 3))) static void trace(struct session *s, const char *fmt, ...)
+void oftp_trace(struct session *s, const char *fmt, ...)
 {
 	struct lcore *l = s->worker->l;
 	char line[TELL_LINE_BYTES];
@@ -57,7 +57,7 @@ static bool may_be_told(const struct session *s, enum refusal_reason why)
 	}
 }
 
-static void refuse(struct session *s, enum refusal_reason why, const char *detail)
+void oftp_refuse(struct session *s, enum refusal_reason why, const char *detail)
 {
 	struct oftp_session *o = s->oftp;
 	struct oftp_verdict v = {
@@ -67,7 +67,7 @@ static void refuse(struct session *s, enum refusal_reason why, const char *detai
 	};
 
 	session_waits_no_more(s);
-	trace(s, "LOGIN_REQUEST error: [handle_login()] %s%s%s", v.reason, detail ? ": " : "",
+	oftp_trace(s, "LOGIN_REQUEST error: [handle_login()] %s%s%s", v.reason, detail ? ": " : "",
 		detail ? detail : "");
 	if (why != REFUSAL_denied || !s->denied) /* else that was told before it logged in */
 		session_refused(s, why, detail);
@@ -76,8 +76,7 @@ static void refuse(struct session *s, enum refusal_reason why, const char *detai
 	say_verdict(s, &v);
 }
 
-/* A question to control; the answer comes to oftp_answered(). */
-static void ask(struct session *s, struct login *g, enum login_kind kind)
+void oftp_ask(struct session *s, struct login *g, enum login_kind kind)
 {
 	struct oftp_session *o = s->oftp;
 	bool owes = !o->claimed && (kind == LOGIN_CLAIM || kind == LOGIN_TIE);
@@ -97,7 +96,7 @@ static void ask(struct session *s, struct login *g, enum login_kind kind)
 	}
 	login_free(g);
 	o->asked = false;
-	refuse(s, REFUSAL_session_limit, "too many logins at once");
+	oftp_refuse(s, REFUSAL_session_limit, "too many logins at once");
 }
 
 static void allow(struct session *s, uint64_t disk_used, uint64_t disk_total)
@@ -111,7 +110,7 @@ static void allow(struct session *s, uint64_t disk_used, uint64_t disk_total)
 	};
 
 	session_open_as(s);
-	trace(s, "login of '%s' succeeded. Log is allowed.", s->serial);
+	oftp_trace(s, "login of '%s' succeeded. Log is allowed.", s->serial);
 	say_verdict(s, &v);
 	o->challenge.len = 0;
 }
@@ -122,11 +121,11 @@ static void claim(struct session *s)
 	struct login *g;
 
 	if (journal_state(s->worker->l->in.journal) == JOURNAL_FAILED) {
-		refuse(s, REFUSAL_journal_failed, NULL);
+		oftp_refuse(s, REFUSAL_journal_failed, NULL);
 		return;
 	}
 	if (!o->s.reliable) {
-		ask(s, login_new(0), LOGIN_TIE);
+		oftp_ask(s, login_new(0), LOGIN_TIE);
 		return;
 	}
 	if (o->s.n_streams == 0) {
@@ -138,7 +137,7 @@ static void claim(struct session *s)
 		g->streams[i].conn_id = o->s.streams[i].conn_id;
 		g->streams[i].epoch = o->s.streams[i].epoch;
 	}
-	ask(s, g, LOGIN_CLAIM);
+	oftp_ask(s, g, LOGIN_CLAIM);
 }
 
 static void wait_for_approval(struct session *s)
@@ -152,15 +151,17 @@ static void wait_for_approval(struct session *s)
 	};
 	struct lcore *l = s->worker->l;
 
-	session_set_device(
-		s, device_by_name(l->in.devices, s->serial, strlen(s->serial), l->now_ns));
-	session_tell_pending(s); /* it is listed in any case */
+	/* First, as passwords are not bound to serials: one of them could register any number. Who
+	 * has a certificate is listed since its handshake. */
 	if (!session_count_waiting(s, l->policy->pending_per_source)) {
-		refuse(s, REFUSAL_session_limit,
+		oftp_refuse(s, REFUSAL_session_limit,
 			"too many of its address wait to be authorized: limits.pending-per-source");
 		return;
 	}
-	trace(s, "device '%s' is not authorized: it waits", s->serial);
+	session_set_device(
+		s, device_by_name(l->in.devices, s->serial, strlen(s->serial), l->now_ns));
+	session_tell_pending(s);
+	oftp_trace(s, "device '%s' is not authorized: it waits", s->serial);
 	say_verdict(s, &v);
 	o->challenge.len = 0;
 }
@@ -174,7 +175,7 @@ static void admit(struct session *s)
 	struct login *g;
 
 	if (state == AUTH_DENIED) {
-		refuse(s, REFUSAL_denied, session_denial(s, pol));
+		oftp_refuse(s, REFUSAL_denied, session_denial(s, pol));
 		return;
 	}
 	session_not_denied(s);
@@ -189,7 +190,7 @@ static void admit(struct session *s)
 	g = login_new(0);
 	if (g)
 		memcpy(g->key, o->key, sizeof(g->key));
-	ask(s, g, LOGIN_KEY);
+	oftp_ask(s, g, LOGIN_KEY);
 }
 
 static void is_named(struct session *s)
@@ -225,76 +226,6 @@ static enum named by_certificate(struct session *s)
 	return found;
 }
 
-/* NULL: its serial may log in by user and password. */
-static const char *legacy_denial(const struct session *s)
-{
-	return auth_legacy_denial(s->worker->l->policy->auth, s->oftp->serial);
-}
-
-/* An operator may have taken it back, or the serial shown a certificate, since it was challenged;
- * or the password may be none any more. */
-static bool legacy_still_may(struct session *s)
-{
-	const char *denial = legacy_denial(s);
-
-	if (denial)
-		refuse(s, REFUSAL_legacy_disabled, denial);
-	else if (!auth_password_stands(s->worker->l->policy->auth, s->oftp->password))
-		refuse(s, REFUSAL_bad_password, session_forbidden_by(s, REFUSAL_bad_password));
-	else
-		return true;
-	return false;
-}
-
-/* Neither certificate nor user and password. */
-static void refuse_nobody(struct session *s)
-{
-	char detail[AUTH_TEXT];
-
-	trace(s, "Error No legal SN found in cert");
-	if (tls_conn_verified(s->tls)) {
-		tls_conn_peer(s->tls, &s->worker->peer);
-		session_no_legal_name(
-			&s->worker->peer, s->worker->l->policy, detail, sizeof(detail));
-		refuse(s, REFUSAL_no_legal_sn, detail);
-		return;
-	}
-	refuse(s, REFUSAL_no_certificate,
-		s->oftp->keyed ? "a preshared key proves nobody: it needs a certificate, or user "
-				 "and password, beside it"
-			       : "neither a certificate, nor user and password");
-}
-
-/* By user and password, since no certificate speaks for it. */
-static void begin_legacy(struct session *s, const struct oftp_msg *m)
-{
-	struct oftp_session *o = s->oftp;
-	const char *denial;
-	struct login *g;
-
-	if (m->type != OFTP_LOGIN_REQUEST_LEGACY) {
-		refuse_nobody(s);
-		return;
-	}
-	denial = legacy_denial(s);
-	if (denial) {
-		trace(s, "Error No legal SN found in cert and legacy auth mode disabled");
-		trace(s, "LOGIN_REQUEST_LEGACY error: [handle_login_legacy()] invalid device id");
-		refuse(s, REFUSAL_legacy_disabled, denial);
-		return;
-	}
-	if (m->sasl.len > LOGIN_SASL_MAX) {
-		refuse(s, REFUSAL_bad_password, "no such long message is known");
-		return;
-	}
-	o->first.len = (uint16_t)m->sasl.len;
-	memcpy(o->first.at, m->sasl.at, m->sasl.len);
-	g = login_new(0);
-	if (g)
-		g->first = o->first;
-	ask(s, g, LOGIN_SASL);
-}
-
 static void note_login(struct session *s, const struct oftp_msg *m)
 {
 	struct oftp_session *o = s->oftp;
@@ -313,14 +244,14 @@ static void note_login(struct session *s, const struct oftp_msg *m)
 		o->s.n_streams = 0;
 	for (uint32_t i = 0; i < o->s.n_streams; i++)
 		o->known[i] = m->stream[i].confirmed;
-	trace(s, "host = '%.*s'", (int)m->hostname.len, m->hostname.at ? m->hostname.at : "");
-	trace(s, "Version: %s", o->version);
+	oftp_trace(s, "host = '%.*s'", (int)m->hostname.len, m->hostname.at ? m->hostname.at : "");
+	oftp_trace(s, "Version: %s", o->version);
 	if (oftp_has(m, OFTP_O_TIMEZONE) && !fields_zone(m->timezone, &east_s)) {
 		char detail[128];
 
 		snprintf(detail, sizeof(detail), "timezone parse error: %.*s", (int)m->timezone.len,
 			m->timezone.at);
-		trace(s, "[oftp_get_opt_timezone()] %s", detail);
+		oftp_trace(s, "[oftp_get_opt_timezone()] %s", detail);
 		session_tell_warning(s, detail);
 	}
 }
@@ -335,7 +266,7 @@ void oftp_login(struct session *s, struct worker *w, const struct oftp_msg *m)
 		snprintf(detail, sizeof(detail),
 			"the login says %s, which is no serial number by auth.serial-pattern",
 			s->oftp->serial);
-		refuse(s, REFUSAL_no_legal_sn, detail);
+		oftp_refuse(s, REFUSAL_no_legal_sn, detail);
 		return;
 	}
 	switch (by_certificate(s)) {
@@ -347,36 +278,12 @@ void oftp_login(struct session *s, struct worker *w, const struct oftp_msg *m)
 		session_legal_names(&w->peer, pol, names, sizeof(names));
 		snprintf(detail, sizeof(detail), "the login says %s, the certificate %s",
 			s->oftp->serial, names);
-		refuse(s, REFUSAL_sn_mismatch, detail);
+		oftp_refuse(s, REFUSAL_sn_mismatch, detail);
 		break;
 	case NAMED_NOT:
-		begin_legacy(s, m);
+		oftp_legacy_begin(s, m);
 		break;
 	}
-}
-
-void oftp_sasl(struct session *s, struct worker *w, const struct oftp_msg *m)
-{
-	struct oftp_session *o = s->oftp;
-	struct login *g = login_new(0);
-
-	(void)w;
-	if (g) {
-		g->first = o->first;
-		g->challenge = o->challenge;
-	}
-	o->challenge.len = 0; /* what control says to this comes instead of it */
-	if (m->sasl.len > LOGIN_SASL_MAX) {
-		login_free(g);
-		refuse(s, REFUSAL_bad_password, "no such long message is known");
-		return;
-	}
-	if (g) {
-		g->final.len = (uint16_t)m->sasl.len;
-		memcpy(g->final.at, m->sasl.at, m->sasl.len);
-		g->bound = tls_conn_binding(s->tls, g->binding);
-	}
-	ask(s, g, LOGIN_PROOF);
 }
 
 /* ---- streams ---- */
@@ -420,7 +327,7 @@ static void take_streams(struct session *s, struct login *g)
 	}
 	o->feeds = calloc(g->n, sizeof(*o->feeds));
 	if (!o->feeds) {
-		refuse(s, REFUSAL_session_limit, "no memory for its streams");
+		oftp_refuse(s, REFUSAL_session_limit, "no memory for its streams");
 		return;
 	}
 	session_set_device(
@@ -444,31 +351,35 @@ void oftp_new_epoch(struct session *s, struct worker *w)
 		g->streams[0].conn_id = o->s.streams[o->s.current].conn_id;
 		g->streams[0].epoch = o->s.streams[o->s.current].epoch;
 	}
-	ask(s, g, LOGIN_CLAIM);
+	oftp_ask(s, g, LOGIN_CLAIM);
 }
 
 /* ---- control's answers ---- */
 
-/* Somebody may have decided otherwise while it waited for control. */
-static bool still_may(struct session *s)
+/* Nobody has forbidden it while it waited for control. */
+static bool is_not_forbidden(struct session *s)
 {
 	const struct dp_policy *pol = s->worker->l->policy;
+
+	if (s->legacy && !oftp_legacy_still_may(s))
+		return false;
+	if (session_state(s, pol) != AUTH_DENIED)
+		return true;
+	oftp_refuse(s, REFUSAL_denied, session_denial(s, pol));
+	return false;
+}
+
+/* Nor has anybody decided otherwise. */
+static bool still_may(struct session *s)
+{
 	struct oftp_session *o = s->oftp;
 
-	if (s->legacy && !legacy_still_may(s))
+	if (!is_not_forbidden(s))
 		return false;
-	switch (session_state(s, pol)) {
-	case AUTH_AUTHORIZED:
+	if (session_state(s, s->worker->l->policy) == AUTH_AUTHORIZED)
 		return true;
-	case AUTH_DENIED:
-		refuse(s, REFUSAL_denied, session_denial(s, pol));
-		return false;
-	case AUTH_UNKNOWN:
-	case AUTH_PENDING:
-		break;
-	}
 	if (o->s.state == OFTP_OPEN) {
-		refuse(s, REFUSAL_not_authorized, NULL);
+		oftp_refuse(s, REFUSAL_not_authorized, NULL);
 		return false;
 	}
 	/* It lives on without its streams, and claims them when it is authorized. */
@@ -493,13 +404,14 @@ static void answered(struct session *s, struct login *g)
 	if (!g->granted) {
 		if (g->kind == LOGIN_PROOF)
 			o->challenge = g->challenge;
-		refuse(s, (enum refusal_reason)g->reason, g->detail[0] ? g->detail : NULL);
+		oftp_refuse(s, (enum refusal_reason)g->reason, g->detail[0] ? g->detail : NULL);
 		return;
 	}
 	switch ((enum login_kind)g->kind) {
 	case LOGIN_KEY:
-		trace(s, "device '%s' is authorized by its preshared key", s->serial);
-		claim(s);
+		oftp_trace(s, "device '%s' is authorized by its preshared key", s->serial);
+		if (is_not_forbidden(s))
+			claim(s);
 		break;
 	case LOGIN_SASL:
 		o->challenge = g->challenge;
@@ -510,7 +422,7 @@ static void answered(struct session *s, struct login *g)
 		break;
 	case LOGIN_PROOF:
 		o->password = g->password;
-		if (!legacy_still_may(s))
+		if (!oftp_legacy_still_may(s))
 			break;
 		o->challenge = g->challenge;
 		is_named(s);
@@ -559,7 +471,7 @@ bool oftp_forbidden(struct session *s, struct worker *w, enum refusal_reason why
 	(void)w;
 	if (!o || (o->s.state != OFTP_WAITING && o->s.state != OFTP_OPEN) || !oftp_may_say(o))
 		return false;
-	refuse(s, why, session_forbidden_by(s, why));
+	oftp_refuse(s, why, session_forbidden_by(s, why));
 	return true;
 }
 

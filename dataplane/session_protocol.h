@@ -67,6 +67,8 @@ void session_reconsider(struct session *s, struct worker *w);
 /* May whoever the session is go on? */
 bool session_identity_permitted(
 	const struct session *s, const struct lcore *l, enum refusal_reason *why);
+/* Has it shown a certificate that holds and names its serial? */
+bool session_is_certified(const struct session *s);
 /* It ends, or becomes somebody else: tells it, if that was the device's last one here. */
 void session_down(struct session *s);
 void session_set_device(struct session *s, uint32_t device);
@@ -79,13 +81,6 @@ void session_tell_warning(struct session *s, const char *detail);
 enum auth_state session_state(const struct session *s, const struct dp_policy *pol);
 /* Of one that is denied, for session_refused(): by which name. NULL: by the one that it goes by. */
 const char *session_denial(const struct session *s, const struct dp_policy *pol);
-/* For details: which names of its certificate are legal serials ("A, B"); why none of them names it
- * here, with all that were looked at. Cut where there are too many. */
-struct tls_peer;
-void session_legal_names(
-	const struct tls_peer *peer, const struct dp_policy *pol, char *to, size_t size);
-void session_no_legal_name(
-	const struct tls_peer *peer, const struct dp_policy *pol, char *to, size_t size);
 /* The detail of a session's end that was permitted until now. */
 const char *session_forbidden_by(const struct session *s, enum refusal_reason why);
 /* It is not denied, whatever was said of it when it came. */
@@ -96,6 +91,16 @@ void session_not_denied(struct session *s);
  * session_waits_no_more(). */
 bool session_count_waiting(struct session *s, uint32_t most);
 void session_waits_no_more(struct session *s);
+
+/* ---- session_names.c ---- */
+
+/* For details: which names of its certificate are legal serials ("A, B"); why none of them names it
+ * here, with all that were looked at. Cut where there are too many. */
+struct tls_peer;
+void session_legal_names(
+	const struct tls_peer *peer, const struct dp_policy *pol, char *to, size_t size);
+void session_no_legal_name(
+	const struct tls_peer *peer, const struct dp_policy *pol, char *to, size_t size);
 
 struct session_protocol {
 	const char *name; /* in `session list` */

@@ -434,6 +434,7 @@ unsigned worker_sessions(
 			i->tls_context = tls_conn_context(s->tls);
 			i->tls_resumed = tls_conn_resumed(s->tls);
 			i->tls_verified = tls_conn_verified(s->tls);
+			i->certified = session_is_certified(s);
 		}
 		found++;
 	}

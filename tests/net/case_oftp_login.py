@@ -277,6 +277,12 @@ def oftp_legacy_login(appliance):
     expect_refused(appliance, trace, "legacy_disabled", lambda: connect(
         appliance, [Stream(2)], pem).legacy_login(USER, PASSWORD, certificate))
     expect_refused(appliance, trace, "legacy_disabled", lambda: login(SERIAL))
+    # Who knows no password is told nothing of it: challenged, and wrong.
+    for serial in (SERIAL, "FGT60F0000000006"):
+        challenged = []
+        expect_refused(appliance, trace, "bad_password", lambda s=serial: connect(
+            appliance, [Stream(1)], pem, s).legacy_login(USER, "wrong horse", lambda: challenged.append(1)))
+        expect(challenged, f"{serial} was not challenged")
     # Nor for one that came before: it waits, or is in, until the serial shows its certificate.
     late = "FGT60F0000000005"
     mine, theirs = (connect(appliance, [Stream(n)], pem, late) for n in (1, 2))

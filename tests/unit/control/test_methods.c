@@ -179,13 +179,13 @@ static void legacy_auth_mode_is_in_effect_when_it_is_answered(void **state)
 {
 	struct harness *h = *state;
 
-	assert_false(auth_legacy_mode(h->dp->policy.auth));
+	assert_false(auth_legacy_any(h->dp->policy.auth));
 	json_decref(harness_result(
 		h, "settings.set", "{\"name\":\"legacy-auth-mode\",\"value\":\"enable\"}"));
-	assert_true(auth_legacy_mode(h->dp->policy.auth));
+	assert_true(auth_legacy_any(h->dp->policy.auth));
 	harness_stop(h);
 	harness_start(h);
-	assert_true(auth_legacy_mode(h->dp->policy.auth));
+	assert_true(auth_legacy_any(h->dp->policy.auth));
 }
 
 static void the_event_level_takes_effect_at_once(void **state)

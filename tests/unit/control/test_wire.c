@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/registry_db.h"
 #include "control/trust_alarms.h"
 #include "tests/unit/control/harness.h"
 
@@ -103,6 +104,83 @@ static void who_has_used_a_certificate_is_known_to_lcores(void **state)
 	json_decref(harness_result(h, "device.forget", "{\"device\":\"FGT60F0000000001\"}"));
 	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT60F0000000001\"}"));
 	assert_null(auth_legacy_denial(h->dp->policy.auth, serial));
+}
+
+/* Denied or not; but not for who only says that it is this serial. */
+static void who_shows_a_certificate_while_denied_has_shown_it(void **state)
+{
+	static const char serial[] = "FGT60F0000000001";
+	struct harness *h = *state;
+	struct auth_event *ev;
+
+	json_decref(harness_result(h, "device.deny", "{\"device\":\"FGT60F0000000001\"}"));
+	json_decref(harness_result(
+		h, "settings.set", "{\"name\":\"legacy-auth-mode\",\"value\":\"enable\"}"));
+	tell(h, AUTH_EV_REFUSED, serial)->reason = REFUSAL_wrong_ca;
+	tick(h);
+	assert_null(auth_legacy_denial(h->dp->policy.auth, serial));
+	ev = tell(h, AUTH_EV_REFUSED, serial);
+	ev->reason = REFUSAL_denied;
+	ev->certified = true;
+	tick(h);
+	assert_string_equal(auth_legacy_denial(h->dp->policy.auth, serial), AUTH_CERTIFIED);
+	devices_free(&h->c->devices);
+	assert_int_equal(devices_load(&h->c->devices, h->c->registry, 100), REGISTRY_OK);
+	assert_true(devices_find(&h->c->devices, serial)->certified);
+}
+
+/* What tells of it was lost: the session itself shows it. */
+static void who_is_up_by_a_certificate_has_shown_it_though_nobody_told(void **state)
+{
+	struct harness *h = *state;
+	struct dp_session_info *s = &h->dp->sessions[0];
+	json_t *r;
+
+	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT-A\"}"));
+	json_decref(harness_result(
+		h, "settings.set", "{\"name\":\"legacy-auth-mode\",\"value\":\"enable\"}"));
+	s->tls_version = "TLSv1.3";
+	s->tls_verified = true; /* by a certificate that does not name it */
+	tell(h, AUTH_EV_LOST, "")->count = 1;
+	tick(h);
+	assert_null(auth_legacy_denial(h->dp->policy.auth, "FGT-A"));
+	s->certified = true;
+	tell(h, AUTH_EV_LOST, "")->count = 1;
+	tick(h);
+	assert_string_equal(auth_legacy_denial(h->dp->policy.auth, "FGT-A"), AUTH_CERTIFIED);
+	r = harness_result(h, "device.show", "{\"device\":\"FGT-A\"}");
+	assert_text(r, "certificate.fingerprint", DEVICES_FINGERPRINT_LOST);
+	json_decref(r);
+	devices_free(&h->c->devices);
+	assert_int_equal(devices_load(&h->c->devices, h->c->registry, 100), REGISTRY_OK);
+	assert_true(devices_find(&h->c->devices, "FGT-A")->certified);
+	/* And the next time it is known by which. */
+	tell(h, AUTH_EV_UP, "FGT-A");
+	tick(h);
+	r = harness_result(h, "device.show", "{\"device\":\"FGT-A\"}");
+	assert_text(r, "certificate.fingerprint", "00ff");
+	json_decref(r);
+}
+
+/* One read of the registry that fails must not keep a denial from lcores for ever. */
+static void a_denial_that_could_not_be_published_is_so_with_a_later_tick(void **state)
+{
+	static const char serial[] = "FGT60F0000000001";
+	struct harness *h = *state;
+
+	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT60F0000000001\"}"));
+	assert_int_equal(db_run(h->c->registry, "ALTER TABLE users RENAME TO away"), REGISTRY_OK);
+	json_decref(harness_result(h, "device.deny", "{\"device\":\"FGT60F0000000001\"}"));
+	for (unsigned i = 0; i < 2; i++) { /* it is tried, and tried again */
+		assert_int_equal(auth_find(h->dp->policy.auth, serial)->state, AUTH_AUTHORIZED);
+		assert_true(alarm_is(h, "auth_failed", "the registry"));
+		tick(h);
+	}
+	assert_int_equal(db_run(h->c->registry, "ALTER TABLE away RENAME TO users"), REGISTRY_OK);
+	tick(h);
+	assert_int_equal(auth_find(h->dp->policy.auth, serial)->state, AUTH_DENIED);
+	assert_false(alarm_is(h, "auth_failed", ""));
+	assert_false(h->c->trust.devices_stale);
 }
 
 static void a_refusal_has_the_same_word_everywhere(void **state)
@@ -343,6 +421,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(who_waits_is_listed_and_can_be_authorized),
 		T(who_has_used_a_certificate_is_known_to_lcores),
+		T(who_shows_a_certificate_while_denied_has_shown_it),
+		T(who_is_up_by_a_certificate_has_shown_it_though_nobody_told),
+		T(a_denial_that_could_not_be_published_is_so_with_a_later_tick),
 		T(a_refusal_has_the_same_word_everywhere),
 		T(a_flood_fills_neither_audit_nor_journal_nor_memory),
 		T(lost_events_are_made_up_for),

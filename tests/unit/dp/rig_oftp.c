@@ -70,7 +70,7 @@ static unsigned sessions(void)
 }
 
 struct kind {
-	const char *name;
+	const char *name, *device;
 	bool there;
 };
 
@@ -93,6 +93,23 @@ void rig_wait_kind(const char *kind)
 	}
 }
 
+static void note_certified(void *ctx, const struct dp_session_info *s)
+{
+	struct kind *k = ctx;
+
+	k->there |= s->certified && strcmp(s->device, k->device) == 0;
+}
+
+bool rig_is_certified(const char *device)
+{
+	time_t end = time(NULL) + WAIT_S;
+	struct kind k = {.device = device};
+
+	while (dp_sessions(stage.rig.dp, note_certified, &k) != 0)
+		assert_true(time(NULL) < end);
+	return k.there;
+}
+
 void rig_publish(void)
 {
 	struct dp_policy *pol = &stage.cfg.policy;
@@ -113,7 +130,7 @@ void rig_publish(void)
 	pol->auth = auth_snapshot_new(v, n, "[A-Z0-9-]{8,24}", stage.legacy, err, sizeof(err));
 	pol->tls = world_set(&stage.world);
 	assert_non_null(pol->auth);
-	assert_true(auth_snapshot_passwords(pol->auth, &stage.password, stage.password != 0));
+	assert_true(auth_snapshot_passwords(pol->auth, &stage.password, 1));
 	dp_policy_publish(stage.rig.dp, pol);
 	auth_snapshot_unref(pol->auth);
 	tls_set_unref(pol->tls);
@@ -121,6 +138,20 @@ void rig_publish(void)
 	pol->tls = NULL;
 	for (unsigned i = 0; i < 2; i++)
 		sessions(); /* each worker has answered, so it has begun a round since */
+}
+
+void rig_set(enum auth_state state)
+{
+	stage.world_state = state;
+	rig_publish();
+}
+
+uint64_t rig_refusals(enum refusal_reason why)
+{
+	uint64_t v[REFUSAL_REASON_COUNT];
+
+	dp_refusals(stage.rig.dp, v);
+	return v[why];
 }
 
 static void take_event(void *ctx, const struct auth_event *ev)
@@ -150,7 +181,7 @@ int rig_stage_begin(void **state)
 	stage.world_state = AUTH_AUTHORIZED;
 	stage.other_state = AUTH_UNKNOWN;
 	stage.legacy = stage.other_certified = false;
-	stage.password = 0;
+	stage.password = 7;
 	rig_publish();
 	for (uint64_t before = ~0ull; before != stage.told;) {
 		before = stage.told;
@@ -360,6 +391,12 @@ void rig_expect_bye(struct rig_oftp *d, const char *reason)
 	expect_reason(&d->m, reason);
 }
 
+void rig_status_text_is(const struct rig_oftp *d, const char *text)
+{
+	assert_int_equal(d->m.status_text.len, strlen(text));
+	assert_memory_equal(d->m.status_text.at, text, d->m.status_text.len);
+}
+
 void rig_oftp_item(struct rig_oftp *d, uint32_t conn_id, uint64_t epoch, uint64_t seq_no)
 {
 	const uint8_t length[4] = {0, 0, 0, 6};
@@ -394,4 +431,13 @@ void rig_oftp_end(struct rig_oftp *d)
 	if (!d->tls.tcp.reset)
 		rig_tcp_close(&stage.rig, &d->tls.tcp);
 	rig_tls_free(&stage.rig, &d->tls);
+}
+
+void rig_time_is_up(struct rig_oftp *d)
+{
+	stage.cfg.policy.handshake_timeout_us = 1;
+	rig_publish();
+	rig_expect_bye(d, "handshake_timeout");
+	rig_wait_refused(REFUSAL_handshake_timeout, "its login does not end");
+	rig_oftp_end(d);
 }

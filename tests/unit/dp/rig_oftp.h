@@ -20,7 +20,7 @@ struct rig_stage {
 	/* What the registry says of WORLD_SERIAL and OTHER_SERIAL, and of passwords. */
 	enum auth_state world_state, other_state;
 	bool legacy;
-	uint64_t password;    /* the number of the only one that there is; 0: none */
+	uint64_t password;    /* the number of the only one that there is */
 	bool other_certified; /* OTHER_SERIAL has used a certificate */
 	struct login *asked;  /* what control is to judge, and has not answered */
 	uint64_t told;	      /* events */
@@ -47,10 +47,16 @@ void rig_turn(void);
 /* Until control is told so of a serial (NULL: of anybody), in no more turns than a minute has. */
 const struct auth_event *rig_wait_told(enum auth_event_kind kind, const char *serial);
 void rig_wait_refused(enum refusal_reason why, const char *words);
+/* So many sessions were refused or ended by this reason until now. */
+uint64_t rig_refusals(enum refusal_reason why);
+/* WORLD_SERIAL's state, published. */
+void rig_set(enum auth_state state);
 /* Until no more than so many sessions are left. */
 void rig_wait_sessions(unsigned most);
 /* Until `session list` shows one of this kind. */
 void rig_wait_kind(const char *kind);
+/* Does `session list` say that a session of this device has shown its certificate? */
+bool rig_is_certified(const char *device);
 /* Until a worker has asked control something, which does not look. */
 void rig_wait_asked(void);
 
@@ -91,6 +97,10 @@ void rig_expect_verdict(
 	struct rig_oftp *d, enum oftp_type type, enum oftp_result result, const char *reason);
 void rig_expect_reply(struct rig_oftp *d, enum oftp_result result, const char *reason);
 void rig_expect_bye(struct rig_oftp *d, const char *reason);
+/* What the last message says for people. */
+void rig_status_text_is(const struct rig_oftp *d, const char *text);
+/* A login that does not end has no more time: it ends. */
+void rig_time_is_up(struct rig_oftp *d);
 /* A log, until it is confirmed. */
 void rig_oftp_item(struct rig_oftp *d, uint32_t conn_id, uint64_t epoch, uint64_t seq_no);
 void rig_oftp_hang_up(struct rig_oftp *d);
