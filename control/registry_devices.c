@@ -98,8 +98,10 @@ enum registry_status registry_device_decide(
 {
 	static const char sql[] =
 		"INSERT INTO devices (serial, state, legacy, rate, psk, decided_ns, decided_by,"
-		" first_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6) ON CONFLICT (serial) DO UPDATE"
-		" SET state=?2, legacy=?3, rate=?4, psk=?5, decided_ns=?6, decided_by=?7";
+		" first_ns) VALUES (?1, ?2, ?3, ?4, ?5, iif(?2=?8, 0, ?6), iif(?2=?8, '', ?7), ?6)"
+		" ON CONFLICT (serial) DO UPDATE SET state=?2, legacy=?3, rate=?4, psk=?5,"
+		" decided_ns=iif(state=?2, decided_ns, ?6), decided_by=iif(state=?2, decided_by, "
+		"?7)";
 	enum registry_status rc = db_begin(r);
 	sqlite3_stmt *st;
 
@@ -114,6 +116,7 @@ enum registry_status registry_device_decide(
 		db_text(st, 5, row->psk);
 		sqlite3_bind_int64(st, 6, (sqlite3_int64)audit->time_ns);
 		db_text(st, 7, audit->who);
+		db_text(st, 8, auth_state_name(AUTH_PENDING));
 	}
 	rc = db_done(r, st, "devices");
 	return db_finish(r, rc == REGISTRY_OK ? db_insert_audit(r, audit) : rc);

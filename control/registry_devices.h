@@ -43,7 +43,9 @@ enum registry_status registry_devices(struct registry *r, device_fn fn, void *ct
 /* 1: found, 0: no such device, or an error. */
 int registry_device(struct registry *r, const char *serial, device_fn fn, void *ctx);
 
-/* Writes the decisions of `row` (a new device gets its first_ns) and the audit, both or neither. */
+/* Writes the decisions of `row` (a new device gets its first_ns) and the audit, both or neither.
+ * Who decided, and when, is that of the audit where the state is another one; a device that is
+ * pending was decided on by nobody. */
 enum registry_status registry_device_decide(
 	struct registry *r, const struct device_row *row, const struct audit_row *audit);
 enum registry_status registry_device_forget(

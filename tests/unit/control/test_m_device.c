@@ -126,6 +126,36 @@ static void a_decision_is_listed_audited_and_outlives_a_restart(void **state)
 	assert_true(fake_events(h->dp, "action=\"device\"") >= 4);
 }
 
+/* Its rate or key is nothing that was decided about it. */
+static void who_decided_is_told_of_decisions_alone(void **state)
+{
+	struct harness *h = *state;
+	json_t *before, *after;
+
+	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT-D\"}"));
+	before = harness_result(h, "device.show", "{\"device\":\"FGT-D\"}");
+	assert_true(json_is_string(at(before, "decided")));
+	json_decref(harness_result(
+		h, "device.set", "{\"device\":\"FGT-D\",\"key\":\"rate\",\"value\":\"500/s\"}"));
+	after = harness_result(h, "device.show", "{\"device\":\"FGT-D\"}");
+	assert_string_equal(
+		json_string_value(at(after, "decided")), json_string_value(at(before, "decided")));
+	json_decref(after);
+	json_decref(harness_result(h, "device.deny", "{\"device\":\"FGT-D\"}"));
+	after = harness_result(h, "device.show", "{\"device\":\"FGT-D\"}");
+	assert_string_not_equal(
+		json_string_value(at(after, "decided")), json_string_value(at(before, "decided")));
+	json_decref(after);
+	json_decref(before);
+	json_decref(harness_result(h, "device.set",
+		"{\"device\":\"FGT-K\",\"key\":\"preshared-key\",\"value\":\"a long preshared "
+		"key\"}"));
+	after = harness_result(h, "device.show", "{\"device\":\"FGT-K\"}");
+	assert_text(after, "state", "pending");
+	assert_false(json_is_string(at(after, "decided")));
+	json_decref(after);
+}
+
 static void forgetting_is_for_what_is_registered(void **state)
 {
 	struct harness *h = *state;
@@ -290,6 +320,7 @@ int main(void)
 		T(a_registry_of_schema_2_is_brought_up),
 		T(a_name_that_no_device_can_have_is_noted),
 		T(a_decision_is_listed_audited_and_outlives_a_restart),
+		T(who_decided_is_told_of_decisions_alone),
 		T(forgetting_is_for_what_is_registered),
 		T(a_preshared_key_is_kept_as_a_verifier_and_told_to_nobody),
 		T(what_makes_no_sense_is_refused_by_name),
