@@ -416,7 +416,7 @@ static bool address_permitted(
 	return false;
 }
 
-/* As who has come by user and password, if it has: then it speaks the OFTP profile. */
+/* As who has come by user and password, if it has, which is by the OFTP profile. */
 static bool legacy_permitted(
 	const struct session *s, const struct dp_policy *pol, enum refusal_reason *why)
 {
@@ -426,7 +426,7 @@ static bool legacy_permitted(
 	if (!pol->auth || auth_legacy_denial(pol->auth, s->serial))
 		return false;
 	*why = REFUSAL_bad_password;
-	return auth_password_stands(pol->auth, s->oftp->password);
+	return s->oftp && auth_password_stands(pol->auth, s->oftp->password);
 }
 
 bool session_identity_permitted(
@@ -444,7 +444,7 @@ bool session_identity_permitted(
 	if (s->oftp && !s->serial[0])
 		return true;		    /* about to log in */
 	if (!legacy_permitted(s, pol, why)) /* told as its login ends */
-		return oftp_logs_in(s);
+		return s->oftp && oftp_logs_in(s);
 	*why = REFUSAL_no_certificate;
 	if (!s->legacy && !tls_conn_verified(s->tls))
 		return !pol->tls_require_certificate && address_permitted(s, l, why);
