@@ -103,6 +103,11 @@ static void check(struct tls_conn *c, enum tls_status status)
 	tls_conn_peer(c, &peer);
 	for (const char *name = peer.names; *name; name += strlen(name) + 1)
 		MUST(name + strlen(name) < peer.names + sizeof(peer.names) - 1);
+	/* All sets here have one context; what is known is a chain that was looked at just now. */
+	MUST(tls_conn_context(c) == 0);
+	MUST(tls_conn_generation(c) == tls_set_generation(required) ||
+		tls_conn_generation(c) == tls_set_generation(later));
+	MUST(!tls_conn_chain_known(c) || !tls_conn_resumed(c));
 	if (status == TLS_FAILED) {
 		tls_conn_failure(c, &f);
 		MUST(f.reason < REFUSAL_REASON_COUNT && f.detail[0]);
