@@ -229,7 +229,7 @@ bool dependents_ask(struct call *call, const struct stored *s, const struct cert
 	bool failed = true;
 	char who[DEPENDENTS_TEXT];
 
-	if (call_bool(call, "sure", false))
+	if (call_bool(call, "sure", true))
 		return false;
 	if (dependents_find(call, s, instead, &d)) {
 		failed = d.count > 0;

@@ -161,7 +161,7 @@ static bool older_ask(struct call *call, const struct cert_report *report)
 {
 	const struct cert_finding *f = find(report, "crl_older");
 
-	if (!f || call_bool(call, "sure", false))
+	if (!f || call_bool(call, "sure", true))
 		return false;
 	call_fail(call, REASON_NOT_SURE, "%s", f->text);
 	call->error.data = json_pack("{s:o}", "findings", cert_report_json(report));

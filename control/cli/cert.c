@@ -99,35 +99,47 @@ static int ask(struct cli *cli, const char *method, json_t *params,
 	return rc;
 }
 
+static bool somebody_is_there(const struct cli *cli)
+{
+	return !cli->json && isatty(STDIN_FILENO) && isatty(fileno(cli->err));
+}
+
 static bool confirmed(const struct cli *cli, const char *question)
 {
 	char line[16];
 
-	if (cli->json || !isatty(STDIN_FILENO) || !isatty(fileno(cli->err)))
-		return false;
 	fprintf(cli->err, "%s [y/N] ", question);
 	fflush(cli->err);
 	return fgets(line, sizeof(line), stdin) &&
 	       (strcmp(line, "y\n") == 0 || strcmp(line, "yes\n") == 0);
 }
 
-/* The same for what sluiced wants to be sure about: by --yes, or who is asked. `undone`: what is
- * not done then. */
+/*
+ * The same for what sluiced wants to be sure about: by --yes, or who is asked. Where nobody can be
+ * asked it is done all the same, with what would have been asked as a warning, unless it is for
+ * `ever`. `undone`: what is not done then.
+ */
 static int ask_surely(struct cli *cli, const struct args *args, const char *method, json_t *params,
-	void (*show)(struct cli *, const json_t *), const char *question, const char *undone)
+	void (*show)(struct cli *, const json_t *), const char *question, const char *undone,
+	bool ever)
 {
+	const bool yes = args_option(args, "yes") != NULL;
 	int rc;
 
 	if (!params)
 		return CLI_USAGE;
-	if (args_option(args, "yes"))
-		json_object_set_new(params, "sure", json_true());
+	if (yes || !cli->json)
+		json_object_set_new(params, "sure", json_boolean(yes));
 	rc = ask(cli, method, json_incref(params), show);
-	if (rc == CLI_FAILED && strcmp(cli->refused, "not_sure") == 0) {
-		if (confirmed(cli, question)) {
+	if (rc == CLI_FAILED && !cli->json && strcmp(cli->refused, "not_sure") == 0) {
+		const bool there = somebody_is_there(cli);
+
+		if (there ? confirmed(cli, question) : !ever) {
+			if (!there)
+				cli_error(cli, "nobody can be asked here: it is done");
 			json_object_set_new(params, "sure", json_true());
 			rc = ask(cli, method, json_incref(params), show);
-		} else if (!cli->json) {
+		} else {
 			cli_error(cli, "%s: --yes does it", undone);
 		}
 	}
@@ -158,8 +170,8 @@ int run_cert_import(struct cli *cli, const struct args *args)
 	default_name(args_operand(args, 0), from_file);
 	if (params)
 		json_object_set_new(params, "name", json_string(name ? name : from_file));
-	return ask_surely(
-		cli, args, "cert.import", params, show_cert, "Replace it?", "nothing is replaced");
+	return ask_surely(cli, args, "cert.import", params, show_cert, "Replace it?",
+		"nothing is replaced", false);
 }
 
 int run_cert_check(struct cli *cli, const struct args *args)
@@ -177,5 +189,5 @@ int run_cert_delete(struct cli *cli, const struct args *args)
 {
 	return ask_surely(cli, args, "cert.delete",
 		json_pack("{s:s}", "name", args_operand(args, 0)), show_cert_deleted, "Delete it?",
-		"nothing is deleted");
+		"nothing is deleted", strcmp(args_operand(args, 0), "ca") == 0);
 }

@@ -100,7 +100,7 @@ static void a_refusal_is_told_with_its_reason(void **state)
 static void what_is_gone_for_ever_goes_with_yes(void **state)
 {
 	(void)state;
-	RUN_WITH(EXCHANGES({"cert.delete", "{\"name\":\"ca\"}",
+	RUN_WITH(EXCHANGES({"cert.delete", "{\"name\":\"ca\",\"sure\":false}",
 			 "{\"jsonrpc\":\"2.0\",\"id\":$ID,\"error\":{\"code\":-32000,\"message\":"
 			 "\"devices depend on it\",\"data\":{\"reason\":\"not_sure\"}}}\n"}),
 		"cert", "delete", "ca");

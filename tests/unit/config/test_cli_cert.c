@@ -219,15 +219,20 @@ static void a_file_that_cannot_be_made_is_told_before_anything_is_asked_for(void
 
 #define IMPORT "{\"data\":\"eA==\",\"name\":\"c\""
 
-/* What sluiced wants to be sure about is not done, here without a terminal, but by --yes. */
+/* What sluiced wants to be sure about is told, and done here without a terminal; --yes is no
+ * question. */
 static void an_anchor_is_replaced_by_who_is_sure(void **state)
 {
 	(void)state;
 	file("c.pem", "x");
-	RUN_WITH(EXCHANGES({"cert.import", IMPORT "}", REFUSED("not_sure", "1 device")}), "cert",
-		"import", file("c.pem", NULL));
-	assert_int_equal(ran.status, CLI_FAILED);
-	assert_non_null(strstr(ran.err, "nothing is replaced: --yes does it\n"));
+	RUN_WITH(EXCHANGES({"cert.import", IMPORT ",\"sure\":false}",
+				   REFUSED("not_sure", "1 device")},
+			 {"cert.import", IMPORT ",\"sure\":true}",
+				 RESULT("{\"schema\":1,\"name\":\"c\",\"kind\":\"anchor\"}")}),
+		"cert", "import", file("c.pem", NULL));
+	assert_int_equal(ran.status, CLI_DONE);
+	assert_non_null(strstr(ran.err, "1 device"));
+	assert_non_null(strstr(ran.err, "nobody can be asked here: it is done\n"));
 	RUN_WITH(EXCHANGES({"cert.import", IMPORT ",\"sure\":true}",
 			 RESULT("{\"schema\":1,\"name\":\"c\",\"kind\":\"anchor\"}")}),
 		"cert", "import", file("c.pem", NULL), "--yes");

@@ -21,7 +21,8 @@ static json_t *import_params(const char *name, const void *data, size_t len)
 	json_t *params;
 
 	EVP_EncodeBlock(base64, data, (int)len);
-	params = json_pack("{s:s,s:s}", "name", name, "data", (char *)base64);
+	params = json_pack(
+		"{s:s,s:s,s:b}", "name", name, "data", (char *)base64, "sure", 0); /* as a person */
 	free(base64);
 	return params;
 }
