@@ -11,10 +11,11 @@
 #include <openssl/ssl.h>
 
 #include "bench/micro/micro.h"
+#include "bench/micro/upward.h"
 #include "tls/ca.h"
 #include "tls/tls.h"
 
-#define WIRE_BYTES 16384u
+#define WIRE_BYTES 16384u /* at once, to the client */
 #define STEPS	   8u
 
 enum server { BARE, UNKNOWN, KNOWN };
@@ -27,8 +28,7 @@ struct shake_ctx {
 	SSL *client, *bare;
 	struct tls_set *set;
 	struct tls_conn *ours;
-	uint8_t up[WIRE_BYTES]; /* from the client, unread from `at` on */
-	uint32_t at, len;
+	struct upward up;
 };
 
 __attribute__((noinline)) void micro_uncounted(
@@ -47,39 +47,6 @@ static void aside(void (*what)(struct micro_ctx *), struct micro_ctx *ctx)
 	else
 		what(ctx);
 }
-
-/* ---- the wire, for ours ---- */
-
-static unsigned peek(void *ctx, struct tls_span *v, unsigned n)
-{
-	struct shake_ctx *c = ctx;
-
-	if (n == 0 || c->at == c->len)
-		return 0;
-	v[0] = (struct tls_span){c->up + c->at, c->len - c->at};
-	return 1;
-}
-
-static void consume(void *ctx, uint32_t n)
-{
-	((struct shake_ctx *)ctx)->at += n;
-}
-
-static uint32_t take(void *ctx, const void *data, uint32_t n)
-{
-	struct shake_ctx *c = ctx;
-	int took = BIO_write(SSL_get_rbio(c->client), data, (int)n);
-
-	return took > 0 ? (uint32_t)took : 0;
-}
-
-static bool ended(void *ctx)
-{
-	(void)ctx;
-	return false;
-}
-
-static const struct tls_transport transport = {peek, consume, take, ended};
 
 /* ---- contexts ---- */
 
@@ -211,7 +178,8 @@ static void client_begins(struct micro_ctx *ctx)
 		abort();
 	SSL_set_bio(c->client, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
 	SSL_set_connect_state(c->client);
-	c->at = c->len = 0;
+	c->up.client = c->client;
+	c->up.at = c->up.len = 0;
 }
 
 static void client_steps(struct micro_ctx *ctx)
@@ -224,13 +192,11 @@ static void client_steps(struct micro_ctx *ctx)
 		BIO_write(SSL_get_rbio(c->client), down, n);
 	if (SSL_do_handshake(c->client) != 1)
 		ERR_clear_error();
-	if (c->at == c->len)
-		c->at = c->len = 0;
-	n = BIO_read(SSL_get_wbio(c->client), c->up + c->len, (int)(WIRE_BYTES - c->len));
-	if (n > 0 && c->bare)
-		BIO_write(SSL_get_rbio(c->bare), c->up, n);
-	else if (n > 0)
-		c->len += (uint32_t)n;
+	upward_fill(&c->up);
+	if (!c->bare)
+		return;
+	BIO_write(SSL_get_rbio(c->bare), c->up.bytes, (int)c->up.len);
+	c->up.len = 0;
 }
 
 static void client_ends(struct micro_ctx *ctx)
@@ -241,7 +207,7 @@ static void client_ends(struct micro_ctx *ctx)
 static void server_begins(struct shake_ctx *c)
 {
 	if (c->server != BARE) {
-		c->ours = tls_conn_new(c->set, &transport, c, NULL, NULL);
+		c->ours = tls_conn_new(c->set, &upward_transport, &c->up, NULL, NULL);
 		return;
 	}
 	c->bare = SSL_new(c->of_bare);

@@ -10,6 +10,7 @@
 
 #include "bench/micro/corpus.h"
 #include "bench/micro/micro.h"
+#include "bench/micro/upward.h"
 #include "dataplane/framing/oftp.h"
 #include "tls/ca.h"
 #include "tls/tls.h"
@@ -19,7 +20,6 @@
 /* ---- TLS records ---- */
 
 #define BATCH_BYTES (64u * 1024u) /* of plaintext, a call */
-#define WIRE_BYTES  (128u * 1024u)
 
 struct tls_ctx {
 	struct micro_ctx m;
@@ -28,52 +28,9 @@ struct tls_ctx {
 	SSL *client, *bare; /* `bare`: the server where it is OpenSSL's alone */
 	struct tls_set *set;
 	struct tls_conn *ours;
-	uint8_t up[WIRE_BYTES]; /* from the client, unread from `at` on */
-	uint32_t at, len;
+	struct upward up;
 	uint8_t plain[16384], text[16384];
 };
-
-static unsigned peek(void *ctx, struct tls_span *v, unsigned n)
-{
-	struct tls_ctx *c = ctx;
-
-	if (n == 0 || c->at == c->len)
-		return 0;
-	v[0] = (struct tls_span){c->up + c->at, c->len - c->at};
-	return 1;
-}
-
-static void consume(void *ctx, uint32_t n)
-{
-	((struct tls_ctx *)ctx)->at += n;
-}
-
-static uint32_t take(void *ctx, const void *data, uint32_t n)
-{
-	struct tls_ctx *c = ctx;
-	int took = BIO_write(SSL_get_rbio(c->client), data, (int)n);
-
-	return took > 0 ? (uint32_t)took : 0;
-}
-
-static bool ended(void *ctx)
-{
-	(void)ctx;
-	return false;
-}
-
-static const struct tls_transport transport = {peek, consume, take, ended};
-
-/* What the client has said is what the server reads next. */
-static void carry(struct tls_ctx *c)
-{
-	int n;
-
-	if (c->at == c->len)
-		c->at = c->len = 0;
-	n = BIO_read(SSL_get_wbio(c->client), c->up + c->len, (int)(WIRE_BYTES - c->len));
-	c->len += n > 0 ? (uint32_t)n : 0;
-}
 
 static void carry_bare(struct tls_ctx *c)
 {
@@ -96,7 +53,7 @@ static bool shake_hands(struct tls_ctx *c)
 			done &= SSL_do_handshake(c->bare) == 1;
 			carry_bare(c);
 		} else {
-			carry(c);
+			upward_fill(&c->up);
 			done &= tls_conn_handshake(c->ours) == TLS_OK;
 		}
 		if (done)
@@ -153,7 +110,8 @@ static bool our_server(struct tls_ctx *c, const struct ca_pair *pair)
 
 	if (tls_set_new(&spec, &c->set, err, sizeof(err)) != 0)
 		return false;
-	c->ours = tls_conn_new(c->set, &transport, c, NULL, NULL);
+	c->up.client = c->client;
+	c->ours = tls_conn_new(c->set, &upward_transport, &c->up, NULL, NULL);
 	return c->ours != NULL;
 }
 
@@ -229,7 +187,7 @@ static void tls_ours_once(struct micro_ctx *ctx)
 		enum tls_status s;
 		size_t got = 0;
 
-		carry(c);
+		upward_fill(&c->up);
 		s = tls_conn_read(c->ours, c->plain, sizeof(c->plain), &got);
 		if (s != TLS_OK && s != TLS_WAIT && s != TLS_AGAIN)
 			abort();

@@ -136,7 +136,7 @@ static int ask_surely(struct cli *cli, const struct args *args, const char *meth
 
 		if (there ? confirmed(cli, question) : !ever) {
 			if (!there)
-				cli_error(cli, "nobody can be asked here: it is done");
+				cli_error(cli, "nobody can be asked here: it goes on");
 			json_object_set_new(params, "sure", json_true());
 			rc = ask(cli, method, json_incref(params), show);
 		} else {

@@ -103,6 +103,17 @@ def a_device_is_let_in(appliance):
     appliance.ctl("device", "forget", SERIAL)
 
 
+def tries_in_vain(appliance, pem):
+    """Shows this certificate (None: none), says a log and waits for the end."""
+    try:
+        s = client(appliance, pem)
+        s.sendall(b"<13>not to be taken\n")
+        while s.recv(1):
+            pass
+    except (ssl.SSLError, OSError):
+        pass
+
+
 @case()
 def refusals_by_name(appliance):
     """no certificate, a stranger's, one without a serial number: each with its slug"""
@@ -115,13 +126,7 @@ def refusals_by_name(appliance):
                     str(path) + ".crt")
             path.write_bytes(path.read_bytes() + pathlib.Path(str(path) + ".crt").read_bytes())
             pem = path
-        try:
-            s = client(appliance, pem)
-            s.sendall(b"<13>not to be taken\n")
-            while s.recv(1):
-                pass
-        except (ssl.SSLError, OSError):
-            pass
+        tries_in_vain(appliance, pem)
         entry = refused(appliance, reason)[0]
         equal("address", entry["address"], PEER4)
     until(appliance, "the refusal is in the audit", lambda: any(
@@ -262,13 +267,7 @@ def a_check_is_right(appliance):
               list(reasons))
 
     def is_refused(pem, reason):
-        try:
-            s = client(appliance, pem)
-            s.sendall(b"<13>not to be taken\n")
-            while s.recv(1):
-                pass
-        except (ssl.SSLError, OSError):
-            pass
+        tries_in_vain(appliance, pem)
         refused(appliance, reason)
 
     check(good, 12, "missing_intermediate")

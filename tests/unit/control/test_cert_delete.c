@@ -246,6 +246,10 @@ static void an_anchor_that_devices_need_is_not_replaced_unasked(void **state)
 	assert_string_equal(certstore_find(&h->c->trust.certs, "company")->facts.anchor, was);
 	json_decref(certs_import_surely(h, "company", other, strlen(other)));
 	assert_string_not_equal(certstore_find(&h->c->trust.certs, "company")->facts.anchor, was);
+	/* Who does not say that he may be asked is not. */
+	comes(h, "FGT60F0000000001", subject_of(h, "company"), "company");
+	json_decref(harness_result(h, "cert.delete", "{\"name\":\"company\"}"));
+	assert_null(certstore_find(&h->c->trust.certs, "company"));
 	for (unsigned i = 0; i < 3; i++)
 		pki_free(&v[i]);
 	free(theirs);
