@@ -8,17 +8,18 @@
 
 #define MAX_DEPTH 8 /* the deepest key: ports, its entry, addresses, one of them */
 
-/* What libyaml calls "a character that cannot start any token". What stands before it on its line
- * is indentation, so that its column counts bytes. */
+/* What libyaml calls "a character that cannot start any token". Its index counts characters. */
 static bool is_tab(const yaml_mark_t *mark, const char *text, size_t len)
 {
-	const char *end = text + len;
+	size_t character = 0;
 
-	for (size_t line = 0; text && line < mark->line; line++) {
-		text = memchr(text, '\n', (size_t)(end - text));
-		text += text != NULL;
+	for (size_t i = 0; i < len; i++) {
+		if (((unsigned char)text[i] & 0xc0) == 0x80)
+			continue;
+		if (character++ == mark->index)
+			return text[i] == '\t';
 	}
-	return text && mark->column < (size_t)(end - text) && text[mark->column] == '\t';
+	return false;
 }
 
 static void syntax_error(

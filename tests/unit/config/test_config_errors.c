@@ -345,6 +345,9 @@ static void yaml_that_is_refused(void **state)
 		{PORT "node:\n\tname: a\n", "t.yaml:3:1: no YAML: a tab cannot indent: use spaces"},
 		{PORT "# \xc3\xa4\nnode:\n  \tname: a\n",
 			"t.yaml:4:3: no YAML: a tab cannot indent: use spaces"},
+		{"# a\rnode:\r\tname: a\r", "t.yaml:3:1: no YAML: a tab cannot indent: use spaces"},
+		{"# a\r@@\r\n\t", "t.yaml:2:1: no YAML: while scanning for the next token, found "
+				  "character that cannot start any token"},
 		{PORT "node: @a\n", "t.yaml:2:7: no YAML: while scanning for the next token, found "
 				    "character that cannot start any token"},
 		{"\xff\xfe\xfd", "t.yaml: no YAML text: invalid leading UTF-8 octet at byte 0"});
