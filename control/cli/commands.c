@@ -215,9 +215,9 @@ static const struct option_spec delete_options[] = {
 };
 static const char delete_help[] =
 	"Asks before it removes the authority of our own (`ca`), or an anchor without which "
-	"devices "
-	"that are\nregistered would be refused; where there is no terminal to ask on, only with "
-	"--yes.\n";
+	"devices that are\nregistered would be refused. Where there is no terminal to ask on, the "
+	"authority goes only with --yes,\nand an anchor goes, with what would have been asked as a "
+	"warning.\n";
 static const struct option_spec show_options[] = {
 	{"out", "FILE", "the PEM alone into a new file"},
 	{0},
@@ -270,7 +270,8 @@ static const char import_help[] =
 	"answers a\n`cert request` of this name), certificates alone are authorities to trust. "
 	"What would stumble\nlater is said at once; what cannot work is refused. Passwords are "
 	"asked for on the terminal.\nWhat has the name is replaced. Asks, or with --yes does not, "
-	"where that is an anchor without which\ndevices that are registered would be refused.\n";
+	"where that is an anchor without which\ndevices that are registered would be refused, or "
+	"a newer CRL; where there is no terminal to ask on,\nthat is a warning.\n";
 static const char use_help[] = "Up to four at once, one of each kind of key (say, RSA and P-256). "
 			       "`cert use configured` goes back\nto tls.contexts.\n";
 static const char request_help[] =

@@ -1,4 +1,5 @@
 /* sluicectl cert: exit statuses, what is said of keys that leave, files that are written or not. */
+#include <pty.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -239,6 +240,69 @@ static void an_anchor_is_replaced_by_who_is_sure(void **state)
 	assert_int_equal(ran.status, CLI_DONE);
 }
 
+/* sluicectl on a terminal, where this was typed; what it says there. */
+static void run_on_a_terminal(const char *typed, char **words, char *said, size_t size)
+{
+	int master, slave, in = dup(STDIN_FILENO);
+	char *argv[16] = {(char *)"sluicectl"};
+	FILE *out = fopen("/dev/null", "w"), *err;
+	size_t len = 0;
+	int argc = 1;
+	ssize_t n;
+
+	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+	assert_int_equal(write(master, typed, strlen(typed)), strlen(typed));
+	assert_int_equal(dup2(slave, STDIN_FILENO), STDIN_FILENO);
+	err = fdopen(slave, "w");
+	while (*words)
+		argv[argc++] = *words++;
+	ran.status = cli_main(argc, argv, "/nonexistent.yaml", out, err);
+	dup2(in, STDIN_FILENO);
+	close(in);
+	fclose(err);
+	/* All that was written, up to the end that its other end's being closed is. */
+	while (len < size - 1 && (n = read(master, said + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	said[len] = '\0';
+	fclose(out);
+	close(master);
+}
+
+/* Who is there is asked, with what sluiced has said. */
+static void an_older_crl_is_asked_about_on_a_terminal(void **state)
+{
+	static const struct exchange script[] = {
+		{"cert.import", IMPORT ",\"sure\":false}", REFUSED("not_sure", "an older list")},
+		{"cert.import", IMPORT ",\"sure\":true}",
+			RESULT("{\"schema\":1,\"name\":\"c\",\"kind\":\"crl\"}")},
+	};
+	static const char *const no[] = {"n\n", "\n", "Y es\n"}, *const yes[] = {"y\n", "yes\n"};
+	char said[1024];
+
+#define ON_A_TERMINAL(typed, exchanges)                                                            \
+	do {                                                                                       \
+		fake_start(script, exchanges);                                                     \
+		run_on_a_terminal(typed,                                                           \
+			(char *[]){(char *)"--socket", fake.socket, (char *)"cert",                \
+				(char *)"import", file("c.pem", NULL), NULL},                      \
+			said, sizeof(said));                                                       \
+		fake_stop();                                                                       \
+		assert_non_null(strstr(said, "an older list (not_sure)"));                         \
+		assert_non_null(strstr(said, "Replace it? [y/N] "));                               \
+	} while (0)
+	(void)state;
+	file("c.pem", "x");
+	for (size_t i = 0; i < 3; i++) {
+		ON_A_TERMINAL(no[i], 1);
+		assert_int_equal(ran.status, CLI_FAILED);
+		assert_non_null(strstr(said, "nothing is replaced: --yes does it"));
+	}
+	for (size_t i = 0; i < 2; i++) {
+		ON_A_TERMINAL(yes[i], 2);
+		assert_int_equal(ran.status, CLI_DONE);
+	}
+}
+
 static void a_crl_is_listed_by_whose_it_is(void **state)
 {
 	(void)state;
@@ -335,6 +399,7 @@ int main(void)
 		T(a_file_is_written_whole_or_not_at_all),
 		T(a_file_that_cannot_be_made_is_told_before_anything_is_asked_for),
 		T(an_anchor_is_replaced_by_who_is_sure),
+		T(an_older_crl_is_asked_about_on_a_terminal),
 		T(a_crl_is_listed_by_whose_it_is),
 		T(without_a_terminal_the_option_is_named),
 		T(what_is_no_text_is_said_to_be_none),

@@ -190,6 +190,40 @@ static void a_crl_is_checked_as_a_crl(void **state)
 	list_free(&l);
 }
 
+/* As it always did: with the finding, and what the older one does not name is let in again. */
+static void an_older_crl_is_imported_for_who_knows_nothing_of_sure(void **state)
+{
+	struct harness *h = *state;
+	struct listed l = list_of("their", 2);
+	char *newer = pki_crl_pem_newer(&l.ca, NULL, 0), *both;
+	json_t *r;
+
+	json_decref(certs_import(h, "their", l.pem, strlen(l.pem), true));
+	json_decref(certs_import(h, "their-list", newer, strlen(newer), true));
+	r = certs_import_unasked(h, "their-list", l.crl, strlen(l.crl));
+	assert_text(r, "kind", "crl");
+	assert_text(r, "findings.0.reason", "crl_older");
+	json_decref(r);
+	r = harness_result(h, "cert.show", "{\"name\":\"their-list\"}");
+	assert_text(r, "pem", l.crl);
+	json_decref(r);
+	/* One that comes with its authority is no other case. */
+	json_decref(certs_import(h, "their-list", newer, strlen(newer), true));
+	assert_true(asprintf(&both, "%s%s", l.pem, l.crl) > 0);
+	r = certs_import(h, "their", both, strlen(both), false);
+	assert_reason(r, "not_sure");
+	assert_text(r, "data.findings.0.reason", "crl_older");
+	json_decref(r);
+	assert_null(certstore_find(&h->c->trust.certs, "their.crl"));
+	r = certs_import_unasked(h, "their", both, strlen(both));
+	assert_text(r, "findings.0.reason", "crl_older");
+	json_decref(r);
+	assert_non_null(certstore_find(&h->c->trust.certs, "their.crl"));
+	free(both);
+	free(newer);
+	list_free(&l);
+}
+
 /* Which of two it was, and what became of it. */
 static void the_audit_tells_one_crl_from_the_next(void **state)
 {
@@ -222,6 +256,7 @@ int main(void)
 		T(a_crl_is_judged_again_when_something_has_changed),
 		T(crls_are_read_when_they_change_and_else_shared),
 		T(a_crl_is_checked_as_a_crl),
+		T(an_older_crl_is_imported_for_who_knows_nothing_of_sure),
 		T(the_audit_tells_one_crl_from_the_next),
 		T(a_file_whose_crl_has_no_room_changes_nothing),
 	};
