@@ -150,12 +150,30 @@ static json_t *base64_json(const uint8_t *data, size_t len)
 	return v;
 }
 
+/* Before anything is made. */
+static bool password_fine(struct call *call)
+{
+	const char *problem = scram_password_problem(call_string(call, "password", ""));
+
+	if (problem)
+		call_invalid(call, "password", "%s", problem);
+	return !problem;
+}
+
+/* true: it was only asked whether it would be done, and it would. */
+static bool only_checked(struct call *call, const char *key, const char *name)
+{
+	if (!call_bool(call, "check", false))
+		return false;
+	call_result(call, json_pack("{s:i,s:s,s:b}", "schema", 1, key, name, "would_be_done", 1));
+	return true;
+}
+
 /* The pair as a PKCS#12 file, audited before it leaves; NULL after call_fail(). */
 static json_t *export_json(struct call *call, const struct ca_pair *pair, const char *chain,
 	const char *name, const char *after)
 {
 	const char *password = call_string(call, "password", "");
-	const char *problem = scram_password_problem(password);
 	char err[300];
 	struct audit_row audit;
 	char who[64];
@@ -163,10 +181,6 @@ static json_t *export_json(struct call *call, const struct ca_pair *pair, const 
 	size_t len;
 	json_t *v;
 
-	if (problem) {
-		call_invalid(call, "password", "%s", problem);
-		return NULL;
-	}
 	if (ca_pkcs12(pair, chain, name, password, call_bool(call, "old", false), &p12, &len, err,
 		    sizeof(err)) != 0) {
 		call_fail(call, REASON_FAILED, "%s", err);
@@ -236,7 +250,8 @@ void m_cert_issue(struct call *call)
 			serial, c->config.auth.serial_pattern);
 		return;
 	}
-	if (!take_order(call, &order, serial, "rsa-2048", 825))
+	if (!take_order(call, &order, serial, "rsa-2048", 825) ||
+		only_checked(call, "device", serial) || !password_fine(call))
 		return;
 	order.client = true;
 	ca = (struct ca_pair){.cert_pem = own->pem, .key_pem = certstore_key(&c->trust.certs, own)};
@@ -262,6 +277,8 @@ void m_cert_export(struct call *call)
 		call_invalid(call, "name", "\"%s\" has no private key: cert show prints it", name);
 		return;
 	}
+	if (only_checked(call, "name", name) || !password_fine(call))
+		return;
 	pair = (struct ca_pair){.cert_pem = s->pem, .key_pem = certstore_key(&c->trust.certs, s)};
 	if (!pair.key_pem) {
 		call_fail(call, REASON_FAILED, "%s", c->trust.certs.error);

@@ -76,19 +76,23 @@ static const struct param user_add[] = {{"user", PARAM_STRING, true, 1024, "the 
 	{                                                                                          \
 		"sure", PARAM_BOOL, false, 0, "true or false"                                      \
 	}
+#define CERT_LEAVES                                                                                \
+	{"old", PARAM_BOOL, false, 0, "true or false"},                                            \
+	{                                                                                          \
+		"check", PARAM_BOOL, false, 0, "true or false"                                     \
+	}
 static const struct param cert_name[] = {CERT_NAME, {0}};
 static const struct param cert_delete[] = {CERT_NAME, CERT_SURE, {0}};
 static const struct param cert_check[] = {CERT_DATA, CERT_PASSWORD(false), {0}};
 static const struct param cert_import[] = {
 	CERT_NAME, CERT_DATA, CERT_PASSWORD(false), CERT_SURE, {0}};
 static const struct param cert_expiring[] = {CERT_DAYS, {0}};
-static const struct param cert_export[] = {
-	CERT_NAME, CERT_PASSWORD(true), {"old", PARAM_BOOL, false, 0, "true or false"}, {0}};
+static const struct param cert_export[] = {CERT_NAME, CERT_PASSWORD(false), CERT_LEAVES, {0}};
 static const struct param cert_make[] = {CERT_CN, CERT_KEY, CERT_DAYS, {0}};
 static const struct param cert_request[] = {
 	CERT_NAME, CERT_CN, CERT_KEY, {"dns", PARAM_STRING, false, 1024, "a host name"}, {0}};
-static const struct param cert_issue[] = {DEVICE_PARAM(true), CERT_PASSWORD(true), CERT_KEY,
-	CERT_DAYS, {"old", PARAM_BOOL, false, 0, "true or false"}, {0}};
+static const struct param cert_issue[] = {
+	DEVICE_PARAM(true), CERT_PASSWORD(false), CERT_KEY, CERT_DAYS, CERT_LEAVES, {0}};
 static const struct param cert_use[] = {
 	{"name", PARAM_STRING, true, 1024, "names of identities, or \"configured\""},
 	{"sni", PARAM_STRING, false, 255, "\"default\" or a server name"}, {0}};

@@ -1,67 +1,15 @@
 /* cert show, request, ca-init, issue, export: what goes into files here, once there is something.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <openssl/evp.h>
 
-#include "control/cli/cli.h"
+#include "control/cli/out_file.h"
 #include "control/cli/show.h"
 #include "tls/ca.h"
-
-/*
- * A new file, empty, before anything is asked for that would have no place to go: what was issued
- * is not to be had again. Its descriptor, or -1 after a message.
- */
-static int make_file(struct cli *cli, const char *name, mode_t mode)
-{
-	const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-
-	if (fd < 0 && errno == EEXIST)
-		cli_error(cli, "%s is there already", name);
-	else if (fd < 0)
-		cli_error(cli, "%.1000s: %s", name, strerror(errno));
-	return fd;
-}
-
-/* For which there is nothing. */
-static void drop_file(const char *name, int fd)
-{
-	close(fd);
-	unlink(name);
-}
-
-static bool write_all(int fd, const char *at, size_t len)
-{
-	while (len > 0) {
-		const ssize_t n = write(fd, at, len);
-
-		if (n < 0 && errno != EINTR)
-			return false;
-		at += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
-	}
-	return fsync(fd) == 0;
-}
-
-/* All of it, on disk, and closed; false after a message, and the file is gone. */
-static bool fill_file(struct cli *cli, const char *name, int fd, const void *data, size_t len)
-{
-	int problem = write_all(fd, data, len) ? 0 : errno;
-
-	if (close(fd) != 0 && !problem)
-		problem = errno;
-	if (!problem)
-		return true;
-	unlink(name);
-	cli_error(cli, "%s: %s", name, strerror(problem));
-	return false;
-}
 
 /* ---- PEM ---------------------------------------------------------------------------------- */
 
@@ -72,12 +20,13 @@ static int run_pem(struct cli *cli, const struct args *args, const char *method,
 {
 	const char *out = args_option(args, "out");
 	json_t *result = NULL;
+	struct out_file f;
 	const char *pem;
-	int rc, fd = -1;
+	int rc;
 
 	if (!params)
 		return CLI_USAGE;
-	if (out && (fd = make_file(cli, out, 0644)) < 0) {
+	if (out && !out_open(cli, &f, out, 0644)) {
 		json_decref(params);
 		return CLI_FAILED;
 	}
@@ -87,13 +36,13 @@ static int run_pem(struct cli *cli, const struct args *args, const char *method,
 		cli_error(cli, "sluiced gave no PEM: it is too long to be shown");
 		rc = CLI_FAILED;
 	}
-	if (rc != CLI_DONE && out)
-		drop_file(out, fd);
 	if (rc == CLI_DONE && out) {
-		rc = fill_file(cli, out, fd, pem, strlen(pem)) ? CLI_DONE : CLI_FAILED;
+		rc = out_save(cli, &f, pem, strlen(pem)) ? CLI_DONE : CLI_FAILED;
 		json_object_del(result, member);
 		json_object_set_new(result, "file", json_string(out));
 	}
+	if (out)
+		out_close(&f);
 	if (rc == CLI_DONE && cli->json)
 		cli_print_json(cli, result);
 	else if (rc == CLI_DONE)
@@ -140,8 +89,7 @@ int run_cert_ca_init(struct cli *cli, const struct args *args)
 
 /* ---- keys that leave ---------------------------------------------------------------------- */
 
-/* Into the file that was made, which is no more where that fails. */
-static int save_pkcs12(struct cli *cli, const json_t *result, const char *file, int fd)
+static int save_pkcs12(struct cli *cli, const json_t *result, const struct out_file *f)
 {
 	const char *text = get_text(result, "pkcs12");
 	const size_t n = strlen(text);
@@ -151,9 +99,8 @@ static int save_pkcs12(struct cli *cli, const json_t *result, const char *file, 
 
 	if (len > 2 && n > 2) {
 		len -= (text[n - 1] == '=') + (text[n - 2] == '=');
-		ok = fill_file(cli, file, fd, der, (size_t)len);
+		ok = out_save(cli, f, der, (size_t)len);
 	} else {
-		drop_file(file, fd);
 		cli_error(cli, "sluiced gave no PKCS#12 file");
 	}
 	if (der)
@@ -162,13 +109,57 @@ static int save_pkcs12(struct cli *cli, const json_t *result, const char *file, 
 	return ok ? CLI_DONE : CLI_FAILED;
 }
 
+/* Would it be done? Nobody types a password twice for what is refused. */
+static int ask_before(struct cli *cli, const char *method, const json_t *params)
+{
+	json_t *asked = json_copy((json_t *)params), *result;
+	int rc;
+
+	json_object_set_new(asked, "check", json_true());
+	rc = cli_call(cli, method, asked, CALL_TIMEOUT_US, &result);
+	json_decref(result);
+	return rc;
+}
+
+/* `params` with the password: what comes is written to `f`. */
+static int fetch(struct cli *cli, const struct args *args, const char *method, json_t *params,
+	const struct out_file *f)
+{
+	char secret[SECRET_MAX];
+	json_t *result = NULL;
+	int rc = CLI_DONE;
+
+	if (!args_option(args, "password-file"))
+		rc = ask_before(cli, method, params);
+	if (rc == CLI_DONE && !cli_secret(cli, args, "Password for the file", true, secret))
+		rc = CLI_USAGE;
+	if (rc != CLI_DONE)
+		return rc;
+	json_object_set_new(params, "password", json_string(secret));
+	explicit_bzero(secret, sizeof(secret));
+	rc = cli_call(cli, method, json_incref(params), CALL_TIMEOUT_US, &result);
+	if (rc == CLI_DONE)
+		rc = save_pkcs12(cli, result, f);
+	if (rc == CLI_DONE) {
+		json_object_del(result, "pkcs12");
+		json_object_set_new(result, "file", json_string(f->name));
+	}
+	if (rc == CLI_DONE && cli->json)
+		cli_print_json(cli, result);
+	else if (rc == CLI_DONE)
+		show_pkcs12(cli, result);
+	json_decref(result);
+	return rc;
+}
+
+/* Takes `params`. */
 static int fetch_pkcs12(
 	struct cli *cli, const struct args *args, const char *method, json_t *params)
 {
 	const char *file = args_option(args, "out");
-	char secret[SECRET_MAX], here[NAME_MAX + 1];
-	json_t *result = NULL;
-	int rc, fd;
+	char here[NAME_MAX + 1];
+	struct out_file f;
+	int rc = CLI_FAILED;
 
 	if (!file && snprintf(here, sizeof(here), "%s.pfx", args_operand(args, 0)) >=
 			     (int)sizeof(here)) {
@@ -176,35 +167,14 @@ static int fetch_pkcs12(
 		json_decref(params);
 		return CLI_USAGE;
 	}
-	file = file ? file : here;
-	if (!cli_secret(cli, args, "Password for the file", true, secret)) {
-		json_decref(params);
-		return CLI_USAGE;
-	}
-	json_object_set_new(params, "password", json_string(secret));
-	explicit_bzero(secret, sizeof(secret));
-	/* Its owner's alone. */
-	fd = make_file(cli, file, 0600);
-	if (fd < 0) {
-		json_decref(params);
-		return CLI_FAILED;
-	}
 	if (args_option(args, "old"))
 		json_object_set_new(params, "old", json_true());
-	rc = cli_call(cli, method, params, CALL_TIMEOUT_US, &result);
-	if (rc == CLI_DONE)
-		rc = save_pkcs12(cli, result, file, fd);
-	else
-		drop_file(file, fd);
-	if (rc == CLI_DONE) {
-		json_object_del(result, "pkcs12");
-		json_object_set_new(result, "file", json_string(file));
+	/* Its owner's alone. */
+	if (out_open(cli, &f, file ? file : here, 0600)) {
+		rc = fetch(cli, args, method, params, &f);
+		out_close(&f);
 	}
-	if (rc == CLI_DONE && cli->json)
-		cli_print_json(cli, result);
-	else if (rc == CLI_DONE)
-		show_pkcs12(cli, result);
-	json_decref(result);
+	json_decref(params);
 	return rc;
 }
 

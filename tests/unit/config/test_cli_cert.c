@@ -1,4 +1,5 @@
 /* sluicectl cert: exit statuses, what is said of keys that leave, files that are written or not. */
+#include <dirent.h>
 #include <pty.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -38,7 +39,7 @@ static char *file(const char *name, const char *text)
 	char *path = paths[turn++ % 2];
 	FILE *f;
 
-	snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
+	snprintf(path, sizeof(paths[0]), "%s/%.60s", dir, name);
 	if (!text)
 		return path;
 	f = fopen(path, "w");
@@ -216,6 +217,163 @@ static void a_file_that_cannot_be_made_is_told_before_anything_is_asked_for(void
 				 file("p", NULL), "--out", path),
 		CLI_FAILED);
 	assert_non_null(strstr(ran.err, "File name too long"));
+}
+
+/* How many files of the directory have a name that begins so. */
+static unsigned files(const char *begin)
+{
+	DIR *d = opendir(dir);
+	unsigned n = 0;
+
+	assert_non_null(d);
+	for (struct dirent *e; (e = readdir(d)) != NULL;)
+		n += strncmp(e->d_name, begin, strlen(begin)) == 0 && strcmp(e->d_name, ".") != 0 &&
+		     strcmp(e->d_name, "..") != 0;
+	closedir(d);
+	return n;
+}
+
+static int listen_as(struct sockaddr_un *sa)
+{
+	const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*sa = (struct sockaddr_un){.sun_family = AF_UNIX};
+	snprintf(sa->sun_path, sizeof(sa->sun_path), "%s/s", dir);
+	assert_int_equal(bind(listener, (const struct sockaddr *)sa, sizeof(*sa)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	return listener;
+}
+
+/* A sluiced that has heard the request and does not answer; its end of the connection. */
+static int heard(int listener)
+{
+	char line[1024];
+	const int fd = accept(listener, NULL, NULL);
+	size_t n = 0;
+
+	assert_true(fd >= 0);
+	while (n == 0 || line[n - 1] != '\n') {
+		const ssize_t got = read(fd, line + n, sizeof(line) - n);
+
+		assert_true(got > 0);
+		n += (size_t)got;
+	}
+	return fd;
+}
+
+/* Nothing is there that would be taken for a key, or that is in the way of the next try. */
+static void ended_while_it_waits_it_leaves_nothing(void **state)
+{
+	struct sockaddr_un sa;
+	const int listener = listen_as(&sa);
+	int status, fd;
+	pid_t child;
+
+	(void)state;
+	file("p", "open sesame\n");
+	child = fork();
+	if (child == 0)
+		_exit(RUN((char *)"--socket", sa.sun_path, "cert", "export", "n", "--password-file",
+			file("p", NULL), "--out", file("x.pfx", NULL)));
+	fd = heard(listener);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	close(fd);
+	close(listener);
+	unlink(sa.sun_path);
+	assert_int_equal(files(""), 1);
+	EXPORT(file("x.pfx", NULL));
+	assert_int_equal(ran.status, CLI_DONE);
+	assert_holds(file("x.pfx", NULL), 0600, "xyz");
+}
+
+/* What is there stays, and what was issued is not lost: its like is not to be had again. */
+static void a_file_that_was_made_meanwhile_stays(void **state)
+{
+	struct sockaddr_un sa;
+	const int listener = listen_as(&sa);
+	static const char answer[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"schema\":1,"
+				     "\"name\":\"n\",\"kind\":\"ca\",\"pkcs12\":\"eHl6\"}}\n";
+	int status, fd;
+	pid_t child;
+	DIR *d;
+
+	(void)state;
+	file("p", "open sesame\n");
+	child = fork();
+	if (child == 0) {
+		RUN((char *)"--socket", sa.sun_path, "cert", "export", "n", "--password-file",
+			file("p", NULL), "--out", file("x.pfx", NULL));
+		_exit(ran.status == CLI_FAILED && strstr(ran.err, "x.pfx is there already\n") &&
+					strstr(ran.err, "what it was to hold is in ") &&
+					strstr(ran.err, "/.sluicectl-")
+				? 0
+				: 1);
+	}
+	fd = heard(listener);
+	file("x.pfx", "mine");
+	assert_int_equal(write(fd, answer, strlen(answer)), strlen(answer));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	close(fd);
+	close(listener);
+	unlink(sa.sun_path);
+	assert_holds(file("x.pfx", NULL), 0644, "mine");
+	assert_int_equal(files(".sluicectl-"), 1);
+	d = opendir(dir);
+	for (struct dirent *e; (e = readdir(d)) != NULL;)
+		if (strncmp(e->d_name, ".sluicectl-", 11) == 0) {
+			assert_holds(file(e->d_name, NULL), 0600, "xyz");
+			unlink(file(e->d_name, NULL));
+		}
+	closedir(d);
+}
+
+/* In a child without a terminal, so that it is seen whether one would have been asked on. */
+static int run_without_a_terminal(const struct exchange *script, unsigned count, const char *says)
+{
+	pid_t child;
+	int status;
+
+	fake_start(script, count);
+	child = fork();
+	if (child == 0) {
+		setsid();
+		RUN((char *)"--socket", fake.socket, "cert", "issue", "FGT", "--days", "9", "--out",
+			file("x.pfx", NULL));
+		if (!strstr(ran.err, says))
+			fputs(ran.err, stderr);
+		_exit(strstr(ran.err, says) ? ran.status : 99);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	fake_stop();
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* Nobody types a password, twice, for what is refused. */
+static void a_password_is_asked_for_once_it_would_be_done(void **state)
+{
+#define CHECKED_FIRST "{\"device\":\"FGT\",\"days\":9,\"check\":true}"
+	static const struct exchange
+		refused[] = {{"cert.issue", CHECKED_FIRST,
+			REFUSED("invalid", "FGT is no legal serial number")}},
+		fine[] = {{"cert.issue", CHECKED_FIRST,
+			RESULT("{\"schema\":1,\"device\":\"FGT\",\"would_be_done\":true}")}};
+
+	(void)state;
+	assert_int_equal(
+		run_without_a_terminal(refused, 1, "FGT is no legal serial number"), CLI_FAILED);
+	assert_int_equal(run_without_a_terminal(fine, 1, "no terminal to ask for the password on"),
+		CLI_USAGE);
+	/* Nor where there is no place for the file. */
+	file("x.pfx", "mine");
+	assert_int_equal(RUN("cert", "issue", "FGT", "--out", file("x.pfx", NULL)), CLI_FAILED);
+	assert_non_null(strstr(ran.err, "x.pfx is there already\n"));
+	assert_holds(file("x.pfx", NULL), 0644, "mine");
+	assert_int_equal(files(""), 1);
 }
 
 #define IMPORT "{\"data\":\"eA==\",\"name\":\"c\""
@@ -398,6 +556,9 @@ int main(void)
 		T(a_file_is_written_once_there_is_something),
 		T(a_file_is_written_whole_or_not_at_all),
 		T(a_file_that_cannot_be_made_is_told_before_anything_is_asked_for),
+		T(ended_while_it_waits_it_leaves_nothing),
+		T(a_file_that_was_made_meanwhile_stays),
+		T(a_password_is_asked_for_once_it_would_be_done),
 		T(an_anchor_is_replaced_by_who_is_sure),
 		T(an_older_crl_is_asked_about_on_a_terminal),
 		T(a_crl_is_listed_by_whose_it_is),

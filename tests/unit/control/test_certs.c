@@ -153,6 +153,45 @@ static void an_authority_of_our_own_issues_what_a_device_imports(void **state)
 	json_decref(r);
 }
 
+/* Before somebody types a password; and nothing comes of having asked. */
+static void whether_a_key_would_leave_can_be_asked(void **state)
+{
+	static const char *const refused[][3] = {
+		{"cert.issue", "{\"device\":\"FortiGate\",\"check\":true}", "no_legal_sn"},
+		{"cert.issue", "{\"device\":\"FGT60F0000000001\",\"key\":\"p-1\",\"check\":true}",
+			"rsa-2048"},
+		{"cert.issue", "{\"device\":\"FGT60F0000000001\"}", "password"},
+		{"cert.export", "{\"name\":\"none\",\"check\":true}", "none"},
+		{"cert.export", "{\"name\":\"ca\"}", "password"},
+	};
+	struct harness *h = *state;
+	json_t *r, *before;
+
+	r = harness_error(h, "cert.issue", "{\"device\":\"FGT60F0000000001\",\"check\":true}");
+	assert_contains(json_string_value(at(r, "message")), "cert ca-init");
+	json_decref(r);
+	json_decref(certs_with(h, "cert.ca-init", json_pack("{s:s}", "key", "p-256"), true));
+	before = harness_result(h, "audit.list", "{\"limit\":1}");
+	for (unsigned i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		r = harness_error(h, refused[i][0], refused[i][1]);
+		assert_contains(json_string_value(at(r, "message")), refused[i][2]);
+		json_decref(r);
+	}
+	r = harness_result(h, "cert.issue", "{\"device\":\"FGT60F0000000001\",\"check\":true}");
+	assert_text(r, "device", "FGT60F0000000001");
+	assert_true(json_is_true(at(r, "would_be_done")));
+	assert_null(json_object_get(r, "pkcs12"));
+	json_decref(r);
+	r = harness_result(h, "cert.export", "{\"name\":\"ca\",\"check\":true}");
+	assert_true(json_is_true(at(r, "would_be_done")));
+	assert_null(json_object_get(r, "pkcs12"));
+	json_decref(r);
+	r = harness_result(h, "audit.list", "{\"limit\":1}");
+	assert_true(json_equal(r, before));
+	json_decref(r);
+	json_decref(before);
+}
+
 static void anchors_start_a_generation_and_identities_do_not(void **state)
 {
 	struct harness *h = *state;
@@ -377,6 +416,7 @@ int main(void)
 		T(the_node_has_a_certificate_with_its_serial_from_the_first_start),
 		T(another_serial_in_the_configuration_makes_another_certificate),
 		T(an_authority_of_our_own_issues_what_a_device_imports),
+		T(whether_a_key_would_leave_can_be_asked),
 		T(anchors_start_a_generation_and_identities_do_not),
 		T(an_identity_that_is_gone_is_an_alarm_and_tls_goes_on),
 		T(a_change_to_one_device_rebuilds_no_tls_context),
