@@ -69,8 +69,10 @@ class Namespace:
                                             source_address=source and (source, 0))
 
     def make_tap(self, name=TAP, mtu=1500):
+        """Its queue takes a burst of thousands of datagrams: a busy machine may run sluiced a while later, and
+        the kernel drops what its usual 1,000 frames do not hold."""
         self.ip("tuntap", "add", "dev", name, "mode", "tap", "multi_queue")
-        self.ip("link", "set", name, "mtu", str(mtu), "addrgenmode", "none")
+        self.ip("link", "set", name, "mtu", str(mtu), "txqueuelen", "10000", "addrgenmode", "none")
 
     def dress_tap(self, name=TAP):
         """To be called when sluiced has opened the port: address, routes, link up."""
