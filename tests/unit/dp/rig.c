@@ -49,6 +49,17 @@ static uint64_t now_s(void)
 	return (uint64_t)ts.tv_sec;
 }
 
+enum rig_lcores rig_lcores_named(const char *word)
+{
+	static const char *const words[] = {
+		[RIG_ONE] = "one", [RIG_APART] = "apart", [RIG_MANY] = "many"};
+
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(word, words[i]) == 0)
+			return (enum rig_lcores)i;
+	rig_die("lcores are one, apart or many");
+}
+
 static void client_mac(uint8_t host, uint8_t mac[6])
 {
 	const uint8_t m[6] = {0x02, 0, 0, 0, 0, host};

@@ -29,6 +29,10 @@ enum rig_lcores {
 	RIG_MANY,  /* two of each, a port of two queues, frames put into them in turn */
 };
 
+/* By the word for it that tests take as an argument: one, apart, many. Exits the process where it
+ * is none of them. */
+enum rig_lcores rig_lcores_named(const char *word);
+
 struct rig_options {
 	enum rig_lcores lcores;
 	bool busy;

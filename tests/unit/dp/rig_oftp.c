@@ -28,9 +28,7 @@ static void judge(void *ctx, struct login *g)
 
 void rig_stage_options(const char *argv1)
 {
-	stage.options.lcores = strcmp(argv1, "one") == 0     ? RIG_ONE
-			       : strcmp(argv1, "apart") == 0 ? RIG_APART
-							     : RIG_MANY;
+	stage.options.lcores = rig_lcores_named(argv1);
 }
 
 int rig_stage_start(void **state)

@@ -393,8 +393,7 @@ int main(int argc, char **argv)
 
 	if (argc != 2)
 		return 2;
-	if (strcmp(argv[1], "apart") == 0)
-		options.lcores = RIG_APART;
+	options.lcores = rig_lcores_named(argv[1]);
 	rig_start(&rig, &options);
 	rc = cmocka_run_group_tests(tests, NULL, NULL);
 	rig_stop(&rig);

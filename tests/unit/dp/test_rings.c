@@ -411,9 +411,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s one|apart|many busy|adaptive\n", argv[0]);
 		return 2;
 	}
-	options.lcores = strcmp(argv[1], "many") == 0	 ? RIG_MANY
-			 : strcmp(argv[1], "apart") == 0 ? RIG_APART
-							 : RIG_ONE;
+	options.lcores = rig_lcores_named(argv[1]);
 	options.busy = strcmp(argv[2], "busy") == 0;
 	return cmocka_run_group_tests(tests, start, stop);
 }

@@ -7,23 +7,6 @@
 
 #include <cmocka.h>
 
-struct world world;
-struct link wire;
-
-int refused_setup(void **state)
-{
-	(void)state;
-	world_make(&world);
-	return 0;
-}
-
-int refused_teardown(void **state)
-{
-	(void)state;
-	world_free(&world);
-	return 0;
-}
-
 const char *issued_by;
 
 void refused(const struct world *w, const struct tls_client_options *o, enum refusal_reason reason,

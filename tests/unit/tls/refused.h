@@ -2,15 +2,7 @@
 #ifndef TESTS_TLS_REFUSED_H
 #define TESTS_TLS_REFUSED_H
 
-#include "tests/unit/tls/link.h"
-#include "tests/unit/tls/world.h"
-
-extern struct world world;
-extern struct link wire;
-
-/* Of a group of tests. */
-int refused_setup(void **state);
-int refused_teardown(void **state);
+#include "tests/unit/tls/stage.h"
 
 /* What the detail must name, where it is about a chain; NULL: whatever. */
 extern const char *issued_by;

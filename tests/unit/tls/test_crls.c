@@ -158,5 +158,5 @@ int main(void)
 		cmocka_unit_test(a_crl_that_cannot_be_judged_keeps_out_nobody_else),
 	};
 
-	return cmocka_run_group_tests(tests, refused_setup, refused_teardown);
+	return cmocka_run_group_tests(tests, stage_setup, stage_teardown);
 }

@@ -12,34 +12,16 @@
 
 #include <openssl/provider.h>
 
-#include "tests/unit/tls/link.h"
-#include "tests/unit/tls/world.h"
+#include "tests/unit/tls/stage.h"
 #include "tls/internal.h"
-
-static struct world world;
-static struct link link;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_make(&world);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_free(&world);
-	return 0;
-}
 
 static void let_in(struct tls_set *set, const struct tls_client_options *o)
 {
-	link_open(&link, set, o, false);
-	assert_true(link_handshake(&link));
-	assert_true(tls_conn_verified(link.server));
-	link_echo(&link, 20000);
-	link_close(&link);
+	link_open(&wire, set, o, false);
+	assert_true(link_handshake(&wire));
+	assert_true(tls_conn_verified(wire.server));
+	link_echo(&wire, 20000);
+	link_close(&wire);
 }
 
 /* Who may shake hands by certificate and curve. */
@@ -141,5 +123,5 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "configured") == 0)
 		return configured();
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, stage_setup, stage_teardown);
 }

@@ -405,5 +405,5 @@ int main(void)
 		cmocka_unit_test(what_yields_no_plaintext_takes_turns),
 	};
 
-	return cmocka_run_group_tests(tests, refused_setup, refused_teardown);
+	return cmocka_run_group_tests(tests, stage_setup, stage_teardown);
 }
