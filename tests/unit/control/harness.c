@@ -282,6 +282,31 @@ json_t *harness_error(struct harness *h, const char *method, const char *params)
 	return v;
 }
 
+void harness_refused(struct harness *h, const char *method, const char *params, const char *reason,
+	const char *words)
+{
+	json_t *e = harness_error(h, method, params);
+	const char *is = json_string_value(at(e, "data.reason"));
+	const char *said = json_string_value(at(e, "message"));
+
+	if (strcmp(is, reason) != 0 || (words && !strstr(said, words)))
+		fail_msg("%s %s: \"%s\": %s, wanted \"%s\": %s", method, params ? params : "", is,
+			said, reason, words ? words : "...");
+	json_decref(e);
+}
+
+void harness_says(struct harness *h, const char *method, const char *params, const char *path,
+	const char *text)
+{
+	json_t *r = harness_result(h, method, params);
+	const char *is = json_string_value(at(r, path));
+
+	if (!is || strcmp(is, text) != 0)
+		fail_msg("%s %s: %s is \"%s\", wanted \"%s\"", method, params ? params : "", path,
+			is ? is : "no text", text);
+	json_decref(r);
+}
+
 json_t *at(json_t *o, const char *path)
 {
 	char part[64];

@@ -58,6 +58,13 @@ json_t *harness_ask(struct harness *h, const char *method, const char *params);
 /* The same: its result, or the test fails; its error, or the test fails. */
 json_t *harness_result(struct harness *h, const char *method, const char *params);
 json_t *harness_error(struct harness *h, const char *method, const char *params);
+/* What most requests are for. It is refused for this reason, in words with that part (NULL: any).
+ */
+void harness_refused(struct harness *h, const char *method, const char *params, const char *reason,
+	const char *words);
+/* Its result has this text at this path. */
+void harness_says(struct harness *h, const char *method, const char *params, const char *path,
+	const char *text);
 
 /* A member by a path like "a.b.0.c"; borrowed. The test fails where there is none. */
 json_t *at(json_t *o, const char *path);

@@ -87,9 +87,7 @@ static void a_chain_is_completed_and_the_key_stays(void **state)
 	assert_contains(json_string_value(at(r, "message")), "--name");
 	assert_null(strstr(json_string_value(at(r, "message")), "delete"));
 	json_decref(r);
-	r = harness_result(h, "cert.show", "{\"name\":\"logs\"}");
-	assert_text(r, "fingerprint", was);
-	json_decref(r);
+	harness_says(h, "cert.show", "{\"name\":\"logs\"}", "fingerprint", was);
 	assert_still(h, key);
 	cert_wipe(key);
 	pki_free(&root);

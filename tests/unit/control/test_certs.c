@@ -69,7 +69,6 @@ static void the_node_has_a_certificate_with_its_serial_from_the_first_start(void
 static void another_serial_in_the_configuration_makes_another_certificate(void **state)
 {
 	struct harness *h = *state;
-	json_t *r;
 
 	harness_stop(h);
 	harness_config(h, "# the serial, too\n");
@@ -84,9 +83,7 @@ static void another_serial_in_the_configuration_makes_another_certificate(void *
 		fclose(f);
 	}
 	harness_start(h);
-	r = harness_result(h, "cert.show", "{\"name\":\"node\"}");
-	assert_text(r, "common_name", "SLUICE-0001");
-	json_decref(r);
+	harness_says(h, "cert.show", "{\"name\":\"node\"}", "common_name", "SLUICE-0001");
 	assert_int_equal(keys(h), 1); /* the old one's is gone */
 }
 
@@ -115,9 +112,7 @@ static void an_authority_of_our_own_issues_what_a_device_imports(void **state)
 	r = harness_result(h, "cert.show", "{\"name\":\"node\"}");
 	assert_contains(json_string_value(at(r, "issuer")), "Sluice CA");
 	json_decref(r);
-	r = harness_error(h, "cert.ca-init", NULL);
-	assert_reason(r, "busy");
-	json_decref(r);
+	harness_refused(h, "cert.ca-init", NULL, "busy", NULL);
 
 	r = certs_with(h, "cert.issue",
 		json_pack("{s:s,s:s,s:s}", "device", "FGT60F0000000001", "password", "open sesame",
@@ -327,9 +322,7 @@ static void a_request_waits_for_its_certificate(void **state)
 	assert_contains(json_string_value(at(r, "message")), "key_mismatch");
 	assert_text(r, "data.findings.0.reason", "key_mismatch");
 	json_decref(r);
-	r = harness_result(h, "cert.show", "{\"name\":\"bought\"}");
-	assert_text(r, "kind", "request");
-	json_decref(r);
+	harness_says(h, "cert.show", "{\"name\":\"bought\"}", "kind", "request");
 	/* A host's certificate under a name without a request is no anchor. */
 	r = certs_import(h, "stray", other.cert_pem, strlen(other.cert_pem), false);
 	assert_contains(json_string_value(at(r, "message")), "not_an_authority");
@@ -351,9 +344,7 @@ static void a_key_leaves_only_encrypted_audited_and_by_who_may_write(void **stat
 		json_pack("{s:s,s:s}", "name", "node", "password", "open sesame"), true);
 	assert_true(json_string_length(at(r, "pkcs12")) > 500);
 	json_decref(r);
-	r = harness_result(h, "audit.list", "{\"limit\":1}");
-	assert_text(r, "audit.0.what", "cert.export");
-	json_decref(r);
+	harness_says(h, "audit.list", "{\"limit\":1}", "audit.0.what", "cert.export");
 	h->role = ROLE_READ;
 	r = certs_with(h, "cert.export",
 		json_pack("{s:s,s:s}", "name", "node", "password", "open sesame"), false);

@@ -21,10 +21,7 @@ static void journal_list_and_status(void **state)
 	assert_number(r, "commit_p99_us", 2500);
 	json_decref(r);
 	h->dp->journal.refuse_open = true;
-	r = harness_error(h, "journal.list", NULL);
-	assert_reason(r, "failed");
-	assert_contains(json_string_value(at(r, "message")), "no such directory");
-	json_decref(r);
+	harness_refused(h, "journal.list", NULL, "failed", "no such directory");
 }
 
 static void journal_verify_reports_findings_up_to_a_bound(void **state)
@@ -52,9 +49,7 @@ static void one_verify_at_a_time_and_nothing_waits_for_it(void **state)
 	harness_send(fd, "{\"jsonrpc\":\"2.0\",\"id\":\"v\",\"method\":\"journal.verify\"}\n");
 	harness_settle(h);
 	json_decref(harness_result(h, "status", NULL));
-	r = harness_error(h, "journal.verify", NULL);
-	assert_reason(r, "busy");
-	json_decref(r);
+	harness_refused(h, "journal.verify", NULL, "busy", NULL);
 	pthread_mutex_lock(&h->dp->journal.mutex);
 	h->dp->journal.verify_waits = false;
 	pthread_cond_signal(&h->dp->journal.verify_go);
@@ -83,13 +78,9 @@ static void journal_resume_only_after_a_failure(void **state)
 	assert_contains(json_string_value(at(r, "alarms.0.text")), "fdatasync");
 	json_decref(r);
 	h->dp->journal.refuse_resume = true;
-	r = harness_error(h, "journal.resume", NULL);
-	assert_reason(r, "journal_failed");
-	json_decref(r);
+	harness_refused(h, "journal.resume", NULL, "journal_failed", NULL);
 	h->dp->journal.refuse_resume = false;
-	r = harness_result(h, "journal.resume", NULL);
-	assert_text(r, "state", "running");
-	json_decref(r);
+	harness_says(h, "journal.resume", NULL, "state", "running");
 	r = harness_result(h, "status", NULL);
 	assert_text(r, "state", "ready");
 	assert_int_equal(json_array_size(at(r, "alarms")), 0);

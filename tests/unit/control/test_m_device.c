@@ -29,9 +29,7 @@ static void a_registry_of_schema_1_is_brought_up(void **state)
 		SQLITE_OK);
 	sqlite3_close(db);
 	harness_start(h);
-	r = harness_result(h, "settings.get", "{\"name\":\"lcore-watchdog\"}");
-	assert_text(r, "value", "9s");
-	json_decref(r);
+	harness_says(h, "settings.get", "{\"name\":\"lcore-watchdog\"}", "value", "9s");
 	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT60F0000000001\"}"));
 	r = harness_result(h, "audit.list", NULL);
 	assert_text(r, "audit.0.what", "device.authorize");
@@ -44,7 +42,6 @@ static void a_registry_of_schema_2_is_brought_up(void **state)
 {
 	struct harness *h = *state;
 	sqlite3 *db;
-	json_t *r;
 
 	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT60F0000000001\"}"));
 	harness_stop(h);
@@ -55,9 +52,7 @@ static void a_registry_of_schema_2_is_brought_up(void **state)
 		SQLITE_OK);
 	sqlite3_close(db);
 	harness_start(h);
-	r = harness_result(h, "device.show", "{\"device\":\"FGT60F0000000001\"}");
-	assert_text(r, "state", "authorized");
-	json_decref(r);
+	harness_says(h, "device.show", "{\"device\":\"FGT60F0000000001\"}", "state", "authorized");
 }
 
 static void a_name_that_no_device_can_have_is_noted(void **state)
@@ -159,16 +154,11 @@ static void who_decided_is_told_of_decisions_alone(void **state)
 static void forgetting_is_for_what_is_registered(void **state)
 {
 	struct harness *h = *state;
-	json_t *r;
 
 	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT-Z\"}"));
 	json_decref(harness_result(h, "device.forget", "{\"device\":\"FGT-Z\"}"));
-	r = harness_error(h, "device.forget", "{\"device\":\"FGT-Z\"}");
-	assert_reason(r, "not_found");
-	json_decref(r);
-	r = harness_error(h, "device.show", "{\"device\":\"FGT-Z\"}");
-	assert_reason(r, "not_found");
-	json_decref(r);
+	harness_refused(h, "device.forget", "{\"device\":\"FGT-Z\"}", "not_found", NULL);
+	harness_refused(h, "device.show", "{\"device\":\"FGT-Z\"}", "not_found", NULL);
 }
 
 static void a_preshared_key_is_kept_as_a_verifier_and_told_to_nobody(void **state)
@@ -264,13 +254,11 @@ static void users_come_change_and_go(void **state)
 	json_t *r;
 	char *all;
 
-	r = harness_result(h, "user.add", "{\"user\":\"fw-old\",\"password\":\"correct horse\"}");
-	assert_text(r, "done", "added");
-	json_decref(r);
+	harness_says(h, "user.add", "{\"user\":\"fw-old\",\"password\":\"correct horse\"}", "done",
+		"added");
 	first = number_of_password(h);
-	r = harness_result(h, "user.add", "{\"user\":\"fw-old\",\"password\":\"battery staple\"}");
-	assert_text(r, "done", "changed");
-	json_decref(r);
+	harness_says(h, "user.add", "{\"user\":\"fw-old\",\"password\":\"battery staple\"}", "done",
+		"changed");
 	second = number_of_password(h);
 	assert_false(auth_password_stands(h->dp->policy.auth, first));
 	r = harness_result(h, "user.list", NULL);

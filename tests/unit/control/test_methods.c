@@ -92,9 +92,7 @@ static void session_list_filters_and_bounds(void **state)
 	assert_number(r, "skipped", 1);
 	json_decref(r);
 	h->dp->workers_dead = true;
-	r = harness_error(h, "session.list", NULL);
-	assert_reason(r, "timeout");
-	json_decref(r);
+	harness_refused(h, "session.list", NULL, "timeout", NULL);
 }
 
 static void session_kill_is_audited_and_told(void **state)
@@ -114,13 +112,9 @@ static void session_kill_is_audited_and_told(void **state)
 	assert_contains(json_string_value(at(r, "audit.0.before")), "192.0.2.7 port 40000");
 	json_decref(r);
 	assert_int_equal(fake_events(h->dp, "action=\"session-kill\""), 1);
-	r = harness_error(h, "session.kill", "{\"id\":41}");
-	assert_reason(r, "not_found");
-	json_decref(r);
+	harness_refused(h, "session.kill", "{\"id\":41}", "not_found", NULL);
 	h->dp->workers_dead = true;
-	r = harness_error(h, "session.kill", "{\"id\":41}");
-	assert_reason(r, "timeout");
-	json_decref(r);
+	harness_refused(h, "session.kill", "{\"id\":41}", "timeout", NULL);
 }
 
 static void settings_persist_and_are_audited(void **state)
@@ -276,12 +270,9 @@ static void wait_ready_waits_for_address_and_own_events(void **state)
 static void wait_ready_gives_up_in_time(void **state)
 {
 	struct harness *h = *state;
-	json_t *e;
 
 	h->dp->ports[0].up = false;
-	e = harness_error(h, "wait.ready", "{\"timeout_s\":0.05}");
-	assert_reason(e, "timeout");
-	json_decref(e);
+	harness_refused(h, "wait.ready", "{\"timeout_s\":0.05}", "timeout", NULL);
 	/* One who goes away while waiting leaves nothing behind. */
 	int fd = harness_connect(h);
 
@@ -311,9 +302,7 @@ static void a_request_can_be_cancelled(void **state)
 	assert_true(json_is_true(at(r, "result.cancelled")));
 	json_decref(r);
 	close(fd);
-	r = harness_error(h, "request.cancel", "{\"id\":\"w\"}");
-	assert_reason(r, "not_found");
-	json_decref(r);
+	harness_refused(h, "request.cancel", "{\"id\":\"w\"}", "not_found", NULL);
 }
 
 static void a_port_that_goes_down_and_a_taken_address_are_alarms(void **state)
@@ -332,9 +321,7 @@ static void a_port_that_goes_down_and_a_taken_address_are_alarms(void **state)
 	h->dp->ports[0].up = true;
 	h->dp->ports[0].addresses[0].state = "valid";
 	h->c->next_tick_us = 0;
-	r = harness_result(h, "status", NULL);
-	assert_text(r, "state", "ready");
-	json_decref(r);
+	harness_says(h, "status", NULL, "state", "ready");
 }
 
 static void a_stuck_lcore_is_named(void **state)
@@ -358,9 +345,7 @@ static void a_stuck_lcore_is_named(void **state)
 	assert_int_equal(fake_events(h->dp, "alarm=\"lcore_stuck\""), 1);
 	h->dp->lcores[1].heartbeat++;
 	h->c->next_tick_us = 0;
-	r = harness_result(h, "status", NULL);
-	assert_text(r, "state", "ready");
-	json_decref(r);
+	harness_says(h, "status", NULL, "state", "ready");
 }
 
 static void method_list_has_every_method_with_its_role(void **state)

@@ -134,7 +134,6 @@ static void who_is_up_by_a_certificate_has_shown_it_though_nobody_told(void **st
 {
 	struct harness *h = *state;
 	struct dp_session_info *s = &h->dp->sessions[0];
-	json_t *r;
 
 	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT-A\"}"));
 	json_decref(harness_result(
@@ -148,18 +147,15 @@ static void who_is_up_by_a_certificate_has_shown_it_though_nobody_told(void **st
 	tell(h, AUTH_EV_LOST, "")->count = 1;
 	tick(h);
 	assert_string_equal(auth_legacy_denial(h->dp->policy.auth, "FGT-A"), AUTH_CERTIFIED);
-	r = harness_result(h, "device.show", "{\"device\":\"FGT-A\"}");
-	assert_text(r, "certificate.fingerprint", DEVICES_FINGERPRINT_LOST);
-	json_decref(r);
+	harness_says(h, "device.show", "{\"device\":\"FGT-A\"}", "certificate.fingerprint",
+		DEVICES_FINGERPRINT_LOST);
 	devices_free(&h->c->devices);
 	assert_int_equal(devices_load(&h->c->devices, h->c->registry, 100), REGISTRY_OK);
 	assert_true(devices_find(&h->c->devices, "FGT-A")->certified);
 	/* And the next time it is known by which. */
 	tell(h, AUTH_EV_UP, "FGT-A");
 	tick(h);
-	r = harness_result(h, "device.show", "{\"device\":\"FGT-A\"}");
-	assert_text(r, "certificate.fingerprint", "00ff");
-	json_decref(r);
+	harness_says(h, "device.show", "{\"device\":\"FGT-A\"}", "certificate.fingerprint", "00ff");
 }
 
 /* One read of the registry that fails must not keep a denial from lcores for ever. */
@@ -201,9 +197,8 @@ static void a_refusal_has_the_same_word_everywhere(void **state)
 	assert_text(r, "refusals.0.detail", "unsuitable certificate purpose");
 	assert_number(r, "refusals.0.count", 1);
 	json_decref(r);
-	r = harness_result(h, "device.show", "{\"device\":\"FGT60F0000000001\"}");
-	assert_text(r, "refusal.reason", "no_client_auth_purpose");
-	json_decref(r);
+	harness_says(h, "device.show", "{\"device\":\"FGT60F0000000001\"}", "refusal.reason",
+		"no_client_auth_purpose");
 	r = harness_result(h, "audit.list", "{\"limit\":1}");
 	assert_text(r, "audit.0.what", "auth.refused");
 	assert_text(r, "audit.0.after", "no_client_auth_purpose");
@@ -402,16 +397,11 @@ static void a_trace_of_nonsense_is_refused(void **state)
 	static const char *const bad[] = {"{\"what\":\"fgfmd\",\"level\":8}",
 		"{\"what\":\"oftpd\",\"level\":0}",
 		"{\"what\":\"oftpd\",\"level\":8,\"address\":\"here\"}"};
-	json_t *r;
 
 	for (unsigned i = 0; i < 3; i++) {
-		r = harness_error(*state, "debug.start", bad[i]);
-		assert_reason(r, "invalid");
-		json_decref(r);
+		harness_refused(*state, "debug.start", bad[i], "invalid", NULL);
 	}
-	r = harness_error(*state, "debug.stop", NULL);
-	assert_reason(r, "not_found");
-	json_decref(r);
+	harness_refused(*state, "debug.stop", NULL, "not_found", NULL);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, harness_setup, teardown)
