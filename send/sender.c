@@ -1,4 +1,4 @@
-#include "send/sender.h"
+#include "send/sender_priv.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,54 +10,15 @@
 #include <unistd.h>
 
 #include "dataplane/client/diag.h"
-#include "dataplane/client/failover.h"
-#include "send/control.h"
-#include "send/datagrams.h"
-#include "send/input.h"
-#include "send/legacy.h"
-#include "send/link.h"
-#include "send/keeper.h"
 #include "send/tell.h"
 #include "send/world.h"
 
-#define EVENTS	   16
-#define READ_BYTES 16384u
-#define NICENESS   10
-
-struct sender {
-	const struct settings *s;
-	int epoll;
-	uint64_t now;
-	SSL_CTX *tls;
-	char serial[65]; /* of our certificate */
-	struct client *client;
-	struct failover failover;
-	struct link link, probe;
-	struct legacy legacy;
-	uint64_t probe_end_us;
-	struct keeper keeper;
-	uint64_t confirmed_before; /* logs, in earlier runs: the spill knows */
-	struct input *input;
-	struct control control;
-	struct watch signals;
-	struct datagrams datagrams;
-	enum client_state state; /* as it was told last */
-	bool judged;		 /* the login's serials against the certificate's */
-	bool ending;		 /* a signal has come: no more is read */
-	uint64_t end_us;	 /* by when it ends anyway; UINT64_MAX: it does not */
-	uint64_t alone_us;	 /* when the last session ended */
-	bool failed, quit;
-};
-
-static const char *server_name(const struct sender *s, unsigned server)
-{
-	return server ? s->s->alt_server : s->s->server;
-}
+#define EVENTS	 16
+#define NICENESS 10
 
 /* ---- what is read ---- */
 
-/* true: what is numbered may leave. */
-static bool keep(struct sender *s, bool before_send)
+bool sender_keep(struct sender *s, bool before_send)
 {
 	switch (keeper_flush(&s->keeper, s->client, before_send, s->now)) {
 	case KEEPER_KEPT:
@@ -75,7 +36,7 @@ static bool full(void *ctx)
 {
 	struct sender *s = ctx;
 
-	return keeper_full(&s->keeper) && !keep(s, false);
+	return keeper_full(&s->keeper) && !sender_keep(s, false);
 }
 
 static void item_read(void *ctx, const struct client_item *item, const struct spill_input *from)
@@ -94,187 +55,6 @@ static uint64_t offset_of(void *ctx, uint64_t dev, uint64_t ino)
 	return s->keeper.spill ? spill_offset(s->keeper.spill, dev, ino) : 0;
 }
 
-/* ---- the connection ---- */
-
-static void lost(struct sender *s)
-{
-	client_lost(s->client, s->now);
-	failover_lost(&s->failover);
-	if (s->state >= CLIENT_PENDING)
-		s->alone_us = s->now;
-	s->state = CLIENT_DOWN;
-	datagrams_close(&s->datagrams);
-}
-
-static void hang_up(struct sender *s, const char *why)
-{
-	tell("%s: %s", server_name(s, s->failover.server), why);
-	link_close(&s->link);
-	lost(s);
-}
-
-static void hang_up_for_reason(struct sender *s)
-{
-	char reason[CLIENT_REASON], why[CLIENT_REASON + 32];
-
-	client_reason(s->client, reason, sizeof(reason));
-	snprintf(why, sizeof(why), "%s%s",
-		client_server(s->client)->refused ? "refused: " : "session ended: ",
-		reason[0] ? reason : "no reason given");
-	hang_up(s, why);
-}
-
-/* The server says its serial numbers: one must be its certificate's. */
-static bool serials_hold(struct sender *s)
-{
-	const struct client_server *v = client_server(s->client);
-
-	if (s->judged || v->serials_us == 0 || !s->s->certificate_verification)
-		return true;
-	s->judged = true;
-	for (uint32_t i = 0; i < v->n_serials; i++)
-		if (server_has_name(&s->link.server, v->serials[i]))
-			return true;
-	return false;
-}
-
-static void note_state(struct sender *s)
-{
-	struct client_stats st;
-
-	client_stats(s->client, &st);
-	if (st.state == s->state)
-		return;
-	s->state = st.state;
-	if (st.state == CLIENT_PENDING)
-		tell("%s: waiting to be authorized", server_name(s, s->failover.server));
-	if (st.state != CLIENT_OPEN)
-		return;
-	tell("%s: connected, serial number %s", server_name(s, s->failover.server),
-		s->link.server.facts.cn);
-	failover_open(&s->failover, s->now);
-	if (!s->s->reliable && datagrams_open(&s->datagrams, &s->link) != 0)
-		hang_up(s, "no UDP socket");
-}
-
-static void read_all(struct sender *s)
-{
-	uint8_t data[READ_BYTES];
-	ssize_t n;
-
-	while ((n = link_read(&s->link, data, sizeof(data))) > 0) {
-		if (client_received(s->client, data, (size_t)n, s->now) == CLIENT_DISCONNECT) {
-			hang_up_for_reason(s);
-			return;
-		}
-		if (!serials_hold(s)) {
-			hang_up(s, "its serial numbers are not its certificate's");
-			return;
-		}
-	}
-	if (n == 0)
-		note_state(s);
-}
-
-static void link_event(void *ctx, enum link_event e)
-{
-	struct sender *s = ctx;
-
-	switch (e) {
-	case LINK_UP:
-		s->judged = false;
-		client_connected(s->client, s->now);
-		break;
-	case LINK_READ:
-		read_all(s);
-		break;
-	case LINK_WRITE:
-		break; /* after the events all is written that goes */
-	case LINK_DOWN:
-		tell("%s: %s", server_name(s, s->failover.server), s->link.why);
-		lost(s);
-		break;
-	}
-}
-
-static void write_all(struct sender *s)
-{
-	size_t len;
-	const uint8_t *out;
-
-	while (s->link.state == LINK_OPEN) {
-		ssize_t n;
-
-		out = client_output(s->client, &len, s->now);
-		if (len == 0)
-			break;
-		if (!keep(s, true))
-			break;
-		n = link_write(&s->link, out, len);
-		if (n <= 0) {
-			if (n == 0)
-				link_want_write(&s->link, true);
-			return;
-		}
-		client_sent(s->client, (size_t)n);
-	}
-	link_want_write(&s->link, false);
-}
-
-static void tick(struct sender *s)
-{
-	switch (client_tick(s->client, s->now)) {
-	case CLIENT_NOTHING:
-		break;
-	case CLIENT_CONNECT:
-		client_aim(s->client, s->failover.server);
-		link_open(&s->link, server_name(s, s->failover.server));
-		break;
-	case CLIENT_DISCONNECT:
-		hang_up(s, s->state >= CLIENT_PENDING ? "no word of it for too long"
-						      : "no answer within conn-timeout");
-		break;
-	}
-}
-
-/* ---- is the primary back? ---- */
-
-static void move_to_primary(struct sender *s)
-{
-	tell("%s: is there again", s->s->server);
-	client_bye(s->client, s->now);
-	write_all(s);
-	link_close(&s->link);
-	datagrams_close(&s->datagrams);
-	client_lost(s->client, s->now);
-	client_hurry(s->client, s->now);
-	s->state = CLIENT_DOWN;
-}
-
-static void probed(struct sender *s, bool there)
-{
-	link_close(&s->probe);
-	if (failover_probed(&s->failover, there, s->now))
-		move_to_primary(s);
-}
-
-static void probe_event(void *ctx, enum link_event e)
-{
-	if (e == LINK_UP || e == LINK_DOWN)
-		probed(ctx, e == LINK_UP);
-}
-
-static void probe(struct sender *s)
-{
-	if (s->failover.probing && s->now >= s->probe_end_us)
-		probed(s, false);
-	if (s->now < failover_deadline(&s->failover))
-		return;
-	failover_probe(&s->failover);
-	s->probe_end_us = s->now + s->s->conn_timeout * 1000000ull;
-	link_open(&s->probe, s->s->server);
-}
-
 /* ---- questions ---- */
 
 static bool answer(void *ctx, const char *question, FILE *to)
@@ -282,7 +62,7 @@ static bool answer(void *ctx, const char *question, FILE *to)
 	const struct sender *s = ctx;
 	const struct diag d = {.client = s->client,
 		.now = world_now_us(),
-		.server = server_name(s, s->failover.server),
+		.server = session_server(s),
 		.source_ip = s->s->source_ip,
 		.max = s->s->queue_size,
 		.realtime = s->s->upload_option == UPLOAD_REALTIME,
@@ -342,9 +122,9 @@ static enum send_exit finish(struct sender *s)
 	struct input_stats in;
 	uint64_t left;
 
-	keep(s, false);
+	sender_keep(s, false);
 	client_bye(s->client, s->now);
-	write_all(s);
+	session_write(s);
 	client_stats(s->client, &st);
 	input_stats(s->input, &in);
 	left = st.memory.logs + st.confirm.logs;
@@ -405,11 +185,11 @@ static enum send_exit loop(struct sender *s)
 				w->ready(w->ctx, ready[i].events);
 		}
 		more = input_run(s->input, has_room(s), !s->ending && !s->keeper.fails);
-		tick(s);
-		write_all(s);
+		session_tick(s);
+		session_write(s);
 		more |= datagrams_write(&s->datagrams, s->client, s->now);
-		keep(s, false);
-		probe(s);
+		sender_keep(s, false);
+		session_probe(s);
 		control_tick(&s->control, s->now);
 		judge_end(s);
 	}
@@ -457,11 +237,7 @@ static int start(struct sender *s, char *const *paths, int n, char *err, size_t 
 		return -1;
 	}
 	failover_init(&s->failover, s->s->alt_server[0], s->s->fallback_to_primary, cfg.retry_us);
-	link_init(&s->link, s->s, s->tls, s->epoll);
-	link_init(&s->probe, s->s, s->tls, s->epoll);
-	s->link.event = link_event;
-	s->probe.event = probe_event;
-	s->link.ctx = s->probe.ctx = s;
+	session_init(s);
 	if (keeper_load(&s->keeper, s->s, s->client, err, size) != 0)
 		return -1;
 	client_stats(s->client, &st);
