@@ -106,6 +106,25 @@ static void add_registered(struct text *t, const struct control *c, const struct
 	add_string(t, "decided_by", row->decided_by);
 }
 
+bool device_is_accepted(const struct control *c, const char *device)
+{
+	const struct config *cfg = &c->config;
+	struct ip_addr addr;
+
+	if (strcmp(device, cfg->node.name) == 0)
+		return true;
+	if (cfg->listen.unknown_source != DP_UNKNOWN_ACCEPT ||
+		(!cfg->listen.cleartext &&
+			cfg->listen.tls_client_certificate == CONFIG_CLIENT_CERT_REQUIRE))
+		return false;
+	return ip_addr_parse(&addr, device) == 0 || cfg->listen.trust_devid.count > 0;
+}
+
+static const char *unregistered_state(const struct control *c, const char *device)
+{
+	return device_is_accepted(c, device) ? "accepted" : auth_state_name(AUTH_UNKNOWN);
+}
+
 struct listing {
 	struct text *t;
 	const struct control *c;
@@ -114,12 +133,12 @@ struct listing {
 	const char *joint;
 };
 
-static void list_accepted(struct listing *l)
+static void list_unregistered(struct listing *l)
 {
 	const struct roster_entry *e = &l->roster->v[l->at++];
 
 	text_str(l->t, l->joint);
-	add_seen(l->t, e->device, "accepted", e);
+	add_seen(l->t, e->device, unregistered_state(l->c, e->device), e);
 	text_char(l->t, '}');
 	l->joint = ",{";
 }
@@ -131,7 +150,7 @@ static void list_registered(void *ctx, const struct device_row *row)
 	const struct roster_entry *e = NULL;
 
 	while (l->at < l->roster->count && strcmp(l->roster->v[l->at].device, row->serial) < 0)
-		list_accepted(l);
+		list_unregistered(l);
 	if (l->at < l->roster->count && strcmp(l->roster->v[l->at].device, row->serial) == 0)
 		e = &l->roster->v[l->at++];
 	text_str(l->t, l->joint);
@@ -163,7 +182,7 @@ void m_device_list(struct call *call)
 	text_str(l.t, "{\"schema\":1,\"devices\":[");
 	if (device_registry_works(call, registry_devices(call->c->registry, list_registered, &l))) {
 		while (l.at < r.count)
-			list_accepted(&l);
+			list_unregistered(&l);
 		text_char(l.t, ']');
 		registry_meta_get(call->c->registry, TRUST_PSK_FOR_ALL, psk, sizeof(psk));
 		add_bool(l.t, "preshared_key", psk[0] != '\0');
@@ -212,6 +231,10 @@ static const char *note_on(struct control *c, const char *device, bool seen)
 				 "first DNS name of its certificate"
 			       : "no device can be called so: it is no serial number by "
 				 "auth.serial-pattern, and no address";
+	if (seen && !dev && !device_is_accepted(c, device))
+		return "it is not registered, and as things are configured nothing takes its logs: "
+		       "it was forgotten, or the configuration was another one. What it has logged "
+		       "stays; when it comes again it is told as any new one";
 	if (dev && dev->legacy && dev->certified)
 		return "it has used a certificate, so it may not log in by user and password "
 		       "whatever legacy says; to go back for good: take the certificate off the "
@@ -236,7 +259,7 @@ bool device_show_as(struct call *call, const char *device)
 	if (!found && !seen)
 		return false;
 	if (!found)
-		add_seen(&call->text, device, "accepted", &e);
+		add_seen(&call->text, device, unregistered_state(call->c, device), &e);
 	note = note_on(call->c, device, seen);
 	if (note)
 		add_string(&call->text, "note", note);

@@ -6,6 +6,9 @@
 
 /* false: it does not, and the call has failed. */
 bool device_registry_works(struct call *call, enum registry_status rc);
+/* One that has logged and is not registered: does the configuration take its logs, as it is now? By
+ * its address, or by a devid that is believed, from whoever says it. */
+bool device_is_accepted(const struct control *c, const char *device);
 /* Answers as device.show. false: neither registered nor seen, or the call has failed. */
 bool device_show_as(struct call *call, const char *device);
 

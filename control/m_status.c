@@ -1,7 +1,7 @@
 /* status, version, port.list */
 #include <stdio.h>
 
-#include "control/method.h"
+#include "control/m_device.h"
 #include "control/shapes.h"
 
 static json_t *port_state(const struct dp_port_info *p)
@@ -113,12 +113,13 @@ struct counting {
 	unsigned accepted;
 };
 
-/* Devices that log without being registered. */
+/* Devices that log without being registered; not those whose logs nothing takes any more. */
 static void count_device(void *ctx, const struct dp_account *a)
 {
 	struct counting *n = ctx;
 
-	n->accepted += devices_find(&n->c->devices, a->device) == NULL;
+	n->accepted += devices_find(&n->c->devices, a->device) == NULL &&
+		       device_is_accepted(n->c, a->device);
 }
 
 void m_status(struct call *call)

@@ -76,7 +76,7 @@ void show_device(struct cli *cli, const json_t *r)
 void show_forgotten(struct cli *cli, const json_t *r)
 {
 	put_text(get_text(r, "device"), cli->out);
-	fputs(" is forgotten\n", cli->out);
+	fputs(" is forgotten; what it has logged stays\n", cli->out);
 }
 
 void show_device_set(struct cli *cli, const json_t *r)

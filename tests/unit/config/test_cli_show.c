@@ -293,7 +293,7 @@ static void devices_with_what_is_known_of_them(void **state)
 	RUN_WITH(EXCHANGES({"device.forget", "{\"device\":\"FGT-1\"}",
 			 RESULT("{\"device\":\"FGT-1\"}")}),
 		"device", "forget", "FGT-1");
-	assert_string_equal(ran.out, "FGT-1 is forgotten\n");
+	assert_string_equal(ran.out, "FGT-1 is forgotten; what it has logged stays\n");
 	RUN_WITH(EXCHANGES({"user.list", NULL,
 			 RESULT("{\"users\":[{\"user\":\"fw\",\"changed_by\":\"root\"}]}")}),
 		"user", "list");

@@ -161,6 +161,76 @@ static void forgetting_is_for_what_is_registered(void **state)
 	harness_refused(h, "device.show", "{\"device\":\"FGT-Z\"}", "not_found", NULL);
 }
 
+static void assert_state(
+	struct harness *h, const char *device, const char *state, unsigned accepted)
+{
+	char params[80];
+	json_t *r, *d, *found = NULL;
+	size_t i;
+
+	snprintf(params, sizeof(params), "{\"device\":\"%s\"}", device);
+	r = harness_result(h, "device.show", params);
+	assert_text(r, "state", state);
+	assert_int_equal(json_object_get(r, "note") != NULL, strcmp(state, "unknown") == 0);
+	json_decref(r);
+	r = harness_result(h, "device.list", NULL);
+	json_array_foreach(at(r, "devices"), i, d)
+	{
+		if (strcmp(json_string_value(at(d, "device")), device) == 0)
+			found = d;
+	}
+	assert_non_null(found);
+	assert_text(found, "state", state);
+	json_decref(r);
+	r = harness_result(h, "status", NULL);
+	assert_number(r, "devices.accepted", accepted);
+	json_decref(r);
+}
+
+/* Its logs stay and so it is listed; but it is not let in, as `accepted` would say. */
+static void a_forgotten_device_with_logs_is_not_accepted(void **state)
+{
+	struct harness *h = *state;
+
+	json_decref(harness_result(h, "device.authorize", "{\"device\":\"FGT-A\"}"));
+	assert_state(h, "FGT-A", "authorized", 1);
+	json_decref(harness_result(h, "device.forget", "{\"device\":\"FGT-A\"}"));
+	assert_state(h, "FGT-A", "unknown", 1);
+	/* One whose logs are taken by its address is none who was to be let in. */
+	json_decref(harness_result(h, "device.authorize", "{\"device\":\"192.0.2.7\"}"));
+	assert_state(h, "192.0.2.7", "authorized", 0);
+	json_decref(harness_result(h, "device.forget", "{\"device\":\"192.0.2.7\"}"));
+	assert_state(h, "192.0.2.7", "accepted", 1);
+}
+
+/* As it is now. */
+static void whom_the_configuration_takes_is_accepted(void **state)
+{
+	static const struct {
+		const char *config, *address, *devid;
+		unsigned accepted;
+	} cases[] = {
+		{"", "accepted", "unknown", 1},
+		{"listen: {trust-devid: [192.0.2.0/24]}\n", "accepted", "accepted", 2},
+		{"listen: {unknown-source: pending}\n", "unknown", "unknown", 0},
+		{"listen: {unknown-source: drop, trust-devid: [192.0.2.0/24]}\n", "unknown",
+			"unknown", 0},
+		{"listen: {cleartext: []}\n", "unknown", "unknown", 0},
+		{"listen: {cleartext: [], tls-client-certificate: optional}\n", "accepted",
+			"unknown", 1},
+	};
+	struct harness *h = *state;
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		harness_config(h, cases[i].config);
+		json_decref(harness_result(h, "config.reload", NULL));
+		assert_state(h, "192.0.2.7", cases[i].address, cases[i].accepted);
+		assert_state(h, "FGT-A", cases[i].devid, cases[i].accepted);
+	}
+	fake_account(h->dp, h->c->config.node.name, 5);
+	assert_state(h, h->c->config.node.name, "accepted", 2);
+}
+
 static void a_preshared_key_is_kept_as_a_verifier_and_told_to_nobody(void **state)
 {
 	struct harness *h = *state;
@@ -310,6 +380,8 @@ int main(void)
 		T(a_decision_is_listed_audited_and_outlives_a_restart),
 		T(who_decided_is_told_of_decisions_alone),
 		T(forgetting_is_for_what_is_registered),
+		T(a_forgotten_device_with_logs_is_not_accepted),
+		T(whom_the_configuration_takes_is_accepted),
 		T(a_preshared_key_is_kept_as_a_verifier_and_told_to_nobody),
 		T(what_makes_no_sense_is_refused_by_name),
 		T(users_come_change_and_go),

@@ -28,7 +28,7 @@ static void status_has_the_shape_of_interfaces(void **state)
 	assert_number(r, "devices.authorized", 0);
 	assert_number(r, "devices.pending", 0);
 	assert_number(r, "devices.denied", 0);
-	assert_number(r, "devices.accepted", 2);
+	assert_number(r, "devices.accepted", 1);
 	assert_text(r, "settings.legacy-auth-mode", "disable");
 	assert_int_equal(json_array_size(at(r, "alarms")), 0);
 	json_decref(r);
