@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "send/hint.h"
 #include "send/legacy.h"
 #include "send/sender.h"
 #include "send/world.h"
@@ -198,6 +199,8 @@ enum send_exit send_test(const struct settings *s)
 		else
 			printf("The server closed without a reason: ask `sluicectl refusal list` "
 			       "there\n");
+		if (hint_for(st.reason))
+			printf("What to do: %s\n", hint_for(st.reason));
 	} else {
 		printf("Failed to get FAZ's status. %s\n", c.link.why[0] ? c.link.why : why);
 	}

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "send/hint.h"
 #include "send/sender_priv.h"
 #include "send/tell.h"
 
@@ -34,12 +35,16 @@ static void hang_up(struct sender *s, const char *why)
 static void hang_up_for_reason(struct sender *s)
 {
 	char reason[CLIENT_REASON], why[CLIENT_REASON + 32];
+	struct client_stats st;
 
+	client_stats(s->client, &st);
 	client_reason(s->client, reason, sizeof(reason));
 	snprintf(why, sizeof(why), "%s%s",
 		client_server(s->client)->refused ? "refused: " : "session ended: ",
 		reason[0] ? reason : "no reason given");
 	hang_up(s, why);
+	if (hint_for(st.reason))
+		tell("what to do: %s", hint_for(st.reason));
 }
 
 /* The server says its serial numbers: one must be its certificate's. */

@@ -113,7 +113,11 @@ def send_is_let_in_and_stored(appliance):
     appliance.ctl("device", "deny", SERIAL)
     said = send.say("test-connectivity", status=1)
     expect(said.startswith("Failed to get FAZ's status. Authentication Failed. (-19)\n"), said)
-    expect("The server says: denied" in said, said)
+    expect("The server says: denied" in said and "device authorize" in said, said)
+    said = send.say("test-connectivity", "--device-serial", "web1", status=1)
+    expect("The server says: no_legal_sn: certificate or login has no serial number that is legal there "
+           "(the login says web1, which is no serial number by auth.serial-pattern)\nWhat to do: " in said, said)
+    expect("`sluicectl cert issue SERIAL`" in said, said)
 
 
 @case()
