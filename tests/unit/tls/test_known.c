@@ -2,6 +2,7 @@
  * Chains that were verified before: their signatures are not verified again, and everything else
  * is. Each case first has a chain known, and then changes what must make it fall.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -462,6 +463,53 @@ static void a_certificate_of_the_same_key_and_name_is_not_known(void **state)
 	pki_free(&anew);
 }
 
+/* Workers share a set, and what it knows; each has connections of its own. */
+struct at_once {
+	struct tls_set *set;
+	pthread_barrier_t *start;
+	struct link link;
+	unsigned let_in;
+};
+
+static void *shake_hands(void *arg)
+{
+	struct at_once *a = arg;
+	const struct tls_client_options o = {.cert = &device, .via = &sub};
+
+	pthread_barrier_wait(a->start);
+	for (unsigned i = 0; i < 20; i++) {
+		link_open(&a->link, a->set, &o, false);
+		a->let_in += link_handshake(&a->link) && tls_conn_verified(a->link.server);
+		link_close(&a->link);
+	}
+	return NULL;
+}
+
+/* Who finds it taken verifies: so how often it was known is not certain, but each is let in. */
+static void two_threads_share_what_is_known(void **state)
+{
+	struct tls_set *set = world_set(&world);
+	static struct at_once both[2];
+	pthread_barrier_t start;
+	pthread_t threads[2];
+
+	(void)state;
+	assert_int_equal(pthread_barrier_init(&start, NULL, 2), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		both[i].set = set;
+		both[i].start = &start;
+		assert_int_equal(pthread_create(&threads[i], NULL, shake_hands, &both[i]), 0);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	pthread_barrier_destroy(&start);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(both[i].let_in, 20);
+	assert_int_equal(known_count(set->known), 1);
+	assert_true(let_in(set, &device, &sub));
+	tls_set_unref(set);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -481,6 +529,7 @@ int main(void)
 		cmocka_unit_test(an_intermediate_of_the_same_key_that_may_not),
 		cmocka_unit_test(an_intermediate_of_the_same_key_for_other_names),
 		cmocka_unit_test(a_certificate_of_the_same_key_and_name_is_not_known),
+		cmocka_unit_test(two_threads_share_what_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
