@@ -172,6 +172,46 @@ static void an_identity_that_is_wrong_is_refused_with_its_context(void **state)
 	assert_null(set);
 }
 
+/* An identity that comes alone is shown with what its anchors complete it by; that is found when
+ * the set is made, and no handshake looks for it. */
+static void our_chain_is_completed_once(void **state)
+{
+	struct pki_cert ours =
+		pki_issue(&world.sub, &(struct pki_options){.cn = "FAZ", .eku = "serverAuth"});
+	char *cert = pki_pem((const struct pki_cert *[]){&ours}, 1), *key = pki_key_pem(&ours);
+	char *anchors = pki_pem((const struct pki_cert *[]){&world.root, &world.sub}, 2);
+	const struct pki_cert *wanted[] = {&ours, &world.sub, &world.root};
+	struct world w = world;
+	struct tls_set *set;
+	STACK_OF(X509) * shown, *kept;
+
+	(void)state;
+	w.spec.contexts[0].identities_count = 1;
+	w.spec.contexts[0].identities[0] = (struct tls_identity){cert, key};
+	w.spec.anchors_pem = anchors;
+	set = world_set(&w);
+	assert_int_equal(SSL_CTX_get0_chain_certs(set->contexts[0].ctx, &kept), 1);
+	assert_int_equal(sk_X509_num(kept), 2);
+	assert_true(SSL_CTX_get_mode(set->contexts[0].ctx) & SSL_MODE_NO_AUTO_CHAIN);
+	for (unsigned i = 0; i < 2; i++) {
+		link_open(&wire, set,
+			&(struct tls_client_options){.cert = &world.device,
+				.max_version = i ? TLS1_2_VERSION : TLS1_3_VERSION},
+			false);
+		assert_true(link_handshake(&wire));
+		shown = SSL_get_peer_cert_chain(wire.client.ssl);
+		assert_int_equal(sk_X509_num(shown), 3);
+		for (int k = 0; k < 3; k++)
+			assert_int_equal(X509_cmp(sk_X509_value(shown, k), wanted[k]->cert), 0);
+		link_close(&wire);
+	}
+	tls_set_unref(set);
+	free(anchors);
+	free(key);
+	free(cert);
+	pki_free(&ours);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +219,7 @@ int main(void)
 		cmocka_unit_test(who_is_revoked_is_so_beside_a_newer_crl_of_another_hand),
 		cmocka_unit_test(sets_share_what_crls_revoke_and_openssl_has_none),
 		cmocka_unit_test(an_identity_that_is_wrong_is_refused_with_its_context),
+		cmocka_unit_test(our_chain_is_completed_once),
 	};
 
 	return cmocka_run_group_tests(tests, stage_setup, stage_teardown);
