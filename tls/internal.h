@@ -1,9 +1,9 @@
 /*
  * The inside of the TLS room: set.c (contexts), hello.c (ClientHello), ticket.c (keys, what a
  * ticket carries), bio.c (OpenSSL's reads and writes on the transport), verify.c (chains), known.c
- * (those whose signatures were verified before), crl.c (what is revoked), ids.c (certificates as
- * numbers), names.c (what one is called), failure.c (why it went wrong), weight.c (what a step
- * costs), conn.c (the connection).
+ * and known_table.c (those whose signatures were verified before), crl.c (what is revoked), ids.c
+ * (certificates as numbers), names.c (what one is called), failure.c (why it went wrong), weight.c
+ * (what a step costs), conn.c (the connection).
  */
 #ifndef SLUICE_TLS_INTERNAL_H
 #define SLUICE_TLS_INTERNAL_H

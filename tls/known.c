@@ -6,7 +6,7 @@
  * bytes, anchor included. A set hands it on to the one that takes its place, so that there is one,
  * however many sets there are sessions of.
  */
-#include "tls/internal.h"
+#include "tls/known_table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,24 +14,12 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
-#define WAYS 4u
-#define ROWS (KNOWN_CHAINS / WAYS)
-
-struct chain_id {
-	uint8_t b[32];
-};
-
 struct tls_known {
 	_Atomic unsigned refs;
-	/* Nobody waits for it: who finds it taken verifies, and remembers nothing. */
-	atomic_flag busy;
 	EVP_MD *sha256;
 	X509_STORE_CTX_verify_fn verify; /* OpenSSL's own: signatures and dates */
-	/* The last one used is the first of its row. */
-	struct chain_id rows[ROWS][WAYS];
+	struct known_table table;
 };
-
-_Static_assert((ROWS & (ROWS - 1)) == 0, "a row is found by some bits of the id");
 
 struct tls_known *known_new(void)
 {
@@ -40,7 +28,7 @@ struct tls_known *known_new(void)
 
 	if (k && plain && X509_STORE_CTX_init(plain, NULL, NULL, NULL) == 1) {
 		atomic_init(&k->refs, 1);
-		atomic_flag_clear(&k->busy);
+		known_table_init(&k->table);
 		k->verify = X509_STORE_CTX_get_verify(plain);
 		k->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	}
@@ -91,49 +79,6 @@ static bool identify(const struct tls_known *k, STACK_OF(X509) * chain, struct c
 	return done;
 }
 
-static struct chain_id *row_of(struct tls_known *k, const struct chain_id *id)
-{
-	uint32_t bits;
-
-	memcpy(&bits, id->b, sizeof(bits));
-	return k->rows[bits & (ROWS - 1)];
-}
-
-/* It, or the last one of its row, comes first. */
-static struct chain_id *bring_first(struct chain_id *row, const struct chain_id *id)
-{
-	unsigned at = 0;
-
-	while (at < WAYS - 1 && memcmp(&row[at], id, sizeof(*id)) != 0)
-		at++;
-	if (at > 0) {
-		struct chain_id found = row[at];
-
-		memmove(row + 1, row, at * sizeof(*row));
-		row[0] = found;
-	}
-	return row;
-}
-
-static bool is_known(struct tls_known *k, const struct chain_id *id)
-{
-	bool known;
-
-	if (atomic_flag_test_and_set_explicit(&k->busy, memory_order_acquire))
-		return false;
-	known = memcmp(bring_first(row_of(k, id), id), id, sizeof(*id)) == 0;
-	atomic_flag_clear_explicit(&k->busy, memory_order_release);
-	return known;
-}
-
-static void remember(struct tls_known *k, const struct chain_id *id)
-{
-	if (atomic_flag_test_and_set_explicit(&k->busy, memory_order_acquire))
-		return;
-	*bring_first(row_of(k, id), id) = *id;
-	atomic_flag_clear_explicit(&k->busy, memory_order_release);
-}
-
 static bool all_in_date(X509_STORE_CTX *store_ctx, STACK_OF(X509) * chain)
 {
 	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(store_ctx);
@@ -181,22 +126,16 @@ int known_verify(X509_STORE_CTX *store_ctx)
 	if (!identify(k, chain, &id))
 		return k->verify(store_ctx);
 	/* What is wrong with one that is not in date is for OpenSSL to say. */
-	c->chain_known = is_known(k, &id) && all_in_date(store_ctx, chain);
+	c->chain_known = known_table_has(&k->table, &id) && all_in_date(store_ctx, chain);
 	if (c->chain_known)
 		return pass(store_ctx, chain);
 	rc = k->verify(store_ctx);
 	if (rc == 1 && X509_STORE_CTX_get_error(store_ctx) == X509_V_OK)
-		remember(k, &id);
+		known_table_add(&k->table, &id);
 	return rc;
 }
 
 unsigned known_count(const struct tls_known *k)
 {
-	static const struct chain_id none;
-	unsigned n = 0;
-
-	for (unsigned row = 0; row < ROWS; row++)
-		for (unsigned i = 0; i < WAYS; i++)
-			n += memcmp(&k->rows[row][i], &none, sizeof(none)) != 0;
-	return n;
+	return known_table_count(&k->table);
 }

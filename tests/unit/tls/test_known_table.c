@@ -3,31 +3,36 @@
  * at it at once. Nobody waits for the other, so that a chain may be forgotten; what must never be
  * is that one counts as known which nobody has verified.
  */
-#include "tls/known.c"
-
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
+
+#include "tls/known_table.h"
 
 #define THREADS 2u
 #define ROUNDS	200000u
 
-static struct tls_known *known;
+static struct known_table *known;
 
 static int setup(void **state)
 {
 	(void)state;
-	known = known_new();
-	return known ? 0 : -1;
+	known = calloc(1, sizeof(*known));
+	if (!known)
+		return -1;
+	known_table_init(known);
+	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	known_unref(known);
+	free(known);
 	return 0;
 }
 
@@ -47,14 +52,14 @@ static void remembered(uint32_t row, uint32_t n)
 {
 	const struct chain_id id = id_of(row, n);
 
-	remember(known, &id);
+	known_table_add(known, &id);
 }
 
 static bool is_there(uint32_t row, uint32_t n)
 {
 	const struct chain_id id = id_of(row, n);
 
-	for (unsigned i = 0; i < WAYS; i++)
+	for (unsigned i = 0; i < KNOWN_WAYS; i++)
 		if (memcmp(&known->rows[row][i], &id, sizeof(id)) == 0)
 			return true;
 	return false;
@@ -64,19 +69,19 @@ static bool used(uint32_t row, uint32_t n)
 {
 	const struct chain_id id = id_of(row, n);
 
-	return is_known(known, &id);
+	return known_table_has(known, &id);
 }
 
 static void the_one_used_least_lately_makes_room(void **state)
 {
 	(void)state;
-	for (uint32_t n = 0; n < WAYS; n++)
+	for (uint32_t n = 0; n < KNOWN_WAYS; n++)
 		remembered(7, n);
-	assert_int_equal(known_count(known), WAYS);
+	assert_int_equal(known_table_count(known), KNOWN_WAYS);
 	/* Now it is the second one. */
 	assert_true(used(7, 0));
-	remembered(7, WAYS);
-	assert_int_equal(known_count(known), WAYS);
+	remembered(7, KNOWN_WAYS);
+	assert_int_equal(known_table_count(known), KNOWN_WAYS);
 	assert_false(is_there(7, 1));
 	assert_true(is_there(7, 0) && is_there(7, 2) && is_there(7, 3) && is_there(7, 4));
 	/* One that was asked for in vain takes nobody's place. */
@@ -85,34 +90,48 @@ static void the_one_used_least_lately_makes_room(void **state)
 	assert_true(used(7, 2));
 	/* To be remembered again is a use, and takes no other place. */
 	remembered(7, 3);
-	assert_int_equal(known_count(known), WAYS);
+	assert_int_equal(known_table_count(known), KNOWN_WAYS);
 	remembered(7, 5);
 	remembered(7, 6);
 	assert_true(is_there(7, 2) && is_there(7, 3) && is_there(7, 5) && is_there(7, 6));
+}
+
+/* Who shows chains that do not hold makes nobody older. */
+static void who_is_asked_for_in_vain_uses_nobody(void **state)
+{
+	(void)state;
+	for (uint32_t n = 0; n < KNOWN_WAYS; n++)
+		remembered(7, n);
+	for (uint32_t n = 0; n < KNOWN_WAYS; n++) {
+		assert_false(used(7, 100 + n));
+		remembered(7, 10 + n);
+		assert_false(is_there(7, n));
+		assert_true(n == KNOWN_WAYS - 1 || is_there(7, n + 1));
+	}
 }
 
 static void rows_leave_each_other_alone(void **state)
 {
 	(void)state;
 	remembered(8, 0);
-	for (uint32_t n = 0; n < 10 * WAYS; n++)
+	for (uint32_t n = 0; n < 10 * KNOWN_WAYS; n++)
 		remembered(9, n);
 	assert_true(used(8, 0));
-	assert_int_equal(known_count(known), 1 + WAYS);
+	assert_int_equal(known_table_count(known), 1 + KNOWN_WAYS);
 }
 
 static void there_are_never_more_than_the_bound(void **state)
 {
 	(void)state;
-	for (uint32_t row = 0; row < ROWS; row++)
-		for (uint32_t n = 0; n < WAYS; n++)
+	for (uint32_t row = 0; row < KNOWN_ROWS; row++)
+		for (uint32_t n = 0; n < KNOWN_WAYS; n++)
 			remembered(row, n);
-	assert_int_equal(known_count(known), KNOWN_CHAINS);
-	for (uint32_t row = 0; row < ROWS; row++)
-		remembered(row, WAYS);
-	assert_int_equal(known_count(known), KNOWN_CHAINS);
-	for (uint32_t row = 0; row < ROWS; row++)
-		assert_true(is_there(row, WAYS) && !is_there(row, 0));
+	assert_int_equal(known_table_count(known), KNOWN_CHAINS);
+	for (uint32_t row = 0; row < KNOWN_ROWS; row++)
+		remembered(row, KNOWN_WAYS);
+	assert_int_equal(known_table_count(known), KNOWN_CHAINS);
+	for (uint32_t row = 0; row < KNOWN_ROWS; row++)
+		assert_true(is_there(row, KNOWN_WAYS) && !is_there(row, 0));
 }
 
 static void who_finds_it_taken_waits_for_nobody(void **state)
@@ -125,19 +144,25 @@ static void who_finds_it_taken_waits_for_nobody(void **state)
 	atomic_flag_clear(&known->busy);
 	assert_true(used(1, 0));
 	assert_false(used(1, 1));
-	assert_int_equal(known_count(known), 1);
+	assert_int_equal(known_table_count(known), 1);
 }
 
 /* ---- two at once -------------------------------------------------------------------------- */
 
 static pthread_barrier_t start;
 
+struct worker {
+	pthread_t thread;
+	uint32_t own;
+	unsigned wrong;
+};
+
 /* Each has chains of its own and some that both have, in two rows: of the ids with the highest
  * numbers it asks and remembers none. */
 static void *work(void *arg)
 {
-	const uint32_t own = *(const uint32_t *)arg;
-	uintptr_t wrong = 0;
+	struct worker *w = arg;
+	const uint32_t own = w->own;
 	uint32_t x = own + 1;
 
 	pthread_barrier_wait(&start);
@@ -150,35 +175,31 @@ static void *work(void *arg)
 			remembered(row, n);
 		else
 			(void)used(row, n);
-		wrong += used(row, 100 + own);
+		w->wrong += used(row, 100 + own);
 	}
-	return (void *)wrong;
+	return NULL;
 }
 
 /* What is found is what one of them has put there, whole, and each once. */
 static void two_threads_make_nothing_up(void **state)
 {
-	static const uint32_t own[THREADS] = {1, 2};
-	pthread_t threads[THREADS];
+	struct worker workers[THREADS] = {{.own = 1}, {.own = 2}};
 	unsigned whole = 0;
 
 	(void)state;
 	assert_int_equal(pthread_barrier_init(&start, NULL, THREADS), 0);
 	for (unsigned i = 0; i < THREADS; i++)
-		assert_int_equal(
-			pthread_create(&threads[i], NULL, work, (void *)(uintptr_t)&own[i]), 0);
+		assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
 	for (unsigned i = 0; i < THREADS; i++) {
-		void *wrong = NULL;
-
-		assert_int_equal(pthread_join(threads[i], &wrong), 0);
-		assert_null(wrong);
+		assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
+		assert_int_equal(workers[i].wrong, 0);
 	}
 	pthread_barrier_destroy(&start);
 	for (uint32_t row = 0; row < 2; row++)
 		for (uint32_t n = 0; n < 4 * (THREADS + 1); n++)
 			whole += is_there(row, n);
-	assert_int_equal(whole, known_count(known));
-	assert_int_equal(whole, 2 * WAYS);
+	assert_int_equal(whole, known_table_count(known));
+	assert_int_equal(whole, 2 * KNOWN_WAYS);
 }
 
 /* Sets that follow each other let go of it on whatever thread is the last. */
@@ -213,6 +234,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(the_one_used_least_lately_makes_room),
+		T(who_is_asked_for_in_vain_uses_nobody),
 		T(rows_leave_each_other_alone),
 		T(there_are_never_more_than_the_bound),
 		T(who_finds_it_taken_waits_for_nobody),
