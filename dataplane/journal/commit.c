@@ -17,6 +17,7 @@
 #define SPACE_CHECK_US	  200000u
 #define SPACE_CHECK_BYTES (16u << 20)
 #define NO_SPACE_WAIT_US  1000000u
+#define BEHIND_PART	  8u
 #define DISK_RATE_LEAST	  20u /* bytes per microsecond: 20 MB/s */
 
 static bool no_space(int sys)
@@ -74,6 +75,19 @@ static void failed(struct journal *j, int sys, const char *what, uint64_t now_us
 
 /* ---- space -------------------------------------------------------------------------------- */
 
+/* Raw blocks take room until they are rewritten: an eighth of what there is. */
+static bool is_far_behind(struct journal *j)
+{
+	uint64_t bytes = 0;
+
+	pthread_mutex_lock(&j->mutex);
+	for (unsigned i = 0; i < j->seg_count; i++)
+		if (!j->segs[i].settled)
+			bytes += j->segs[i].bytes;
+	pthread_mutex_unlock(&j->mutex);
+	return bytes > j->available / BEHIND_PART;
+}
+
 static bool under_min_free(struct journal *j, uint64_t now_us)
 {
 	uint64_t written = counted(&j->disk_bytes);
@@ -83,6 +97,8 @@ static bool under_min_free(struct journal *j, uint64_t now_us)
 		written - j->space_checked_at >= SPACE_CHECK_BYTES) {
 		if (j->fs->space(j->fs->ctx, j->cfg.dir, &space) == 0) {
 			j->available = space.available;
+			atomic_store_explicit(
+				&j->far_behind, is_far_behind(j), memory_order_relaxed);
 			atomic_store_explicit(&j->total_bytes, space.total, memory_order_relaxed);
 		}
 		j->space_checked_us = now_us;
@@ -122,84 +138,23 @@ static bool may_begin(struct journal *j, uint64_t now_us)
 
 /* ---- a commit ------------------------------------------------------------------------------ */
 
-static void encode(struct journal *j, unsigned n)
-{
-	struct commit *c = &j->commit;
-
-	c->len = 0;
-	for (unsigned i = 0; i < n; i++) {
-		struct pending *p = queue_at(j, i);
-		struct block_frame *f = &p->frame;
-
-		f->p.id[0] = j->id[0];
-		f->p.id[1] = j->id[1];
-		f->p.segment = j->w.first_block;
-		f->p.durable_upto = atomic_load_explicit(&j->durable_block, memory_order_relaxed);
-		f->p.fixed_len = BLOCK_FIXED;
-		f->p.frame_len = BLOCK_FIXED + f->payload.len;
-		block_frame_encode(f, p->out->head);
-		c->iov[2 * i] = (struct iovec){p->out->head, f->p.frame_len};
-		c->iov[2 * i + 1] = (struct iovec){p->out->data, f->data_len};
-		c->len += (uint64_t)f->p.frame_len + f->data_len;
-	}
-	c->blocks = n;
-	c->iov_first = 0;
-	c->iov_count = 2 * n;
-}
-
-static int write_on(struct journal *j)
-{
-	struct commit *c = &j->commit;
-
-	c->tag++;
-	return j->fs->io_writev(
-		j->fs->ctx, j->io, j->w.fd, c->iov + c->iov_first, c->iov_count, c->off, c->tag);
-}
-
 static void begin(struct journal *j, unsigned n, uint64_t now_us)
 {
 	struct commit *c = &j->commit;
-	uint64_t len = 0;
-	int rc;
+	int rc = rotate_for(j, commit_len(j, n) + COMMIT_PAD_MOST, now_us);
 
-	for (unsigned i = 0; i < n; i++)
-		len += (uint64_t)BLOCK_FIXED + queue_at(j, i)->frame.payload.len +
-		       queue_at(j, i)->frame.data_len;
-	rc = rotate_for(j, len, now_us);
 	if (rc < 0) {
 		count(&j->write_errors, 1);
 		failed(j, rc, "a segment cannot be begun", now_us);
 		return;
 	}
-	encode(j, n);
-	assert(c->len == len);
-	c->off = j->w.end;
-	c->left = c->len;
+	commit_encode(j, n);
 	c->started_us = now_us;
 	c->phase = COMMIT_WRITING;
-	rc = write_on(j);
+	rc = commit_write_on(j);
 	if (rc < 0) {
 		count(&j->write_errors, 1);
 		failed(j, rc, "write", now_us);
-	}
-}
-
-/* Takes `n` written bytes off the front of the iovecs. */
-static void advance(struct commit *c, uint64_t n)
-{
-	c->off += n;
-	c->left -= n;
-	while (n > 0) {
-		struct iovec *v = &c->iov[c->iov_first];
-
-		if (n < v->iov_len) {
-			v->iov_base = (uint8_t *)v->iov_base + n;
-			v->iov_len -= n;
-			return;
-		}
-		n -= v->iov_len;
-		c->iov_first++;
-		c->iov_count--;
 	}
 }
 
@@ -208,7 +163,7 @@ static void written(struct journal *j, int64_t res, uint64_t now_us)
 	struct commit *c = &j->commit;
 	int rc;
 
-	if (res == -EINTR || res == -EAGAIN)
+	if (res == -EINTR || res == -EAGAIN || commit_not_direct(j, res))
 		res = 0;
 	else if (res == 0)
 		res = -EIO; /* a write that writes nothing would go on for ever */
@@ -217,9 +172,9 @@ static void written(struct journal *j, int64_t res, uint64_t now_us)
 		failed(j, res < 0 ? (int)res : -EIO, "write", now_us);
 		return;
 	}
-	advance(c, (uint64_t)res);
+	commit_advance(c, (uint64_t)res);
 	if (c->left > 0) {
-		rc = write_on(j);
+		rc = commit_write_on(j);
 	} else {
 		c->phase = COMMIT_SYNCING;
 		c->tag++;

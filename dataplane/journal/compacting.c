@@ -16,6 +16,7 @@
 
 #define LOOK_AGAIN_S 10 /* for space, and for what failed to be told */
 #define PAUSE_NS     10000000
+#define PAUSES	     10u	/* without a raw block, until there is time */
 #define AGAIN_US     600000000u /* a segment for which memory was out */
 
 static struct seg *find(struct journal *j, uint64_t first_block)
@@ -103,15 +104,25 @@ static int install(struct journal *j, const struct compact_job *job)
 	return rc;
 }
 
-/* Gives way to intake: blocks that wait want the CPU and the disk. */
+/* Gives way to intake: blocks that wait, or were stored raw of late, want the CPU and the disk. A
+ * nice value alone does not keep us off a CPU whose lcore yields whenever it finds nothing. */
 static bool give_way(void *arg)
 {
 	struct journal *j = arg;
 	const struct timespec pause = {0, PAUSE_NS};
 
-	while (j->compact_runs && !atomic_load(&j->compact_stop) &&
-		journal_state(j) == JOURNAL_RUNNING && pool_free_blocks(j) < j->cfg.pool_blocks / 2)
+	for (unsigned calm = PAUSES; j->compact_runs && !atomic_load(&j->compact_stop) &&
+				     journal_state(j) == JOURNAL_RUNNING;
+		calm++) {
+		uint64_t raw = counted(&j->blocks_raw);
+
+		if (raw != j->compact_raw_seen && !atomic_load(&j->far_behind))
+			calm = 0;
+		j->compact_raw_seen = raw;
+		if (calm >= PAUSES && pool_free_blocks(j) >= j->cfg.pool_blocks / 2)
+			break;
 		nanosleep(&pause, NULL);
+	}
 	/* Where intake is held for want of room, what has been written here is part of the reason.
 	 */
 	return atomic_load(&j->compact_stop) || journal_state(j) != JOURNAL_RUNNING;

@@ -80,10 +80,18 @@ struct presser {
 	uint64_t *seq;
 };
 
+/* What compressing costs those who wait for it, of late: sums that fade. */
+struct press_speed {
+	uint64_t bytes, wall_us, cpu_us;
+	uint64_t tried_us;  /* when a compressor last took an acknowledged block */
+	uint64_t disk_rate; /* as the committer knows it, bytes per microsecond */
+};
+
 struct press_pool {
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
 	struct pending *head, *tail; /* queued, in order */
+	struct press_speed speed;
 	bool stop;
 	unsigned threads, taken;
 	pthread_t thread[COMPRESSORS_MAX];
@@ -108,6 +116,8 @@ struct commit {
 	unsigned blocks; /* the first of the queue */
 	struct iovec iov[2 * COMMIT_MAX_BLOCKS];
 	unsigned iov_first, iov_count;
+	struct iovec piece; /* what of these is being written past the page cache */
+	bool direct;	    /* it goes past it */
 	uint64_t off, left;
 	uint64_t len; /* in all */
 	uint64_t started_us;
@@ -151,6 +161,7 @@ struct journal {
 	unsigned queue_head, queue_len;
 	uint64_t last_number;
 	struct commit commit;
+	uint8_t *piece;	    /* commit_write.c's; NULL: not needed yet */
 	uint64_t disk_rate; /* bytes per microsecond, of recent commits that were large */
 	struct journal_io *io;
 	const char *io_what;
@@ -176,6 +187,8 @@ struct journal {
 	pthread_t compact_thread;
 	struct compactor *compactor;
 	bool compact_runs;
+	_Atomic bool far_behind;   /* so much waits to be rewritten that room may get short */
+	uint64_t compact_raw_seen; /* the compacting thread's */
 	_Atomic bool compact_may, compact_stop;
 	_Atomic uint64_t compacted_segments, compacted_from, compacted_to; /* to, from: bytes */
 
@@ -244,6 +257,12 @@ void press_queue(struct journal *j, struct pending *p);
 unsigned press_ready(struct journal *j, uint64_t now_us);
 bool press_head_ready(struct journal *j);
 
+/* crowd.c: does storing raw serve better those who wait for an answer? press.mutex held. */
+void crowd_note(struct press_speed *s, uint64_t bytes, uint64_t wall_us, uint64_t cpu_us);
+bool crowd_waits(const struct journal *j);
+/* The block that a compressor should take now, or NULL. */
+struct pending *crowd_next(const struct journal *j, uint64_t now_us);
+
 /* commit.c */
 bool commit_step(struct journal *j, uint64_t now_us);
 /* Could a commit begin at once? */
@@ -251,6 +270,22 @@ bool commit_has_work(struct journal *j);
 /* The next instant at which something is due without anybody's doing. */
 uint64_t commit_deadline(const struct journal *j, uint64_t now_us);
 void commit_error(struct journal *j, int sys, const char *what);
+
+/* commit_write.c: the frames of the first `n` blocks of the queue, written in one or more pieces.
+ */
+#define COMMIT_PAD_MOST 8192u
+/* Bytes of them without padding. */
+uint64_t commit_len(const struct journal *j, unsigned n);
+/* Makes them ready for the segment that is open. */
+void commit_encode(struct journal *j, unsigned n);
+/* Writes what is left, or a piece of it: 0 or -errno. */
+int commit_write_on(struct journal *j);
+/* Was this the answer of a file system that cannot write past the page cache? Then the same goes
+ * through it, and so does the rest of this segment. */
+bool commit_not_direct(struct journal *j, int64_t res);
+/* `n` bytes are written. */
+void commit_advance(struct commit *c, uint64_t n);
+void commit_write_free(struct journal *j);
 
 /* rotate.c: segments of the running journal. 0 or -errno. */
 int rotate_for(struct journal *j, uint64_t len, uint64_t now_us);

@@ -27,6 +27,7 @@ void journal_config_defaults(struct journal_config *cfg)
 	cfg->pool_blocks = 64;
 	cfg->commit_interval_us = 1000;
 	cfg->commit_interval_unacked_us = 50000;
+	cfg->direct_least = 64u << 10;
 	cfg->segment_size = 256ull << 20;
 	cfg->segment_age_s = 3600;
 	cfg->min_free = 1ull << 30;
@@ -118,6 +119,7 @@ static void free_all(struct journal *j)
 	if (j->io)
 		j->fs->io_close(j->fs->ctx, j->io);
 	pool_close(j);
+	commit_write_free(j);
 	presser_free(&j->presser);
 	compactor_free(j->compactor);
 	if (j->waker.fd > 0)

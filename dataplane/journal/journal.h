@@ -48,6 +48,8 @@ struct journal_config {
 	uint32_t pool_blocks;		     /* bound of blocks in memory, all ports together */
 	uint32_t commit_interval_us;	     /* acknowledged sources */
 	uint32_t commit_interval_unacked_us; /* the others */
+	uint32_t direct_least;		     /* bytes of a commit from which on it is written past
+						the page cache; 0: never */
 	uint64_t segment_size;		     /* bytes on disk */
 	uint64_t segment_age_s;
 	uint64_t min_free;	    /* bytes of the file system */

@@ -94,6 +94,7 @@ void press_block(struct presser *pr, struct pending *p, int level)
 void press_queue(struct journal *j, struct pending *p)
 {
 	struct press_pool *q = &j->press;
+	bool wanted;
 
 	if (q->threads == 0)
 		return;
@@ -104,8 +105,10 @@ void press_queue(struct journal *j, struct pending *p)
 	else
 		q->head = p;
 	q->tail = p;
+	wanted = crowd_next(j, p->taken_us) != NULL;
 	pthread_mutex_unlock(&q->mutex);
-	pthread_cond_signal(&q->cond);
+	if (wanted)
+		pthread_cond_signal(&q->cond);
 }
 
 /* Out of the queue; q->mutex held. */
@@ -137,7 +140,9 @@ static void *compressor_main(void *arg)
 	pthread_mutex_lock(&q->mutex);
 	pr = &q->presser[q->taken++];
 	for (;;) {
-		struct pending *p = q->head;
+		uint64_t wall_us = j->fs->mono_us(j->fs->ctx);
+		struct pending *p = crowd_next(j, wall_us);
+		uint64_t cpu_ns;
 
 		if (!p) {
 			if (q->stop)
@@ -147,9 +152,15 @@ static void *compressor_main(void *arg)
 		}
 		unqueue(q, p);
 		p->state = PEND_COMPRESSING;
+		if (p->block->acked)
+			q->speed.tried_us = wall_us;
 		pthread_mutex_unlock(&q->mutex);
+		cpu_ns = thread_cpu_ns(pthread_self());
 		press_block(pr, p, level_of(j));
+		cpu_ns = thread_cpu_ns(pthread_self()) - cpu_ns;
+		wall_us = j->fs->mono_us(j->fs->ctx) - wall_us;
 		pthread_mutex_lock(&q->mutex);
+		crowd_note(&q->speed, p->frame.raw_len, wall_us, cpu_ns / 1000);
 		p->state = PEND_READY;
 		waker_wake(&j->waker);
 	}
@@ -237,6 +248,8 @@ static unsigned due(struct journal *j, uint64_t now_us)
 
 	if (atomic_load(&j->stopping))
 		return j->queue_len;
+	if (crowd_waits(j))
+		acked = 0;
 	for (unsigned i = j->queue_len; i > 0; i--) {
 		const struct pending *p = queue_at(j, i - 1);
 
@@ -328,6 +341,7 @@ unsigned press_ready(struct journal *j, uint64_t now_us)
 	if (q->threads == 0)
 		return ready_inline(j);
 	pthread_mutex_lock(&q->mutex);
+	q->speed.disk_rate = j->disk_rate;
 	ready = count_ready(j);
 	n = choose_raw(j, now_us, ready, raw);
 	pthread_mutex_unlock(&q->mutex);

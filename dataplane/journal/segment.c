@@ -143,7 +143,10 @@ int segment_payload(struct segment *s, uint64_t off, const struct frame_prologue
 {
 	int rc = load(s, off + p->fixed_len, payload->len, payload->crc, &b->stored);
 
-	return rc == SEGMENT_OK ? inflate_to(b, payload->raw_len, &b->columns) : rc;
+	if (rc != SEGMENT_OK)
+		return rc;
+	b->stored.len = zread_unpadded(b->stored.data, b->stored.len);
+	return inflate_to(b, payload->raw_len, &b->columns);
 }
 
 static bool times_match(const struct block_frame *f, const struct journal_records *r)

@@ -74,6 +74,7 @@ int segment_create(
 	int rc = checkpoint_bytes(w, first_block, state, z, &bytes);
 
 	w->fd = -1;
+	w->direct_fd = SEGMENT_DIRECT_UNTRIED;
 	if (rc == 0)
 		rc = create_file(w, first_block, &bytes);
 	if (rc == 0) {
@@ -86,6 +87,33 @@ int segment_create(
 	}
 	bytes_buf_free(&bytes);
 	return rc;
+}
+
+bool segment_open_direct(struct segment_writer *w)
+{
+	char path[JOURNAL_PATH_MAX];
+
+	if (w->direct_fd == SEGMENT_DIRECT_UNTRIED) {
+		journal_segment_path(path, w->dir, w->first_block);
+		w->direct_fd = w->fs->open(w->fs->ctx, path, O_WRONLY | O_DIRECT, 0);
+		if (w->direct_fd < 0)
+			w->direct_fd = SEGMENT_DIRECT_IMPOSSIBLE;
+	}
+	return w->direct_fd >= 0;
+}
+
+void segment_close_direct(struct segment_writer *w)
+{
+	if (w->direct_fd >= 0)
+		w->fs->close(w->fs->ctx, w->direct_fd);
+	w->direct_fd = SEGMENT_DIRECT_IMPOSSIBLE;
+}
+
+static void close_files(struct segment_writer *w)
+{
+	segment_close_direct(w);
+	w->fs->close(w->fs->ctx, w->fd);
+	w->fd = -1;
 }
 
 int segment_reserve(struct segment_writer *w, uint64_t len, uint64_t step)
@@ -217,8 +245,7 @@ int segment_finish(struct segment_writer *w, struct zpress *z)
 		segment_abandon(w);
 		return rc;
 	}
-	w->fs->close(w->fs->ctx, w->fd);
-	w->fd = -1;
+	close_files(w);
 	w->end = size;
 	return 0;
 }
@@ -230,6 +257,5 @@ void segment_abandon(struct segment_writer *w)
 	/* If this fails: blocks behind the end are superseded by the segment that begins with their
 	 * numbers. */
 	w->fs->truncate(w->fs->ctx, w->fd, w->end);
-	w->fs->close(w->fs->ctx, w->fd);
-	w->fd = -1;
+	close_files(w);
 }

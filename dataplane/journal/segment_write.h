@@ -13,11 +13,15 @@
 #include "dataplane/journal/state.h"
 #include "dataplane/journal/zframe.h"
 
+#define SEGMENT_DIRECT_UNTRIED	  (-1)
+#define SEGMENT_DIRECT_IMPOSSIBLE (-2)
+
 struct segment_writer {
 	const struct journal_fs *fs;
 	const char *dir;
 	uint64_t id[2];
-	int fd; /* -1: no segment is open */
+	int fd;	       /* -1: no segment is open */
+	int direct_fd; /* the same file past the page cache, or one of these */
 	uint64_t first_block;
 	uint64_t begin;	     /* behind the checkpoint */
 	uint64_t end;	     /* behind the last durable block: all writes begin here */
@@ -35,6 +39,10 @@ struct segment_writer {
  */
 int segment_create(
 	struct segment_writer *w, uint64_t first_block, const struct fold *state, struct zpress *z);
+/* Opens it for writes past the page cache too, where that is possible. */
+bool segment_open_direct(struct segment_writer *w);
+/* From here on it is written through the page cache alone. */
+void segment_close_direct(struct segment_writer *w);
 /* Reserves disk space for `len` more bytes, in steps. 0 or -errno. */
 int segment_reserve(struct segment_writer *w, uint64_t len, uint64_t step);
 /* Writes index and seek table, syncs, gives the reserved rest back, closes. 0 or -errno. */

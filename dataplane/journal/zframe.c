@@ -1,8 +1,20 @@
 #include "dataplane/journal/zframe.h"
 
+#include <string.h>
+
+#include <xxhash.h>
 #include <zstd.h>
 
+#include "dataplane/base/bytes.h"
 #include "dataplane/base/crc32c.h"
+
+#define SKIPPABLE_HEADER 8u
+
+#define STORE_HEAD	 9u /* magic, descriptor, content size */
+#define STORE_TAIL	 4u
+#define STORE_DESCRIPTOR 0xa4u /* content size of four bytes, single segment, checksum */
+#define STORE_BLOCK	 (128u << 10)
+#define STORE_BLOCK_HEAD 3u
 
 struct zpress {
 	ZSTD_CCtx *cctx;
@@ -73,8 +85,37 @@ static size_t press(struct zpress *z, int level, int checksum, const void *raw, 
 	return ZSTD_isError(n) ? 0 : n;
 }
 
+/*
+ * A frame of raw blocks (RFC 8878, 3.1.1): content size in four bytes, a single segment, checksum.
+ * zstd's own least level copies everything three times on the way.
+ */
+static size_t store(const uint8_t *raw, size_t len, uint8_t *out, size_t cap)
+{
+	size_t blocks = len ? (len + STORE_BLOCK - 1) / STORE_BLOCK : 1;
+	uint8_t *to = out + STORE_HEAD;
+
+	if (len > UINT32_MAX || cap < STORE_HEAD + STORE_TAIL + len + blocks * STORE_BLOCK_HEAD)
+		return 0;
+	store_le32(out, ZSTD_MAGICNUMBER);
+	out[4] = STORE_DESCRIPTOR;
+	store_le32(out + 5, (uint32_t)len);
+	for (size_t i = 0; i < blocks; i++) {
+		bool last = i + 1 == blocks;
+		size_t n = last ? len - i * STORE_BLOCK : STORE_BLOCK;
+
+		store_le16(to, (uint16_t)(n << 3 | last)); /* type 0: raw */
+		to[2] = (uint8_t)(n >> 13);
+		memcpy(to + STORE_BLOCK_HEAD, raw + i * STORE_BLOCK, n);
+		to += STORE_BLOCK_HEAD + n;
+	}
+	store_le32(to, (uint32_t)XXH64(raw, len, 0));
+	return (size_t)(to + STORE_TAIL - out);
+}
+
 size_t zpress_data(struct zpress *z, int level, const void *raw, size_t len, void *out, size_t cap)
 {
+	if (level == zpress_raw_level())
+		return store(raw, len, out, cap);
 	tune(z, level);
 	return press(z, level, 1, raw, len, out, cap);
 }
@@ -127,6 +168,17 @@ void zread_free(struct zread *z)
 		return;
 	ZSTD_freeDCtx(z->dctx);
 	free(z);
+}
+
+size_t zread_unpadded(const void *data, size_t len)
+{
+	size_t n = ZSTD_findFrameCompressedSize(data, len);
+	const uint8_t *behind = (const uint8_t *)data + n;
+
+	if (ZSTD_isError(n) || n >= len || len - n < SKIPPABLE_HEADER ||
+		(load_le32(behind) & ZSTD_MAGIC_SKIPPABLE_MASK) != ZSTD_MAGIC_SKIPPABLE_START)
+		return len;
+	return ZSTD_findFrameCompressedSize(behind, len - n) == len - n ? n : len;
 }
 
 int zread_frame(struct zread *z, const void *data, size_t len, void *out, size_t raw_len)

@@ -37,6 +37,10 @@ int zpress_payload_buf(struct zpress *z, const struct bytes_buf *raw, struct byt
 struct zread *zread_new(void);
 void zread_free(struct zread *z);
 
+/* The length without the skippable frame at the end of these `len` bytes, or `len`: behind the zstd
+ * frame that they begin with is no such frame, or something else too. */
+size_t zread_unpadded(const void *data, size_t len);
+
 /*
  * Inflates exactly one zstd frame of `len` bytes that must hold exactly `raw_len`, into `out` (room
  * for raw_len). 0, or -1 where it is not so.

@@ -27,7 +27,7 @@
 
 static char failing[80]; /* what to say should the state that is tried now fail */
 static struct {
-	uint64_t worlds, states, deaths, again, retired, rewritten;
+	uint64_t worlds, states, deaths, again, retired, rewritten, direct;
 } met;
 
 /* Checks end in abort(), which is how cmocka says at once what was wrong. */
@@ -91,6 +91,7 @@ static void try_world(uint64_t seed, enum mutant mutant)
 	met.worlds++;
 	met.retired += w.work.retires;
 	met.rewritten += w.rewritten;
+	met.direct += memfs_direct_writes(w.fs);
 	for (unsigned state = 1; state <= STATES_OF_A_WORLD; state++) {
 		now_trying(seed, state);
 		try_state(&w, &r);
@@ -104,10 +105,15 @@ static int run(uint64_t first, uint64_t states, enum mutant mutant)
 		try_world(seed, mutant);
 	printf("sim-journal: %" PRIu64 " states of %" PRIu64 " worlds from seed %" PRIu64
 	       ": %" PRIu64 " deaths of the process, %" PRIu64 " recoveries cut, %" PRIu64
-	       " worlds with retention, %" PRIu64 " segments rewritten\n",
-		met.states, met.worlds, first, met.deaths, met.again, met.retired, met.rewritten);
+	       " worlds with retention, %" PRIu64 " segments rewritten, %" PRIu64
+	       " writes past the page cache\n",
+		met.states, met.worlds, first, met.deaths, met.again, met.retired, met.rewritten,
+		met.direct);
 	/* A long run must have met what it claims to test. */
-	return states < 1000 || (met.deaths && met.again && met.retired && met.rewritten) ? 0 : 1;
+	return states < 1000 || (met.deaths && met.again && met.retired && met.rewritten &&
+					met.direct)
+		       ? 0
+		       : 1;
 }
 
 /* In a process of its own, which must fail by a check of the test, not otherwise. */

@@ -21,6 +21,15 @@ static void draw_config(struct world *w, struct rng *r)
 	memfs_set_delay(w->fs, rng_chance(r, 50) ? rng_below(r, 6) : 0);
 }
 
+/* By dice of its own: what else a seed draws is as it was before there was this. */
+static void draw_direct(struct world *w, uint64_t seed)
+{
+	struct rng r = {~seed};
+
+	w->work.cfg.direct_least = rng_chance(&r, 40) ? 0 : 1 + rng_below(&r, 20000);
+	memfs_set_direct(w->fs, rng_chance(&r, 60) ? MEMFS_DIRECT : rng_below(&r, 4));
+}
+
 /* Time passes: segments age, retention looks. */
 static void pause_a_while(struct world *w, struct rng *r)
 {
@@ -68,6 +77,7 @@ uint64_t world_run(struct world *w, uint64_t seed, enum mutant mutant, uint64_t 
 	w->fs = memfs_new();
 	work_init(&w->work, w->fs);
 	draw_config(w, &r);
+	draw_direct(w, seed);
 	w->work.cfg.fs = mutant_table(mutant, w->fs);
 	draw_fault(w, &r);
 	memfs_cut(w->fs, cut);

@@ -24,6 +24,8 @@ static int m_open(void *ctx, const char *path, int flags, unsigned mode)
 	(void)mode;
 	if (rc < 0)
 		return rc;
+	if ((flags & O_DIRECT) && m->direct == MEMFS_NO_DIRECT_OPEN)
+		return -EINVAL;
 	if (inode < 0 && !(flags & O_CREAT))
 		return -ENOENT;
 	if (inode >= 0 && (flags & O_EXCL))
@@ -37,6 +39,7 @@ static int m_open(void *ctx, const char *path, int flags, unsigned mode)
 		assert(fd + 1 < MAX_FD);
 	m->fd[fd].used = true;
 	m->fd[fd].holds_lock = false;
+	m->fd[fd].direct = flags & O_DIRECT;
 	m->fd[fd].inode = inode;
 	if ((flags & O_TRUNC) && m->disk.inodes[inode].now.len > 0)
 		disk_change_add(&m->disk.inodes[inode], &(struct change){.truncate = true});
@@ -402,6 +405,16 @@ void memfs_set_space(struct memfs *m, uint64_t total, uint64_t available)
 void memfs_set_delay(struct memfs *m, unsigned rounds)
 {
 	m->delay = rounds;
+}
+
+void memfs_set_direct(struct memfs *m, enum memfs_direct how)
+{
+	m->direct = how;
+}
+
+uint64_t memfs_direct_writes(const struct memfs *m)
+{
+	return m->direct_writes;
 }
 
 uint8_t *memfs_data(struct memfs *m, const char *path, uint64_t *size)

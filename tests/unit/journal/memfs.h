@@ -25,6 +25,15 @@ enum memfs_fault {
 	MEMFS_EIO_DEATH,    /* this call fails; the picture is taken before the one behind it */
 };
 
+/* Writes past the page cache: O_DIRECT. */
+enum memfs_direct {
+	MEMFS_DIRECT,	       /* they are taken where offset, length and memory are aligned to
+				  4,096 bytes, as they must be: asserted */
+	MEMFS_NO_DIRECT_OPEN,  /* no file can be opened for it */
+	MEMFS_NO_DIRECT_WRITE, /* one can, but the write is refused with EINVAL */
+	MEMFS_DIRECT_SHORT,    /* taken, but for half of each: some multiple of 512 bytes */
+};
+
 struct memfs;
 
 struct memfs *memfs_new(void);
@@ -57,6 +66,9 @@ struct memfs *memfs_kill(const struct memfs *m);
 void memfs_set_time(struct memfs *m, uint64_t mono_us, uint64_t wall_ns);
 void memfs_advance(struct memfs *m, uint64_t us); /* both clocks */
 void memfs_set_space(struct memfs *m, uint64_t total, uint64_t available);
+void memfs_set_direct(struct memfs *m, enum memfs_direct how);
+/* Writes past the page cache so far. */
+uint64_t memfs_direct_writes(const struct memfs *m);
 /* Asynchronous operations end only so many rounds of reaping later. */
 void memfs_set_delay(struct memfs *m, unsigned rounds);
 

@@ -74,11 +74,13 @@ struct memfs {
 	struct disk *picture; /* at the power cut */
 	struct {
 		int inode;
-		bool used, holds_lock;
+		bool used, holds_lock, direct;
 	} fd[MAX_FD];
 	uint64_t calls, fail_at, cut_at;
 	enum memfs_fault fault;
 	bool struck, refuse_truncate, slow;
+	enum memfs_direct direct;
+	uint64_t direct_writes;
 	uint64_t mono_us, wall_ns, random;
 	uint64_t total, available;
 	unsigned delay;

@@ -1,10 +1,12 @@
 /* Writes and syncs that end some rounds later: what a ring of the kernel's does. */
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "tests/unit/journal/memfs_internal.h"
 
-#define SLOW_ROUNDS 100u
+#define SLOW_ROUNDS  100u
+#define DIRECT_ALIGN 4096u
 
 static int io_open(void *ctx, unsigned depth, int efd, struct journal_io **io, const char **what)
 {
@@ -24,6 +26,23 @@ static void io_close(void *ctx, struct journal_io *io)
 	(void)io;
 }
 
+/* What a file system makes of a write past the page cache: its length, or an error. */
+static int64_t direct(struct memfs *m, const struct iovec *iov, unsigned n, uint64_t off)
+{
+	uint64_t len = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		assert((uintptr_t)iov[i].iov_base % DIRECT_ALIGN == 0);
+		assert(iov[i].iov_len % DIRECT_ALIGN == 0);
+		len += iov[i].iov_len;
+	}
+	assert(off % DIRECT_ALIGN == 0);
+	if (m->direct == MEMFS_NO_DIRECT_WRITE)
+		return -EINVAL;
+	m->direct_writes++;
+	return (int64_t)(m->direct == MEMFS_DIRECT_SHORT ? (len / 2 + 511) & ~511ull : len);
+}
+
 static int io_writev(void *ctx, struct journal_io *io, int fd, const struct iovec *iov, unsigned n,
 	uint64_t off, uint64_t tag)
 {
@@ -34,6 +53,11 @@ static int io_writev(void *ctx, struct journal_io *io, int fd, const struct iove
 
 	for (unsigned i = 0; i < n; i++)
 		disk_bytes_write(&all, all.len, iov[i].iov_base, iov[i].iov_len);
+	if (res == 0 && m->fd[fd].direct) {
+		res = direct(m, iov, n, off);
+		all.len = res > 0 ? (uint64_t)res : all.len;
+		res = res > 0 ? 0 : res;
+	}
 	if (res == 0)
 		res = memfs_write_now(m, fd, all.p, all.len, off, half);
 	free(all.p);

@@ -317,6 +317,7 @@ static void data_frames_round_trip_at_all_levels(void **state)
 	static const int levels[] = {0, -5, 1, 3, 9};
 	struct zpress *z = zpress_new();
 	struct zread *rd = zread_new();
+	const size_t stored[] = {0, 1, 255, 256, 65792, 131071, 131072, 131073, 200000};
 	size_t len = 200000;
 	uint8_t *raw = malloc(len);
 	uint8_t *back = malloc(len);
@@ -338,6 +339,16 @@ static void data_frames_round_trip_at_all_levels(void **state)
 		assert_int_equal(zpress_data(z, level, raw, len, out, 10), 0);
 	}
 	assert_true(zpress_data(z, 1, raw, 0, out, 100) > 0);
+	for (size_t k = 0; k < sizeof(stored) / sizeof(*stored); k++) {
+		size_t n = zpress_data(z, zpress_raw_level(), raw, stored[k], out, stored[k] + 100);
+
+		assert_in_range(n, stored[k] + 1, stored[k] + 20);
+		assert_int_equal(zread_frame(rd, out, n, back, stored[k]), 0);
+		assert_memory_equal(raw, back, stored[k]);
+		assert_int_equal(zpress_data(z, zpress_raw_level(), raw, stored[k], out, n - 1), 0);
+		out[n - 1] ^= 1; /* the checksum's */
+		assert_int_equal(zread_frame(rd, out, n, back, stored[k]), -1);
+	}
 	free(raw);
 	free(back);
 	free(out);

@@ -1,0 +1,199 @@
+/* Who is stored raw where compressors share their CPUs; counted in rounds, no thread runs. */
+#include <stdio.h>
+#include <string.h>
+
+#include "dataplane/journal/internal.h"
+#include "tests/unit/journal/memfs.h"
+#include "tests/unit/journal/util.h"
+
+#define MIB 1048576u
+
+struct place {
+	struct memfs *fs;
+	struct journal_config cfg;
+	struct journal *j;
+};
+
+/* `wall_us`, `cpu_us`: what a MiB has taken of late, as often as needed to be believed. */
+static void begin(struct place *p, uint64_t wall_us, uint64_t cpu_us)
+{
+	p->fs = memfs_new();
+	test_config(&p->cfg, "/j");
+	p->cfg.fs = memfs_table(p->fs);
+	assert_int_equal(journal_open(&p->cfg, 1, &p->j, NULL, NULL), JOURNAL_OK);
+	p->j->press.threads = 1; /* in name only */
+	p->j->press.speed.disk_rate = p->j->disk_rate;
+	p->j->press.speed.tried_us = p->cfg.fs->mono_us(p->cfg.fs->ctx);
+	for (unsigned i = 0; i < 20; i++)
+		crowd_note(&p->j->press.speed, MIB, wall_us, cpu_us);
+}
+
+static void step(struct place *p)
+{
+	struct journal_port *port = journal_port(p->j, 0);
+	struct block *b;
+
+	for (unsigned i = 0; i < 6; i++)
+		journal_step(p->j, memfs_table(p->fs)->mono_us(p->fs));
+	while (journal_completed(port, &b, 1) == 1) {
+		assert_int_equal(b->error, 0);
+		journal_block_put(port, b);
+	}
+}
+
+static void send(struct place *p, bool acked)
+{
+	struct journal_port *port = journal_port(p->j, 0);
+	struct block *b = journal_block_get(port);
+	char line[1024];
+
+	assert_non_null(b);
+	assert_true(test_log(b, "d", 1, line, test_line(line, 1)));
+	b->acked = acked;
+	journal_submit(port, b);
+	step(p);
+}
+
+static bool offered(struct place *p)
+{
+	return crowd_next(p->j, p->cfg.fs->mono_us(p->cfg.fs->ctx)) != NULL;
+}
+
+static void end(struct place *p)
+{
+	p->j->press.threads = 0;
+	memfs_advance(p->fs, 1000000);
+	step(p);
+	assert_int_equal(p->j->queue_len, 0);
+	journal_close(p->j);
+	memfs_free(p->fs);
+}
+
+static void acknowledged_blocks_are_stored_raw_at_once(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 6000, 1500);
+	for (unsigned i = 0; i < 5; i++)
+		send(&p, true);
+	assert_int_equal(counted(&p.j->blocks_raw), 5);
+	assert_int_equal(p.j->queue_len, 0);
+	end(&p);
+}
+
+/* Not yet due, it waits for a compressor, which may have it. */
+static void is_left_to_compressors(struct place *p, bool acked)
+{
+	send(p, acked);
+	assert_int_equal(counted(&p->j->blocks_raw), 0);
+	assert_int_equal(p->j->queue_len, 1);
+	assert_true(offered(p));
+	end(p);
+}
+
+static void others_wait_for_nobody(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 6000, 1500);
+	is_left_to_compressors(&p, false);
+}
+
+static void compressors_that_have_their_cpu_are_slow_alone(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 6000, 5000);
+	is_left_to_compressors(&p, true);
+}
+
+static void a_slow_disk_takes_them_compressed(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 6000, 1500);
+	p.j->disk_rate = 100; /* 10 ms for a MiB */
+	is_left_to_compressors(&p, true);
+}
+
+static void a_disk_without_room_takes_them_compressed(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 6000, 1500);
+	send(&p, true);
+	assert_int_equal(counted(&p.j->blocks_raw), 1);
+	memfs_set_space(p.fs, 1u << 30, p.j->segs[0].bytes * 8 - 1);
+	p.j->space_checked_us = 0;
+	send(&p, true);
+	assert_int_equal(counted(&p.j->blocks_raw), 1);
+	assert_true(offered(&p));
+	end(&p);
+}
+
+static void little_blocks_say_nothing(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 2000, 1500);
+	for (unsigned i = 0; i < 100; i++)
+		crowd_note(&p.j->press.speed, 60000, 3000, 10);
+	is_left_to_compressors(&p, true);
+}
+
+static void now_and_then_one_is_tried(void **state)
+{
+	struct place p;
+	struct pending *next;
+
+	(void)state;
+	begin(&p, 6000, 1500);
+	memfs_set_delay(p.fs, 1000); /* a commit is under way: those behind it wait */
+	send(&p, true);
+	send(&p, true);
+	assert_int_equal(p.j->queue_len, 2);
+	assert_false(offered(&p));
+	memfs_advance(p.fs, 500000);
+	next = crowd_next(p.j, p.cfg.fs->mono_us(p.cfg.fs->ctx));
+	assert_ptr_equal(next, queue_at(p.j, 1));
+	memfs_set_delay(p.fs, 0);
+	for (unsigned i = 0; i < 1000; i++)
+		step(&p);
+	end(&p);
+}
+
+/* The crowd is believed to be gone when blocks have been seen to be done in their time. */
+static void what_was_fades(void **state)
+{
+	struct place p;
+	unsigned n = 0;
+
+	(void)state;
+	begin(&p, 6000, 1500);
+	for (; crowd_waits(p.j); n++)
+		crowd_note(&p.j->press.speed, MIB, 1500, 1500);
+	assert_in_range(n, 2, 8);
+	is_left_to_compressors(&p, true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(acknowledged_blocks_are_stored_raw_at_once),
+		cmocka_unit_test(others_wait_for_nobody),
+		cmocka_unit_test(compressors_that_have_their_cpu_are_slow_alone),
+		cmocka_unit_test(a_slow_disk_takes_them_compressed),
+		cmocka_unit_test(a_disk_without_room_takes_them_compressed),
+		cmocka_unit_test(little_blocks_say_nothing),
+		cmocka_unit_test(now_and_then_one_is_tried),
+		cmocka_unit_test(what_was_fades),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
