@@ -10,6 +10,19 @@
 
 static char dir[64];
 
+/* File systems of other machines cannot rename without replacing. */
+static bool cannot_rename;
+
+int __real_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags);
+int __wrap_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags);
+int __wrap_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
+{
+	if (!cannot_rename)
+		return __real_renameat2(from_dir, from, to_dir, to, flags);
+	errno = EINVAL;
+	return -1;
+}
+
 static int make_dir(void **state)
 {
 	(void)state;
@@ -284,7 +297,7 @@ static void ended_while_it_waits_it_leaves_nothing(void **state)
 }
 
 /* What is there stays, and what was issued is not lost: its like is not to be had again. */
-static void a_file_that_was_made_meanwhile_stays(void **state)
+static void made_meanwhile(void)
 {
 	struct sockaddr_un sa;
 	const int listener = listen_as(&sa);
@@ -294,7 +307,6 @@ static void a_file_that_was_made_meanwhile_stays(void **state)
 	pid_t child;
 	DIR *d;
 
-	(void)state;
 	file("p", "open sesame\n");
 	child = fork();
 	if (child == 0) {
@@ -324,6 +336,26 @@ static void a_file_that_was_made_meanwhile_stays(void **state)
 			unlink(file(e->d_name, NULL));
 		}
 	closedir(d);
+}
+
+static void a_file_that_was_made_meanwhile_stays(void **state)
+{
+	(void)state;
+	made_meanwhile();
+}
+
+static void where_nothing_can_be_renamed_so_a_link_is_made(void **state)
+{
+	(void)state;
+	cannot_rename = true;
+	file("p", "open sesame\n");
+	EXPORT(file("x.pfx", NULL));
+	assert_int_equal(ran.status, CLI_DONE);
+	assert_holds(file("x.pfx", NULL), 0600, "xyz");
+	assert_int_equal(files(""), 2);
+	unlink(file("x.pfx", NULL));
+	made_meanwhile();
+	cannot_rename = false;
 }
 
 /* In a child without a terminal, so that it is seen whether one would have been asked on. */
@@ -553,6 +585,7 @@ int main(void)
 		T(a_file_that_cannot_be_made_is_told_before_anything_is_asked_for),
 		T(ended_while_it_waits_it_leaves_nothing),
 		T(a_file_that_was_made_meanwhile_stays),
+		T(where_nothing_can_be_renamed_so_a_link_is_made),
 		T(a_password_is_asked_for_once_it_would_be_done),
 		T(an_anchor_is_replaced_by_who_is_sure),
 		T(an_older_crl_is_asked_about_on_a_terminal),
