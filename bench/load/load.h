@@ -98,7 +98,8 @@ struct load {
 	struct histogram acks; /* us to its acknowledgement, from when it was due (open loop) or
 				* handed over */
 	uint64_t acked;
-	uint64_t idle_ns; /* that a transport which never sleeps has turned for nothing */
+	uint64_t idle_ns;    /* that a transport which never sleeps has turned for nothing */
+	uint64_t refused_ns; /* since when no flow has taken anything */
 
 	/* Read by watchers. */
 	_Atomic uint64_t sent, bytes, blocked, errors;
@@ -186,6 +187,8 @@ void load_wait(struct load *l, uint64_t timeout_us);
 int native_connect(struct load *l, struct load_flow *f);
 ssize_t native_write(struct load_flow *f, const void *data, size_t len);
 ssize_t native_read(struct load_flow *f, void *to, size_t size);
+/* Has the peer said nothing that native_read() would give? */
+bool native_silent(const struct load_flow *f);
 bool native_wait(struct load_flow *f, short events, uint64_t end_ns);
 bool native_end(struct load_flow *f, uint64_t end_ns);
 void native_idle(struct load *l);

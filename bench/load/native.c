@@ -324,12 +324,16 @@ bool native_end(struct load_flow *f, uint64_t end_ns)
 	return f->ended;
 }
 
+bool native_silent(const struct load_flow *f)
+{
+	turn();
+	return f->conn && !f->fin && tcp_unread(f->conn) == 0;
+}
+
 void native_idle(struct load *l)
 {
-	uint64_t begun = load_now_ns();
-
 	if (!round_of())
-		l->idle_ns += load_now_ns() - begun;
+		l->idle_ns += load_now_ns() - l->refused_ns;
 }
 
 void native_close(struct load_flow *f)

@@ -105,6 +105,20 @@ static int relp_open(struct load *l, struct load_flow *f)
 	return 0;
 }
 
+/* Its digits; how many. */
+static uint32_t put_number(uint8_t *to, uint32_t v)
+{
+	uint8_t digits[10];
+	uint32_t n = 0;
+
+	do
+		digits[n++] = (uint8_t)('0' + v % 10);
+	while ((v /= 10) > 0);
+	for (uint32_t i = 0; i < n; i++)
+		to[i] = digits[n - 1 - i];
+	return n;
+}
+
 static void render(struct load *l, struct load_flow *f, uint64_t since)
 {
 	struct relp_flow *r = f->relp;
@@ -113,7 +127,11 @@ static void render(struct load *l, struct load_flow *f, uint64_t since)
 	uint32_t head;
 
 	r->txnr = next_txnr(r->txnr);
-	head = (uint32_t)sprintf((char *)to, "%u syslog %u ", r->txnr, len);
+	head = put_number(to, r->txnr);
+	memcpy(to + head, " syslog ", 8);
+	head += 8;
+	head += put_number(to + head, len);
+	to[head++] = ' ';
 	lines_write(l->lines, f->index, f->next, (char *)to + head);
 	to[head + len] = '\n';
 	f->out_len += head + len + 1;

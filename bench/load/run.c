@@ -129,6 +129,8 @@ static void loop(struct load *l, const struct load_transport *t)
 			failed++;
 			atomic_fetch_add(&l->errors, 1);
 		}
+		if (got <= 0 && refused == 0)
+			l->refused_ns = load_now_ns();
 		if (got > 0) {
 			refused = 0;
 			if (o->rate > 0)

@@ -61,11 +61,9 @@ static bool vhost_finish(struct load *l, struct load_flow *f, double timeout_s)
 
 static void vhost_wait(struct load *l, uint64_t timeout_us)
 {
-	uint64_t begun = load_now_ns();
-
 	(void)timeout_us;
 	ring_take(NULL, NULL);
-	l->idle_ns += load_now_ns() - begun;
+	l->idle_ns += load_now_ns() - l->refused_ns;
 }
 
 static void vhost_close(struct load *l, struct load_flow *f)

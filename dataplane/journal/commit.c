@@ -141,7 +141,7 @@ static bool may_begin(struct journal *j, uint64_t now_us)
 static void begin(struct journal *j, unsigned n, uint64_t now_us)
 {
 	struct commit *c = &j->commit;
-	int rc = rotate_for(j, commit_len(j, n) + COMMIT_PAD_MOST, now_us);
+	int rc = rotate_for(j, commit_len(j, n) + FRAME_PAD_MOST, now_us);
 
 	if (rc < 0) {
 		count(&j->write_errors, 1);
@@ -340,7 +340,7 @@ bool commit_step(struct journal *j, uint64_t now_us)
 
 	try_resume(j, now_us);
 	if (j->commit.phase != COMMIT_IDLE)
-		return any;
+		return press_ahead(j, now_us) || any;
 	if (j->queue_len == 0) {
 		/* Senders that were told to hold send nothing: the hold must end without them. */
 		if (journal_state(j) == JOURNAL_HOLD_DISK_FULL)

@@ -10,18 +10,12 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "dataplane/base/bytes.h"
-#include "dataplane/base/crc32c.h"
 #include "dataplane/journal/internal.h"
 #include "dataplane/journal/memory.h"
 
-#define ALIGN	  4096u	      /* what any disk and file system is content with */
-#define PIECE	  (4u << 20)  /* of one direct write */
-#define PAD_MAGIC 0x184D2A50u /* a skippable frame that says nothing */
-#define PAD_LEAST 8u	      /* its own header */
+#define PIECE (4u << 20) /* of one direct write */
 
-_Static_assert(COMMIT_PAD_MOST >= ALIGN + PAD_LEAST, "the reserve holds any padding");
-_Static_assert(PIECE % ALIGN == 0, "a piece leaves the next one aligned");
+_Static_assert(PIECE % FRAME_ALIGN == 0, "a piece leaves the next one aligned");
 
 static uint64_t block_len(const struct pending *p)
 {
@@ -37,23 +31,6 @@ uint64_t commit_len(const struct journal *j, unsigned n)
 	return len;
 }
 
-static uint32_t pad_for(uint64_t end)
-{
-	uint32_t pad = (uint32_t)(-end % ALIGN);
-
-	return pad == 0 || pad >= PAD_LEAST ? pad : pad + ALIGN;
-}
-
-/* Behind a payload, as a part of it. */
-static void pad_payload(struct frame_payload *p, uint8_t *end, uint32_t pad)
-{
-	store_le32(end, PAD_MAGIC);
-	store_le32(end + 4, pad - PAD_LEAST);
-	memset(end + PAD_LEAST, 0, pad - PAD_LEAST);
-	p->crc = crc32c(p->crc, end, pad);
-	p->len += pad;
-}
-
 /* Frames as they stand in this segment; p->frame.payload stays without padding, for the next one.
  */
 static void encode_block(struct journal *j, struct pending *p, uint32_t pad)
@@ -66,7 +43,7 @@ static void encode_block(struct journal *j, struct pending *p, uint32_t pad)
 	f.p.durable_upto = atomic_load_explicit(&j->durable_block, memory_order_relaxed);
 	f.p.fixed_len = BLOCK_FIXED;
 	if (pad)
-		pad_payload(&f.payload, p->out->head + BLOCK_FIXED + f.payload.len, pad);
+		frame_payload_pad(&f.payload, p->out->head + BLOCK_FIXED + f.payload.len, pad);
 	f.p.frame_len = BLOCK_FIXED + f.payload.len;
 	block_frame_encode(&f, p->out->head);
 	p->frame.p = f.p;
@@ -85,7 +62,7 @@ void commit_encode(struct journal *j, unsigned n)
 	struct commit *c = &j->commit;
 	uint64_t len = commit_len(j, n);
 	bool large = j->cfg.direct_least && len >= j->cfg.direct_least && can_be_direct(j);
-	uint32_t pad = large ? pad_for(j->w.end + len) : 0;
+	uint32_t pad = large ? frame_padding(j->w.end + len) : 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct pending *p = queue_at(j, i);
@@ -122,12 +99,12 @@ int commit_write_on(struct journal *j)
 
 	c->tag++;
 	/* Its end is aligned, but behind a small commit, or a short write, not its beginning. */
-	c->direct = c->direct && c->off % ALIGN == 0;
+	c->direct = c->direct && c->off % FRAME_ALIGN == 0;
 	if (!c->direct)
 		return j->fs->io_writev(j->fs->ctx, j->io, j->w.fd, c->iov + c->iov_first,
 			c->iov_count, c->off, c->tag);
 	c->piece = (struct iovec){j->piece, gather(c, j->piece, PIECE)};
-	assert(c->piece.iov_len % ALIGN == 0);
+	assert(c->piece.iov_len % FRAME_ALIGN == 0);
 	return j->fs->io_writev(j->fs->ctx, j->io, j->w.direct_fd, &c->piece, 1, c->off, c->tag);
 }
 

@@ -231,7 +231,7 @@ static int take_blocks(struct rewriting *w)
 	return write_block(w);
 }
 
-/* The same state, a generation later. */
+/* The same state, a generation later, without padding. */
 static int copy_checkpoint(struct rewriting *w, struct checkpoint_frame *f)
 {
 	struct compactor *c = w->c;
@@ -242,6 +242,8 @@ static int copy_checkpoint(struct rewriting *w, struct checkpoint_frame *f)
 	if (!fresh(&c->head, CHECKPOINT_FIXED))
 		return -ENOMEM;
 	f->generation++;
+	f->payload.len = (uint32_t)c->in.stored.len;
+	f->payload.crc = crc32c(0, c->in.stored.data, c->in.stored.len);
 	bytes_buf_add(&c->head, c->in.stored.data, c->in.stored.len);
 	if (c->head.failed)
 		return -ENOMEM;

@@ -8,10 +8,10 @@
  */
 #include "dataplane/journal/internal.h"
 
-#define CROWDED	    2u	    /* times its CPU time is what a compression takes */
-#define FADE	    4u	    /* of what is known, one part in so many goes with each new block */
-#define TRY_US	    500000u /* from one compression that looks again to the next */
-#define BLOCK_LEAST 65536u  /* a smaller one is done before it tells anything */
+#define CROWDED_TENTHS 15u     /* of its CPU time is what a compression takes */
+#define FADE	       4u      /* of what is known, one part in so many goes with each new block */
+#define TRY_US	       500000u /* from one compression that looks again to the next */
+#define BLOCK_LEAST    65536u  /* a smaller one is done before it tells anything */
 
 void crowd_note(struct press_speed *s, uint64_t bytes, uint64_t wall_us, uint64_t cpu_us)
 {
@@ -22,19 +22,19 @@ void crowd_note(struct press_speed *s, uint64_t bytes, uint64_t wall_us, uint64_
 	s->cpu_us += cpu_us - s->cpu_us / FADE;
 }
 
-bool crowd_waits(const struct journal *j)
+bool crowd_waits(const struct journal *j, uint64_t now_us)
 {
 	const struct press_speed *s = &j->press.speed;
 
-	return s->wall_us > CROWDED * s->cpu_us && s->bytes < s->wall_us * s->disk_rate &&
+	return 10 * s->wall_us > CROWDED_TENTHS * s->cpu_us &&
+	       s->bytes < s->wall_us * s->disk_rate && now_us - s->tried_us < TRY_US &&
 	       !atomic_load_explicit(&j->far_behind, memory_order_relaxed);
 }
 
 struct pending *crowd_next(const struct journal *j, uint64_t now_us)
 {
-	const struct press_pool *q = &j->press;
-	bool raw = crowd_waits(j) && now_us - q->speed.tried_us < TRY_US;
-	struct pending *p = q->head;
+	struct pending *p = j->press.head;
+	bool raw = crowd_waits(j, now_us);
 
 	while (p && raw && p->block->acked)
 		p = p->next;

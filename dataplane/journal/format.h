@@ -125,6 +125,19 @@ void index_frame_encode(const struct index_frame *f, uint8_t *out);
  */
 int journal_frame_decode(union journal_frame *f, const uint8_t *data, size_t len);
 
+/*
+ * What is written past the page cache ends where FRAME_ALIGN divides the offset, which any disk and
+ * file system is content with: a payload is padded by a skippable frame behind it, which counts as
+ * a part of what is stored.
+ */
+#define FRAME_ALIGN    4096u
+#define FRAME_PAD_MOST (FRAME_ALIGN + 7u)
+
+/* The bytes of padding, its own header included, that bring `end` there; 0: it is there. */
+uint32_t frame_padding(uint64_t end);
+/* Puts them at `end`, which is the payload's, and makes them a part of it. */
+void frame_payload_pad(struct frame_payload *p, uint8_t *end, uint32_t pad);
+
 /* ---- seek table (Zstandard Seekable Format 0.1.0), without checksums --------------------------
  */
 

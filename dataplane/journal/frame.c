@@ -6,6 +6,9 @@
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/crc32c.h"
 
+#define PAD_MAGIC  0x184D2A50u /* of a skippable frame that says nothing */
+#define PAD_HEADER 8u
+
 static const char frame_magic[4] = {'S', 'L', 'J', 'F'};
 
 static struct byte_writer prologue_begin(const struct frame_prologue *p, uint8_t kind,
@@ -206,6 +209,23 @@ int journal_frame_decode(union journal_frame *f, const uint8_t *data, size_t len
 	if (f->p.segment > FORMAT_MAX_BLOCK || f->p.durable_upto > FORMAT_MAX_BLOCK)
 		return FRAME_INVALID;
 	return kind_decode(f, &r);
+}
+
+uint32_t frame_padding(uint64_t end)
+{
+	uint32_t pad = (uint32_t)(-end % FRAME_ALIGN);
+
+	return pad == 0 || pad >= PAD_HEADER ? pad : pad + FRAME_ALIGN;
+}
+
+void frame_payload_pad(struct frame_payload *p, uint8_t *end, uint32_t pad)
+{
+	assert(pad >= PAD_HEADER);
+	store_le32(end, PAD_MAGIC);
+	store_le32(end + 4, pad - PAD_HEADER);
+	memset(end + PAD_HEADER, 0, pad - PAD_HEADER);
+	p->crc = crc32c(p->crc, end, pad);
+	p->len += pad;
 }
 
 void seek_table_begin(uint8_t out[8], uint32_t frames)

@@ -256,10 +256,12 @@ void press_queue(struct journal *j, struct pending *p);
 /* The number of finished ones at the queue's head; those that are late are stored raw here. */
 unsigned press_ready(struct journal *j, uint64_t now_us);
 bool press_head_ready(struct journal *j);
+/* While a commit is under way: stores one that the next will want raw (crowd.c). Was there any? */
+bool press_ahead(struct journal *j, uint64_t now_us);
 
 /* crowd.c: does storing raw serve better those who wait for an answer? press.mutex held. */
 void crowd_note(struct press_speed *s, uint64_t bytes, uint64_t wall_us, uint64_t cpu_us);
-bool crowd_waits(const struct journal *j);
+bool crowd_waits(const struct journal *j, uint64_t now_us);
 /* The block that a compressor should take now, or NULL. */
 struct pending *crowd_next(const struct journal *j, uint64_t now_us);
 
@@ -273,7 +275,6 @@ void commit_error(struct journal *j, int sys, const char *what);
 
 /* commit_write.c: the frames of the first `n` blocks of the queue, written in one or more pieces.
  */
-#define COMMIT_PAD_MOST 8192u
 /* Bytes of them without padding. */
 uint64_t commit_len(const struct journal *j, unsigned n);
 /* Makes them ready for the segment that is open. */

@@ -93,6 +93,7 @@ static int open_all(
 			fault, JOURNAL_E_NO_MEMORY, errno, "%s: no memory", j->cfg.dir);
 	j->w.fs = j->fs;
 	j->w.dir = j->cfg.dir;
+	j->w.aligned = j->cfg.direct_least > 0;
 	j->w.id[0] = j->id[0];
 	j->w.id[1] = j->id[1];
 	index_init(&j->w.index, &key);

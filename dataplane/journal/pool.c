@@ -55,7 +55,7 @@ static int port_init(struct journal *j, struct journal_port *p, unsigned index)
 
 static int output_init(struct output *o, uint32_t block_size)
 {
-	o->head_cap = BLOCK_FIXED + zpress_bound(COLUMNS_BOUND) + COMMIT_PAD_MOST;
+	o->head_cap = BLOCK_FIXED + zpress_bound(COLUMNS_BOUND) + FRAME_PAD_MOST;
 	o->data_cap = zpress_bound(block_size);
 	o->head = memory_map(o->head_cap);
 	o->data = memory_map(o->data_cap);

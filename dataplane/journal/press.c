@@ -248,7 +248,7 @@ static unsigned due(struct journal *j, uint64_t now_us)
 
 	if (atomic_load(&j->stopping))
 		return j->queue_len;
-	if (crowd_waits(j))
+	if (crowd_waits(j, now_us))
 		acked = 0;
 	for (unsigned i = j->queue_len; i > 0; i--) {
 		const struct pending *p = queue_at(j, i - 1);
@@ -329,6 +329,43 @@ bool press_head_ready(struct journal *j)
 	ready = queue_at(j, 0)->state == PEND_READY;
 	pthread_mutex_unlock(&j->press.mutex);
 	return ready;
+}
+
+/* The first that waits behind the commit under way, if it is not to wait for a compressor. */
+static struct pending *choose_ahead(const struct journal *j, uint64_t now_us)
+{
+	if (!crowd_waits(j, now_us))
+		return NULL;
+	for (unsigned i = j->commit.blocks; i < j->queue_len; i++) {
+		struct pending *p = queue_at(j, i);
+
+		if (p->state == PEND_QUEUED)
+			return p->block->acked ? p : NULL;
+	}
+	return NULL;
+}
+
+bool press_ahead(struct journal *j, uint64_t now_us)
+{
+	struct press_pool *q = &j->press;
+	struct pending *p;
+
+	if (q->threads == 0)
+		return false;
+	pthread_mutex_lock(&q->mutex);
+	p = choose_ahead(j, now_us);
+	if (p) {
+		unqueue(q, p);
+		p->state = PEND_COMPRESSING;
+	}
+	pthread_mutex_unlock(&q->mutex);
+	if (!p)
+		return false;
+	press_block(&j->presser, p, zpress_raw_level());
+	pthread_mutex_lock(&q->mutex);
+	p->state = PEND_READY;
+	pthread_mutex_unlock(&q->mutex);
+	return true;
 }
 
 unsigned press_ready(struct journal *j, uint64_t now_us)

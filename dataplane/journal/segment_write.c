@@ -10,6 +10,17 @@
 #include "dataplane/journal/bytes_buf.h"
 #include "dataplane/journal/dir.h"
 
+/* `bytes` ends with the checkpoint's payload. */
+static bool align(struct bytes_buf *bytes, struct frame_payload *p)
+{
+	uint32_t pad = frame_padding(bytes->len);
+	uint8_t *at = bytes_buf_room(bytes, pad);
+
+	if (pad && at)
+		frame_payload_pad(p, at, pad);
+	return pad == 0 || at;
+}
+
 /* The checkpoint frame, whole. */
 static int checkpoint_bytes(const struct segment_writer *w, uint64_t first_block,
 	const struct fold *state, struct zpress *z, struct bytes_buf *out)
@@ -29,7 +40,8 @@ static int checkpoint_bytes(const struct segment_writer *w, uint64_t first_block
 
 	fold_encode(state, &payload);
 	if (bytes_buf_room(out, CHECKPOINT_FIXED) &&
-		zpress_payload_buf(z, &payload, out, &f.payload) == 0) {
+		zpress_payload_buf(z, &payload, out, &f.payload) == 0 &&
+		(!w->aligned || align(out, &f.payload))) {
 		checkpoint_frame_encode(&f, out->data);
 		rc = 0;
 	}

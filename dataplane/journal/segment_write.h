@@ -20,7 +20,9 @@ struct segment_writer {
 	const struct journal_fs *fs;
 	const char *dir;
 	uint64_t id[2];
-	int fd;	       /* -1: no segment is open */
+	bool aligned; /* a checkpoint ends where FRAME_ALIGN divides, for writes past the page cache
+		       */
+	int fd;	      /* -1: no segment is open */
 	int direct_fd; /* the same file past the page cache, or one of these */
 	uint64_t first_block;
 	uint64_t begin;	     /* behind the checkpoint */

@@ -147,24 +147,43 @@ static void little_blocks_say_nothing(void **state)
 	is_left_to_compressors(&p, true);
 }
 
-static void now_and_then_one_is_tried(void **state)
+/* What waits behind a commit is made ready meanwhile. */
+static void the_next_is_stored_while_one_is_written(void **state)
 {
 	struct place p;
-	struct pending *next;
 
 	(void)state;
 	begin(&p, 6000, 1500);
-	memfs_set_delay(p.fs, 1000); /* a commit is under way: those behind it wait */
+	memfs_set_delay(p.fs, 1000);
 	send(&p, true);
 	send(&p, true);
-	assert_int_equal(p.j->queue_len, 2);
-	assert_false(offered(&p));
-	memfs_advance(p.fs, 500000);
-	next = crowd_next(p.j, p.cfg.fs->mono_us(p.cfg.fs->ctx));
-	assert_ptr_equal(next, queue_at(p.j, 1));
+	send(&p, false);
+	send(&p, true);
+	assert_int_equal(p.j->commit.blocks, 1);
+	assert_int_equal(queue_at(p.j, 1)->state, PEND_READY);
+	assert_int_equal(queue_at(p.j, 2)->state, PEND_QUEUED);
+	assert_int_equal(queue_at(p.j, 3)->state, PEND_QUEUED); /* it could not be written now */
 	memfs_set_delay(p.fs, 0);
 	for (unsigned i = 0; i < 1000; i++)
 		step(&p);
+	end(&p);
+}
+
+/* Twice a second a compressor gets one, before it is due. */
+static void now_and_then_one_is_tried(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 6000, 1500);
+	send(&p, true);
+	assert_int_equal(counted(&p.j->blocks_raw), 1);
+	memfs_advance(p.fs, 500000);
+	send(&p, true);
+	assert_int_equal(counted(&p.j->blocks_raw), 1);
+	assert_true(offered(&p));
+	p.j->press.speed.tried_us = p.cfg.fs->mono_us(p.cfg.fs->ctx); /* taken */
+	assert_false(offered(&p));
 	end(&p);
 }
 
@@ -176,7 +195,7 @@ static void what_was_fades(void **state)
 
 	(void)state;
 	begin(&p, 6000, 1500);
-	for (; crowd_waits(p.j); n++)
+	for (; crowd_waits(p.j, p.j->press.speed.tried_us); n++)
 		crowd_note(&p.j->press.speed, MIB, 1500, 1500);
 	assert_in_range(n, 2, 8);
 	is_left_to_compressors(&p, true);
@@ -191,6 +210,7 @@ int main(void)
 		cmocka_unit_test(a_slow_disk_takes_them_compressed),
 		cmocka_unit_test(a_disk_without_room_takes_them_compressed),
 		cmocka_unit_test(little_blocks_say_nothing),
+		cmocka_unit_test(the_next_is_stored_while_one_is_written),
 		cmocka_unit_test(now_and_then_one_is_tried),
 		cmocka_unit_test(what_was_fades),
 	};
