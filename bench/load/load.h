@@ -24,6 +24,7 @@
 
 #include <jansson.h>
 
+#include "bench/load/due.h"
 #include "bench/load/histogram.h"
 #include "bench/load/lines.h"
 
@@ -132,7 +133,7 @@ uint64_t load_now_ns(void); /* monotonic */
 /* When log number `n` of all is due. */
 static inline uint64_t load_due_ns(const struct load *l, uint64_t n)
 {
-	return l->start_ns + (uint64_t)((double)n * 1e9 / l->o->rate);
+	return due_ns(l->start_ns, l->o->rate, n);
 }
 
 /* Runs to the end; exit status. `result` gets the report. */

@@ -82,10 +82,10 @@ static uint64_t due_now(struct load *l, uint64_t sent)
 	for (;;) {
 		uint64_t now = load_now_ns();
 		uint64_t next = load_due_ns(l, sent);
+		uint64_t n = due_count(l->start_ns, l->o->rate, sent, now);
 
-		if (next <= now)
-			return (uint64_t)((double)(now - l->start_ns) / 1e9 * l->o->rate) + 1 -
-			       sent;
+		if (n > 0)
+			return n;
 		if (next - now > SLEEP_MIN) {
 			uint64_t wake = next - SLEEP_MIN / 2;
 			struct timespec ts = {.tv_sec = (time_t)(wake / 1000000000u),

@@ -63,7 +63,8 @@ def send_datagrams(appliance, name, *words):
 
 
 def stored_exactly(appliance, report, received, ordered=True):
-    appliance.wait_total("stored", received)
+    total = appliance.wait_total("stored", received)
+    equal("received beside what was sent", total["received"] - received, 0)
     said = compare(report, "--journal", str(appliance.journal))
     expect(said["equal"], f"stored is not what was sent: {said}")
     equal("foreign", said["foreign"], 0)
