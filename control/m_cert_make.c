@@ -153,7 +153,9 @@ static json_t *base64_json(const uint8_t *data, size_t len)
 /* Before anything is made. */
 static bool password_fine(struct call *call)
 {
-	const char *problem = scram_password_problem(call_string(call, "password", ""));
+	const char *password = call_string(call, "password", NULL);
+	const char *problem =
+		password ? scram_password_problem(password) : "is missing: expected a password";
 
 	if (problem)
 		call_invalid(call, "password", "%s", problem);

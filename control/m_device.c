@@ -7,6 +7,8 @@
 #include "tls/scram.h"
 #include "control/trust.h"
 
+#define OTHERS "(other)" /* as the data plane calls them: DEVICE_OTHER_NAME */
+
 static uint64_t first_seen(const struct roster_entry *e)
 {
 	return e->in_life && e->life.first_seen_ns ? e->life.first_seen_ns : e->run.first_seen_ns;
@@ -106,18 +108,29 @@ static void add_registered(struct text *t, const struct control *c, const struct
 	add_string(t, "decided_by", row->decided_by);
 }
 
+static bool is_allowed(const struct config_prefixes *allow, const struct ip_addr *a)
+{
+	for (unsigned i = 0; i < allow->count; i++)
+		if (ip_prefix_has(&allow->v[i].addr, allow->v[i].len, a))
+			return true;
+	return false;
+}
+
 bool device_is_accepted(const struct control *c, const char *device)
 {
 	const struct config *cfg = &c->config;
 	struct ip_addr addr;
 
-	if (strcmp(device, cfg->node.name) == 0)
+	/* Our own, and the pot of those for whom there is no account. */
+	if (strcmp(device, cfg->node.name) == 0 || strcmp(device, OTHERS) == 0)
 		return true;
 	if (cfg->listen.unknown_source != DP_UNKNOWN_ACCEPT ||
 		(!cfg->listen.cleartext &&
 			cfg->listen.tls_client_certificate == CONFIG_CLIENT_CERT_REQUIRE))
 		return false;
-	return ip_addr_parse(&addr, device) == 0 || cfg->listen.trust_devid.count > 0;
+	if (ip_addr_parse(&addr, device) == 0)
+		return is_allowed(&cfg->listen.allow, &addr);
+	return cfg->listen.trust_devid.count > 0;
 }
 
 static const char *unregistered_state(const struct control *c, const char *device)

@@ -198,8 +198,10 @@ static int oftp_send(struct load *l, struct load_flow *f, uint32_t n)
 
 		n = n < room ? n : (uint32_t)room;
 		/* As fast as it goes, an item waits until there is room for all of it. */
-		if (l->o->rate <= 0 && n < l->o->item_logs && o->acked < o->sent)
+		if (l->o->rate <= 0 && room < l->o->item_logs && o->acked < o->sent)
 			n = 0;
+		else if (l->o->rate <= 0 && n > l->o->item_logs)
+			n -= n % l->o->item_logs;
 		while (sent < n && atomic_load(&l->bytes) - bytes < l->o->write_bytes)
 			sent += hand_over(l, f, n - sent, l->at + sent, now);
 		if (!give_out(f, &more))

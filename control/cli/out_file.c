@@ -44,16 +44,38 @@ static int look(const struct out_file *f)
 	return errno == ENOENT ? 0 : errno;
 }
 
-/* The same for a file beside it, which is gone at once. */
+/* Gives it its name, unless something has it. Not every file system knows the first way, and not
+ * every one the second. */
+static int give_name(const struct out_file *f, const char *temporary, const char *name)
+{
+	if (renameat2(f->dir, temporary, f->dir, name, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return errno;
+	if (linkat(f->dir, temporary, f->dir, name, 0) != 0)
+		return errno;
+	(void)unlinkat(f->dir, temporary, 0); /* it is there under its own name */
+	return 0;
+}
+
+/* The same for a file beside it, which is given a name and gone at once: so that it is known before
+ * anything is issued whether files can be made here in the way that they will be. */
 static int try_place(const struct out_file *f)
 {
-	char name[TEMPORARY];
-	const int fd = make_temporary(f, name);
+	char made[TEMPORARY], named[TEMPORARY + 1];
+	const int fd = make_temporary(f, made);
+	int error;
 
 	if (fd < 0)
 		return errno;
 	close(fd);
-	return unlinkat(f->dir, name, 0) == 0 ? 0 : errno;
+	snprintf(named, sizeof(named), "%s-", made);
+	error = give_name(f, made, named);
+	if (error) {
+		(void)unlinkat(f->dir, made, 0);
+		return error;
+	}
+	return unlinkat(f->dir, named, 0) == 0 ? 0 : errno;
 }
 
 static int open_directory(const char *name, const char *base)
@@ -105,19 +127,6 @@ static bool write_all(int fd, const char *at, size_t len)
 	return fsync(fd) == 0;
 }
 
-/* Gives it its name, unless something has it. Not every file system knows the first way, and not
- * every one the second. */
-static int give_name(const struct out_file *f, const char *temporary)
-{
-	if (renameat2(f->dir, temporary, f->dir, f->base, RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return errno;
-	if (linkat(f->dir, temporary, f->dir, f->base, 0) != 0)
-		return errno;
-	return unlinkat(f->dir, temporary, 0) == 0 ? 0 : errno;
-}
-
 bool out_save(struct cli *cli, const struct out_file *f, const void *data, size_t len)
 {
 	char temporary[TEMPORARY];
@@ -134,7 +143,7 @@ bool out_save(struct cli *cli, const struct out_file *f, const void *data, size_
 		unlinkat(f->dir, temporary, 0);
 		return problem(cli, f->name, error);
 	}
-	error = give_name(f, temporary);
+	error = give_name(f, temporary, f->base);
 	if (error) {
 		problem(cli, f->name, error);
 		cli_error(cli, "what it was to hold is in %.*s%s", (int)(f->base - f->name),

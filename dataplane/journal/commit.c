@@ -28,6 +28,7 @@ static bool no_space(int sys)
 static void set_state(struct journal *j, enum journal_state s)
 {
 	atomic_store_explicit(&j->state, (int)s, memory_order_release);
+	pthread_cond_broadcast(&j->press.cond); /* what they left to us is theirs while we wait */
 }
 
 void commit_error(struct journal *j, int sys, const char *what)
@@ -75,9 +76,12 @@ static void failed(struct journal *j, int sys, const char *what, uint64_t now_us
 
 /* ---- space -------------------------------------------------------------------------------- */
 
-/* Raw blocks take room until they are rewritten: an eighth of what there is. */
+/* Raw blocks take room until they are rewritten: a part of what there is, and of what there may be,
+ * so that retention does not remove for them what is old. */
 static bool is_far_behind(struct journal *j)
 {
+	uint64_t room = j->available > j->cfg.min_free ? j->available - j->cfg.min_free : 0;
+	uint64_t limit = retention_limit(j);
 	uint64_t bytes = 0;
 
 	pthread_mutex_lock(&j->mutex);
@@ -85,7 +89,7 @@ static bool is_far_behind(struct journal *j)
 		if (!j->segs[i].settled)
 			bytes += j->segs[i].bytes;
 	pthread_mutex_unlock(&j->mutex);
-	return bytes > j->available / BEHIND_PART;
+	return j->cfg.compaction_level == 0 || bytes > (room < limit ? room : limit) / BEHIND_PART;
 }
 
 static bool under_min_free(struct journal *j, uint64_t now_us)
@@ -97,9 +101,9 @@ static bool under_min_free(struct journal *j, uint64_t now_us)
 		written - j->space_checked_at >= SPACE_CHECK_BYTES) {
 		if (j->fs->space(j->fs->ctx, j->cfg.dir, &space) == 0) {
 			j->available = space.available;
+			atomic_store_explicit(&j->total_bytes, space.total, memory_order_relaxed);
 			atomic_store_explicit(
 				&j->far_behind, is_far_behind(j), memory_order_relaxed);
-			atomic_store_explicit(&j->total_bytes, space.total, memory_order_relaxed);
 		}
 		j->space_checked_us = now_us;
 		j->space_checked_at = written;
@@ -359,12 +363,6 @@ bool commit_step(struct journal *j, uint64_t now_us)
 		return any;
 	begin(j, n, now_us);
 	return true;
-}
-
-bool commit_has_work(struct journal *j)
-{
-	return j->commit.phase == COMMIT_IDLE && journal_state(j) == JOURNAL_RUNNING &&
-	       press_head_ready(j);
 }
 
 uint64_t commit_deadline(const struct journal *j, uint64_t now_us)

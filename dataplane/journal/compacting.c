@@ -104,6 +104,17 @@ static int install(struct journal *j, const struct compact_job *job)
 	return rc;
 }
 
+/* Of what was stored since it was asked last: a quarter, or more? */
+static bool goes_raw(struct journal *j)
+{
+	uint64_t raw = counted(&j->blocks_raw), all = raw + counted(&j->blocks_compressed);
+	bool most = (raw - j->compact_raw_seen) * 4 > all - j->compact_all_seen;
+
+	j->compact_raw_seen = raw;
+	j->compact_all_seen = all;
+	return most;
+}
+
 /* Gives way to intake: blocks that wait, or were stored raw of late, want the CPU and the disk. A
  * nice value alone does not keep us off a CPU whose lcore yields whenever it finds nothing. */
 static bool give_way(void *arg)
@@ -114,11 +125,8 @@ static bool give_way(void *arg)
 	for (unsigned calm = PAUSES; j->compact_runs && !atomic_load(&j->compact_stop) &&
 				     journal_state(j) == JOURNAL_RUNNING;
 		calm++) {
-		uint64_t raw = counted(&j->blocks_raw);
-
-		if (raw != j->compact_raw_seen && !atomic_load(&j->far_behind))
+		if (goes_raw(j) && !atomic_load(&j->far_behind))
 			calm = 0;
-		j->compact_raw_seen = raw;
 		if (calm >= PAUSES && pool_free_blocks(j) >= j->cfg.pool_blocks / 2)
 			break;
 		nanosleep(&pause, NULL);

@@ -8,30 +8,45 @@
  */
 #include "dataplane/journal/internal.h"
 
-#define CROWDED_TENTHS 15u     /* of its CPU time is what a compression takes */
-#define FADE	       4u      /* of what is known, one part in so many goes with each new block */
-#define TRY_US	       500000u /* from one compression that looks again to the next */
-#define BLOCK_LEAST    65536u  /* a smaller one is done before it tells anything */
+#define CROWDED_TENTHS 15u	/* of its CPU time is what a compression takes */
+#define MOST_TIMES     4u	/* of it count: one that was interrupted for long is one */
+#define FADE	       4u	/* of what is known, one part in so many goes with each new block */
+#define TRY_US	       500000u	/* from one compression that looks again to the next */
+#define KNOWN_US       5000000u /* after that nothing is known */
+#define BLOCK_LEAST    131072u	/* a smaller one is done before it tells anything */
 
-void crowd_note(struct press_speed *s, uint64_t bytes, uint64_t wall_us, uint64_t cpu_us)
+void crowd_note(
+	struct press_speed *s, uint64_t bytes, uint64_t wall_us, uint64_t cpu_us, uint64_t now_us)
 {
-	if (bytes < BLOCK_LEAST)
+	if (bytes < BLOCK_LEAST || cpu_us == 0)
 		return;
+	if (wall_us > MOST_TIMES * cpu_us)
+		wall_us = MOST_TIMES * cpu_us;
 	s->bytes += bytes - s->bytes / FADE;
 	s->wall_us += wall_us - s->wall_us / FADE;
 	s->cpu_us += cpu_us - s->cpu_us / FADE;
+	s->noted_us = now_us;
 }
 
-bool crowd_waits(const struct journal *j, uint64_t now_us)
+void crowd_took(struct press_speed *s, const struct block *b, uint64_t now_us)
+{
+	if (b->raw_len >= BLOCK_LEAST)
+		s->tried_us = now_us;
+}
+
+bool crowd_waits(struct journal *j, uint64_t now_us)
 {
 	const struct press_speed *s = &j->press.speed;
 
+	if (now_us >= s->tried_us + TRY_US || now_us >= s->noted_us + KNOWN_US || s->pressed ||
+		journal_state(j) != JOURNAL_RUNNING ||
+		atomic_load_explicit(&j->far_behind, memory_order_relaxed))
+		return false;
 	return 10 * s->wall_us > CROWDED_TENTHS * s->cpu_us &&
-	       s->bytes < s->wall_us * s->disk_rate && now_us - s->tried_us < TRY_US &&
-	       !atomic_load_explicit(&j->far_behind, memory_order_relaxed);
+	       s->bytes * j->press.threads < s->wall_us * s->disk_rate;
 }
 
-struct pending *crowd_next(const struct journal *j, uint64_t now_us)
+struct pending *crowd_next(struct journal *j, uint64_t now_us)
 {
 	struct pending *p = j->press.head;
 	bool raw = crowd_waits(j, now_us);

@@ -83,8 +83,10 @@ struct presser {
 /* What compressing costs those who wait for it, of late: sums that fade. */
 struct press_speed {
 	uint64_t bytes, wall_us, cpu_us;
-	uint64_t tried_us;  /* when a compressor last took an acknowledged block */
+	uint64_t noted_us;  /* when these were last added to */
+	uint64_t tried_us;  /* when a compressor last took a block that can tell something */
 	uint64_t disk_rate; /* as the committer knows it, bytes per microsecond */
+	bool pressed;	    /* half of the pool waits: press.c has rules for that */
 };
 
 struct press_pool {
@@ -187,8 +189,8 @@ struct journal {
 	pthread_t compact_thread;
 	struct compactor *compactor;
 	bool compact_runs;
-	_Atomic bool far_behind;   /* so much waits to be rewritten that room may get short */
-	uint64_t compact_raw_seen; /* the compacting thread's */
+	_Atomic bool far_behind; /* so much waits to be rewritten that room may get short */
+	uint64_t compact_raw_seen, compact_all_seen; /* the compacting thread's */
 	_Atomic bool compact_may, compact_stop;
 	_Atomic uint64_t compacted_segments, compacted_from, compacted_to; /* to, from: bytes */
 
@@ -255,20 +257,20 @@ uint64_t press_cpu_ns(struct journal *j);
 void press_queue(struct journal *j, struct pending *p);
 /* The number of finished ones at the queue's head; those that are late are stored raw here. */
 unsigned press_ready(struct journal *j, uint64_t now_us);
-bool press_head_ready(struct journal *j);
 /* While a commit is under way: stores one that the next will want raw (crowd.c). Was there any? */
 bool press_ahead(struct journal *j, uint64_t now_us);
 
 /* crowd.c: does storing raw serve better those who wait for an answer? press.mutex held. */
-void crowd_note(struct press_speed *s, uint64_t bytes, uint64_t wall_us, uint64_t cpu_us);
-bool crowd_waits(const struct journal *j, uint64_t now_us);
+void crowd_note(
+	struct press_speed *s, uint64_t bytes, uint64_t wall_us, uint64_t cpu_us, uint64_t now_us);
+/* A compressor takes this block. */
+void crowd_took(struct press_speed *s, const struct block *b, uint64_t now_us);
+bool crowd_waits(struct journal *j, uint64_t now_us);
 /* The block that a compressor should take now, or NULL. */
-struct pending *crowd_next(const struct journal *j, uint64_t now_us);
+struct pending *crowd_next(struct journal *j, uint64_t now_us);
 
 /* commit.c */
 bool commit_step(struct journal *j, uint64_t now_us);
-/* Could a commit begin at once? */
-bool commit_has_work(struct journal *j);
 /* The next instant at which something is due without anybody's doing. */
 uint64_t commit_deadline(const struct journal *j, uint64_t now_us);
 void commit_error(struct journal *j, int sys, const char *what);
@@ -306,6 +308,8 @@ bool compacting_step(struct journal *j);
 /* retention.c */
 void retention_begin(struct journal *j);
 void retention_step(struct journal *j, uint64_t now_us);
+/* Bytes that all segments may take by configuration; UINT64_MAX: any. */
+uint64_t retention_limit(struct journal *j);
 
 /* status.c: CPU time of a thread that runs; 0: it has ended. */
 uint64_t thread_cpu_ns(pthread_t t);

@@ -157,6 +157,7 @@ int journal_open(const struct journal_config *cfg, unsigned ports, struct journa
 	j->port_count = ports;
 	j->lock_fd = -1;
 	j->w.fd = -1;
+	j->w.direct_fd = SEGMENT_DIRECT_UNTRIED;
 	j->disk_rate = 500; /* until commits tell */
 	j->available = UINT64_MAX;
 	atomic_store(&j->watch_fd, -1);

@@ -140,8 +140,8 @@ static void *compressor_main(void *arg)
 	pthread_mutex_lock(&q->mutex);
 	pr = &q->presser[q->taken++];
 	for (;;) {
-		uint64_t wall_us = j->fs->mono_us(j->fs->ctx);
-		struct pending *p = crowd_next(j, wall_us);
+		uint64_t begun_us = j->fs->mono_us(j->fs->ctx), now_us;
+		struct pending *p = crowd_next(j, begun_us);
 		uint64_t cpu_ns;
 
 		if (!p) {
@@ -152,15 +152,14 @@ static void *compressor_main(void *arg)
 		}
 		unqueue(q, p);
 		p->state = PEND_COMPRESSING;
-		if (p->block->acked)
-			q->speed.tried_us = wall_us;
+		crowd_took(&q->speed, p->block, begun_us);
 		pthread_mutex_unlock(&q->mutex);
 		cpu_ns = thread_cpu_ns(pthread_self());
 		press_block(pr, p, level_of(j));
 		cpu_ns = thread_cpu_ns(pthread_self()) - cpu_ns;
-		wall_us = j->fs->mono_us(j->fs->ctx) - wall_us;
+		now_us = j->fs->mono_us(j->fs->ctx);
 		pthread_mutex_lock(&q->mutex);
-		crowd_note(&q->speed, p->frame.raw_len, wall_us, cpu_ns / 1000);
+		crowd_note(&q->speed, p->frame.raw_len, now_us - begun_us, cpu_ns / 1000, now_us);
 		p->state = PEND_READY;
 		waker_wake(&j->waker);
 	}
@@ -317,22 +316,15 @@ static unsigned count_ready(const struct journal *j)
 	return ready;
 }
 
-bool press_head_ready(struct journal *j)
+/* What only the committer knows; q->mutex held. */
+static void tell_crowd(struct journal *j)
 {
-	bool ready;
-
-	if (j->queue_len == 0)
-		return false;
-	if (j->press.threads == 0)
-		return true;
-	pthread_mutex_lock(&j->press.mutex);
-	ready = queue_at(j, 0)->state == PEND_READY;
-	pthread_mutex_unlock(&j->press.mutex);
-	return ready;
+	j->press.speed.disk_rate = j->disk_rate;
+	j->press.speed.pressed = j->queue_len * 2 >= j->cfg.pool_blocks;
 }
 
 /* The first that waits behind the commit under way, if it is not to wait for a compressor. */
-static struct pending *choose_ahead(const struct journal *j, uint64_t now_us)
+static struct pending *choose_ahead(struct journal *j, uint64_t now_us)
 {
 	if (!crowd_waits(j, now_us))
 		return NULL;
@@ -353,6 +345,7 @@ bool press_ahead(struct journal *j, uint64_t now_us)
 	if (q->threads == 0)
 		return false;
 	pthread_mutex_lock(&q->mutex);
+	tell_crowd(j);
 	p = choose_ahead(j, now_us);
 	if (p) {
 		unqueue(q, p);
@@ -378,7 +371,7 @@ unsigned press_ready(struct journal *j, uint64_t now_us)
 	if (q->threads == 0)
 		return ready_inline(j);
 	pthread_mutex_lock(&q->mutex);
-	q->speed.disk_rate = j->disk_rate;
+	tell_crowd(j);
 	ready = count_ready(j);
 	n = choose_raw(j, now_us, ready, raw);
 	pthread_mutex_unlock(&q->mutex);

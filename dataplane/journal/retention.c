@@ -54,13 +54,17 @@ static uint64_t total_bytes(struct journal *j)
 	return sum;
 }
 
-static bool too_much(struct journal *j)
+uint64_t retention_limit(struct journal *j)
 {
 	uint64_t percent = counted(&j->total_bytes) / 100 * j->cfg.retention_percent;
-	uint64_t sum = total_bytes(j);
+	uint64_t limit = j->cfg.retention_bytes ? j->cfg.retention_bytes : UINT64_MAX;
 
-	return (j->cfg.retention_bytes && sum > j->cfg.retention_bytes) ||
-	       (percent && sum > percent);
+	return percent && percent < limit ? percent : limit;
+}
+
+static bool too_much(struct journal *j)
+{
+	return total_bytes(j) > retention_limit(j);
 }
 
 /* When the newest log of the oldest segment came; without a date (nothing of it could be read) it

@@ -101,6 +101,13 @@ int segment_create(
 	return rc;
 }
 
+void segment_close_direct(struct segment_writer *w)
+{
+	if (w->direct_fd >= 0)
+		w->fs->close(w->fs->ctx, w->direct_fd);
+	w->direct_fd = SEGMENT_DIRECT_IMPOSSIBLE;
+}
+
 bool segment_open_direct(struct segment_writer *w)
 {
 	char path[JOURNAL_PATH_MAX];
@@ -108,17 +115,10 @@ bool segment_open_direct(struct segment_writer *w)
 	if (w->direct_fd == SEGMENT_DIRECT_UNTRIED) {
 		journal_segment_path(path, w->dir, w->first_block);
 		w->direct_fd = w->fs->open(w->fs->ctx, path, O_WRONLY | O_DIRECT, 0);
-		if (w->direct_fd < 0)
-			w->direct_fd = SEGMENT_DIRECT_IMPOSSIBLE;
+		if (w->direct_fd < 0 || w->fs->is_same(w->fs->ctx, w->fd, path) != 1)
+			segment_close_direct(w); /* or somebody else has its name */
 	}
 	return w->direct_fd >= 0;
-}
-
-void segment_close_direct(struct segment_writer *w)
-{
-	if (w->direct_fd >= 0)
-		w->fs->close(w->fs->ctx, w->direct_fd);
-	w->direct_fd = SEGMENT_DIRECT_IMPOSSIBLE;
 }
 
 static void close_files(struct segment_writer *w)

@@ -173,10 +173,12 @@ void zread_free(struct zread *z)
 size_t zread_unpadded(const void *data, size_t len)
 {
 	size_t n = ZSTD_findFrameCompressedSize(data, len);
-	const uint8_t *behind = (const uint8_t *)data + n;
+	const uint8_t *behind;
 
-	if (ZSTD_isError(n) || n >= len || len - n < SKIPPABLE_HEADER ||
-		(load_le32(behind) & ZSTD_MAGIC_SKIPPABLE_MASK) != ZSTD_MAGIC_SKIPPABLE_START)
+	if (ZSTD_isError(n) || n >= len || len - n < SKIPPABLE_HEADER)
+		return len;
+	behind = (const uint8_t *)data + n;
+	if ((load_le32(behind) & ZSTD_MAGIC_SKIPPABLE_MASK) != ZSTD_MAGIC_SKIPPABLE_START)
 		return len;
 	return ZSTD_findFrameCompressedSize(behind, len - n) == len - n ? n : len;
 }

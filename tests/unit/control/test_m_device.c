@@ -216,6 +216,8 @@ static void whom_the_configuration_takes_is_accepted(void **state)
 		{"listen: {unknown-source: drop, trust-devid: [192.0.2.0/24]}\n", "unknown",
 			"unknown", 0},
 		{"listen: {cleartext: []}\n", "unknown", "unknown", 0},
+		{"listen: {allow: [10.0.0.0/8]}\n", "unknown", "unknown", 0},
+		{"listen: {allow: [10.0.0.0/8, 192.0.2.4/30]}\n", "accepted", "unknown", 1},
 		{"listen: {cleartext: [], tls-client-certificate: optional}\n", "accepted",
 			"unknown", 1},
 	};
@@ -229,6 +231,8 @@ static void whom_the_configuration_takes_is_accepted(void **state)
 	}
 	fake_account(h->dp, h->c->config.node.name, 5);
 	assert_state(h, h->c->config.node.name, "accepted", 2);
+	fake_account(h->dp, "(other)", 5);
+	assert_state(h, "(other)", "accepted", 3);
 }
 
 static void a_preshared_key_is_kept_as_a_verifier_and_told_to_nobody(void **state)

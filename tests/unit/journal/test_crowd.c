@@ -14,18 +14,24 @@ struct place {
 	struct journal *j;
 };
 
+static uint64_t now(struct place *p)
+{
+	return p->cfg.fs->mono_us(p->cfg.fs->ctx);
+}
+
 /* `wall_us`, `cpu_us`: what a MiB has taken of late, as often as needed to be believed. */
 static void begin(struct place *p, uint64_t wall_us, uint64_t cpu_us)
 {
 	p->fs = memfs_new();
 	test_config(&p->cfg, "/j");
 	p->cfg.fs = memfs_table(p->fs);
+	p->cfg.compaction_level = 3;
 	assert_int_equal(journal_open(&p->cfg, 1, &p->j, NULL, NULL), JOURNAL_OK);
 	p->j->press.threads = 1; /* in name only */
 	p->j->press.speed.disk_rate = p->j->disk_rate;
-	p->j->press.speed.tried_us = p->cfg.fs->mono_us(p->cfg.fs->ctx);
+	p->j->press.speed.tried_us = now(p);
 	for (unsigned i = 0; i < 20; i++)
-		crowd_note(&p->j->press.speed, MIB, wall_us, cpu_us);
+		crowd_note(&p->j->press.speed, MIB, wall_us, cpu_us, now(p));
 }
 
 static void step(struct place *p)
@@ -56,7 +62,7 @@ static void send(struct place *p, bool acked)
 
 static bool offered(struct place *p)
 {
-	return crowd_next(p->j, p->cfg.fs->mono_us(p->cfg.fs->ctx)) != NULL;
+	return crowd_next(p->j, now(p)) != NULL;
 }
 
 static void end(struct place *p)
@@ -136,6 +142,105 @@ static void a_disk_without_room_takes_them_compressed(void **state)
 	end(&p);
 }
 
+/* What is old is not removed to make room for raw blocks. */
+static void retention_is_room_too(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 6000, 1500);
+	send(&p, true);
+	assert_int_equal(counted(&p.j->blocks_raw), 1);
+	p.j->cfg.retention_bytes = p.j->segs[0].bytes * 8 - 1;
+	p.j->space_checked_us = 0;
+	send(&p, true);
+	assert_int_equal(counted(&p.j->blocks_raw), 1);
+	assert_true(offered(&p));
+	end(&p);
+}
+
+static void what_is_never_rewritten_is_compressed(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 6000, 1500);
+	p.j->cfg.compaction_level = 0;
+	is_left_to_compressors(&p, true);
+}
+
+static void many_compressors_are_faster_than_the_disk(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 6000, 1500);
+	p.j->press.threads = 4; /* 1.5 ms a MiB, all together; the disk takes 2 */
+	is_left_to_compressors(&p, true);
+}
+
+static void where_much_waits_other_rules_hold(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 6000, 1500);
+	memfs_set_delay(p.fs, 1000);
+	send(&p, true);
+	assert_true(crowd_waits(p.j, now(&p)));
+	while (p.j->queue_len * 2 < p.j->cfg.pool_blocks)
+		send(&p, false);
+	assert_false(crowd_waits(p.j, now(&p)));
+	memfs_set_delay(p.fs, 0);
+	for (unsigned i = 0; i < 1000; i++)
+		step(&p);
+	end(&p);
+}
+
+static void what_was_long_ago_says_nothing(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 6000, 1500);
+	memfs_advance(p.fs, 5000000);
+	p.j->press.speed.tried_us = now(&p);
+	is_left_to_compressors(&p, true);
+}
+
+/* However long one is interrupted. */
+static void one_of_many_is_not_a_crowd_for_long(void **state)
+{
+	struct place p;
+	unsigned n = 0;
+
+	(void)state;
+	begin(&p, 1500, 1500);
+	crowd_note(&p.j->press.speed, MIB, 90000000, 1500, now(&p));
+	for (; crowd_waits(p.j, now(&p)); n++)
+		crowd_note(&p.j->press.speed, MIB, 1500, 1500, now(&p));
+	assert_in_range(n, 0, 3);
+	crowd_note(&p.j->press.speed, MIB, 90000000, 0, now(&p)); /* a clock that says nothing */
+	assert_false(crowd_waits(p.j, now(&p)));
+	end(&p);
+}
+
+static void while_nothing_is_written_compressors_may(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 6000, 1500);
+	memfs_set_space(p.fs, 1u << 30, 0);
+	p.j->cfg.min_free = 1;
+	p.j->space_checked_us = 0;
+	send(&p, true);
+	assert_int_equal(journal_state(p.j), JOURNAL_HOLD_DISK_FULL);
+	assert_true(offered(&p));
+	memfs_set_space(p.fs, 1u << 30, 1u << 29);
+	end(&p);
+}
+
 static void little_blocks_say_nothing(void **state)
 {
 	struct place p;
@@ -143,7 +248,7 @@ static void little_blocks_say_nothing(void **state)
 	(void)state;
 	begin(&p, 2000, 1500);
 	for (unsigned i = 0; i < 100; i++)
-		crowd_note(&p.j->press.speed, 60000, 3000, 10);
+		crowd_note(&p.j->press.speed, 131071, 3000, 1000, now(&p));
 	is_left_to_compressors(&p, true);
 }
 
@@ -182,7 +287,7 @@ static void now_and_then_one_is_tried(void **state)
 	send(&p, true);
 	assert_int_equal(counted(&p.j->blocks_raw), 1);
 	assert_true(offered(&p));
-	p.j->press.speed.tried_us = p.cfg.fs->mono_us(p.cfg.fs->ctx); /* taken */
+	p.j->press.speed.tried_us = now(&p); /* taken */
 	assert_false(offered(&p));
 	end(&p);
 }
@@ -195,8 +300,8 @@ static void what_was_fades(void **state)
 
 	(void)state;
 	begin(&p, 6000, 1500);
-	for (; crowd_waits(p.j, p.j->press.speed.tried_us); n++)
-		crowd_note(&p.j->press.speed, MIB, 1500, 1500);
+	for (; crowd_waits(p.j, now(&p)); n++)
+		crowd_note(&p.j->press.speed, MIB, 1500, 1500, now(&p));
 	assert_in_range(n, 2, 8);
 	is_left_to_compressors(&p, true);
 }
@@ -209,6 +314,13 @@ int main(void)
 		cmocka_unit_test(compressors_that_have_their_cpu_are_slow_alone),
 		cmocka_unit_test(a_slow_disk_takes_them_compressed),
 		cmocka_unit_test(a_disk_without_room_takes_them_compressed),
+		cmocka_unit_test(retention_is_room_too),
+		cmocka_unit_test(what_is_never_rewritten_is_compressed),
+		cmocka_unit_test(many_compressors_are_faster_than_the_disk),
+		cmocka_unit_test(where_much_waits_other_rules_hold),
+		cmocka_unit_test(what_was_long_ago_says_nothing),
+		cmocka_unit_test(one_of_many_is_not_a_crowd_for_long),
+		cmocka_unit_test(while_nothing_is_written_compressors_may),
 		cmocka_unit_test(little_blocks_say_nothing),
 		cmocka_unit_test(the_next_is_stored_while_one_is_written),
 		cmocka_unit_test(now_and_then_one_is_tried),
