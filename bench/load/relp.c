@@ -128,8 +128,7 @@ static void render(struct load *l, struct load_flow *f, uint64_t since)
 
 	r->txnr = next_txnr(r->txnr);
 	head = put_number(to, r->txnr);
-	memcpy(to + head, " syslog ", 8);
-	head += 8;
+	head = (uint32_t)(stpcpy((char *)to + head, " syslog ") - (char *)to);
 	head += put_number(to + head, len);
 	to[head++] = ' ';
 	lines_write(l->lines, f->index, f->next, (char *)to + head);

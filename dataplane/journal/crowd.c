@@ -28,12 +28,6 @@ void crowd_note(
 	s->noted_us = now_us;
 }
 
-void crowd_took(struct press_speed *s, const struct block *b, uint64_t now_us)
-{
-	if (b->raw_len >= BLOCK_LEAST)
-		s->tried_us = now_us;
-}
-
 bool crowd_waits(struct journal *j, uint64_t now_us)
 {
 	const struct press_speed *s = &j->press.speed;

@@ -84,7 +84,7 @@ struct presser {
 struct press_speed {
 	uint64_t bytes, wall_us, cpu_us;
 	uint64_t noted_us;  /* when these were last added to */
-	uint64_t tried_us;  /* when a compressor last took a block that can tell something */
+	uint64_t tried_us;  /* when a compressor last took a block */
 	uint64_t disk_rate; /* as the committer knows it, bytes per microsecond */
 	bool pressed;	    /* half of the pool waits: press.c has rules for that */
 };
@@ -263,8 +263,6 @@ bool press_ahead(struct journal *j, uint64_t now_us);
 /* crowd.c: does storing raw serve better those who wait for an answer? press.mutex held. */
 void crowd_note(
 	struct press_speed *s, uint64_t bytes, uint64_t wall_us, uint64_t cpu_us, uint64_t now_us);
-/* A compressor takes this block. */
-void crowd_took(struct press_speed *s, const struct block *b, uint64_t now_us);
 bool crowd_waits(struct journal *j, uint64_t now_us);
 /* The block that a compressor should take now, or NULL. */
 struct pending *crowd_next(struct journal *j, uint64_t now_us);
