@@ -41,7 +41,6 @@ static struct {
 	unsigned head, tail;
 	uint64_t now;	  /* us */
 	uint64_t taken;	  /* frames in this round */
-	uint64_t idle;	  /* ns in rounds that found nothing to do */
 	unsigned flows;	  /* that are open */
 	unsigned calls;	  /* since the last round */
 	bool at_once;	  /* what is written leaves with the call */

@@ -78,20 +78,8 @@ static void send(struct place *p, unsigned logs)
 
 static void all_is_there(struct place *p)
 {
-	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
-	struct journal_reader *r;
-	struct journal_log log;
-	char line[1024];
-
 	assert_int_equal(counted(&p->j->durable_logs), p->logs);
-	assert_int_equal(journal_reader_open_fs(p->j->fs, p->cfg.dir, &q, &r, NULL), JOURNAL_OK);
-	for (uint64_t n = 0; n < p->logs; n++) {
-		assert_int_equal(journal_reader_next(r, &log), 1);
-		assert_int_equal(log.len, test_line(line, n));
-		assert_memory_equal(log.log, line, log.len);
-	}
-	assert_int_equal(journal_reader_next(r, &log), 0);
-	journal_reader_close(r);
+	test_lines_are(p->j->fs, p->cfg.dir, p->logs);
 }
 
 /* As it is, closed, and after the next start. */

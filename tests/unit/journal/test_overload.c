@@ -100,24 +100,6 @@ static void no_raw_block_is_left(struct plant *p)
 	segment_close(&s);
 }
 
-static void all_logs_are_there(struct plant *p)
-{
-	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
-	struct journal_reader *r;
-	struct journal_log log;
-	char line[1024];
-
-	assert_int_equal(
-		journal_reader_open_fs(memfs_table(p->fs), "/j", &q, &r, NULL), JOURNAL_OK);
-	for (uint64_t n = 0; n < p->logs; n++) {
-		assert_int_equal(journal_reader_next(r, &log), 1);
-		assert_int_equal(log.len, test_line(line, n));
-		assert_memory_equal(log.log, line, log.len);
-	}
-	assert_int_equal(journal_reader_next(r, &log), 0);
-	journal_reader_close(r);
-}
-
 /* `speed`: blocks that all compressors together do in a round. */
 static struct outcome run(unsigned speed, uint64_t round_us)
 {
@@ -148,7 +130,7 @@ static struct outcome run(unsigned speed, uint64_t round_us)
 	assert_true(compacting_step(p.j));
 	o.after = p.j->segs[0].bytes;
 	no_raw_block_is_left(&p);
-	all_logs_are_there(&p);
+	test_lines_are(memfs_table(p.fs), "/j", p.logs);
 	p.j->press.threads = 0;
 	journal_close(p.j);
 	memfs_free(p.fs);

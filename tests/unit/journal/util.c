@@ -239,3 +239,20 @@ void test_rich_check(const struct journal_log *log, unsigned k, unsigned i)
 	if (vdom[i])
 		assert_memory_equal(log->vdom, vdom[i], log->vdom_len);
 }
+
+void test_lines_are(const struct journal_fs *fs, const char *dir, uint64_t logs)
+{
+	struct journal_query q = {.until_ns = UINT64_MAX, .max_block = JOURNAL_UNBOUNDED};
+	struct journal_reader *r;
+	struct journal_log log;
+	char line[1024];
+
+	assert_int_equal(journal_reader_open_fs(fs, dir, &q, &r, NULL), JOURNAL_OK);
+	for (uint64_t n = 0; n < logs; n++) {
+		assert_int_equal(journal_reader_next(r, &log), 1);
+		assert_int_equal(log.len, test_line(line, n));
+		assert_memory_equal(log.log, line, log.len);
+	}
+	assert_int_equal(journal_reader_next(r, &log), 0);
+	journal_reader_close(r);
+}

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "dataplane/journal/fs.h"
 #include "dataplane/journal/journal.h"
 #include "dataplane/journal/reader.h"
 
@@ -23,6 +24,9 @@ bool test_log(struct block *b, const char *device, uint64_t time_ns, const char 
 
 /* A line as a FortiGate writes it, different for every `n`: about 500 bytes. Returns its length. */
 uint32_t test_line(char line[1024], uint64_t n);
+
+/* The journal in `dir` reads as test_line() of 0, 1, ... logs - 1, and nothing else. */
+void test_lines_are(const struct journal_fs *fs, const char *dir, uint64_t logs);
 
 /*
  * Fills a block with something of everything: devices, IPv4 and IPv6 sources, vdoms, streams with
