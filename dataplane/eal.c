@@ -12,6 +12,7 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 
+#include "dataplane/hugepages.h"
 #include "dataplane/lcore.h"
 
 #define EAL_ARG_SIZE 768 /* the longest is the list of lcores */
@@ -53,32 +54,6 @@ void placement(struct dp_config *cfg)
 	}
 	if (cfg->cores.compressors < 0)
 		cfg->cores.compressors = n < 4 ? 1 : (int)n / 4;
-}
-
-static bool hugepages_free(uint32_t mib)
-{
-	char line[160];
-	unsigned long pages = 0, kib = 0;
-	bool mounted = false;
-	FILE *f = fopen("/proc/meminfo", "re");
-
-	if (!f)
-		return false;
-	while (fgets(line, sizeof(line), f)) {
-		if (strncmp(line, "HugePages_Free:", 15) == 0)
-			pages = strtoul(line + 15, NULL, 10);
-		if (strncmp(line, "Hugepagesize:", 13) == 0)
-			kib = strtoul(line + 13, NULL, 10);
-	}
-	fclose(f);
-	f = fopen("/proc/mounts", "re");
-	if (!f)
-		return false;
-	while (fgets(line, sizeof(line), f))
-		if (strstr(line, " hugetlbfs "))
-			mounted = true;
-	fclose(f);
-	return mounted && pages * kib / 1024 >= mib;
 }
 
 /* EAL keeps pointers into its arguments, and is initialised once in a process. */
@@ -214,6 +189,7 @@ int eal_start(struct dp *d, char *notes, size_t notes_size, struct dp_error *err
 			DP_MAX_LCORES - 1);
 		return -1;
 	}
+	hugepages_reclaim(cfg->eal.file_prefix);
 	if (cfg->eal.huge == DP_HUGE_AUTO) {
 		huge = hugepages_free(cfg->eal.memory_mib);
 		if (!huge)

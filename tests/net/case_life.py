@@ -1,15 +1,18 @@
 """Starts, ends and what stops a start: restart, a second sluiced, bad configurations and directories."""
 
+import contextlib
 import json
 import os
+import pathlib
 import pwd
+import re
 import subprocess
 
 import appliance as lib
 from appliance import balanced, stage
 from case_wire import send
 from cases import collector, equal, expect
-from netns import HOST4, PEER4
+from netns import HOST4, PEER4, run
 
 CASES = []
 case = collector(CASES, lambda **changes: stage(**changes))
@@ -217,6 +220,46 @@ def no_hugepages(appliance):
             appliance.config["eal"]["memory"] = f"{(int(f.read()) * 2 + 2048) // 64 * 64}MiB"
     appliance.config["eal"]["huge"] = "on"
     refused(appliance, "hugepages")
+
+
+@contextlib.contextmanager
+def hugepages(mib):
+    """So many MiB of them are free and no more, and a hugetlbfs is mounted; gives its place."""
+    key = "vm.nr_hugepages"
+    text = pathlib.Path("/proc/meminfo").read_text(encoding="ascii")
+    total, free = (int(re.search(rf"^HugePages_{which}:\s*(\d+)", text, re.M)[1]) for which in ("Total", "Free"))
+    where = re.search(r"^\S+ (\S+) hugetlbfs ", pathlib.Path("/proc/mounts").read_text(encoding="utf-8"), re.M)
+    where = where[1] if where else None
+    mounted = where is None
+    if mounted:
+        where = "/dev/hugepages"
+        os.makedirs(where, exist_ok=True)
+        run("mount", "-t", "hugetlbfs", "hugetlbfs", where)
+    try:
+        run("sysctl", "-q", "-w", f"{key}={total - free + mib // 2}")
+        yield pathlib.Path(where)
+    finally:
+        if mounted:
+            run("umount", where)
+        run("sysctl", "-q", "-w", f"{key}={total}")
+
+
+@cold()
+def hugepages_of_the_life_before(appliance):
+    """It starts again with no more hugepages than it needs: EAL leaves its own to whoever comes next"""
+    appliance.config["eal"] |= {"huge": "on", "memory": "128MiB"}
+    with hugepages(128 + 16) as where:
+        try:
+            for end in (appliance.stop, appliance.kill, appliance.stop):
+                appliance.write_config()
+                appliance.start()
+                end()
+                left = list(where.glob(f"{appliance.config['eal']['file-prefix']}map_*"))
+                expect(left, "EAL leaves nothing any more: so there is nothing to test")
+        finally:
+            appliance.close()
+            for file in where.glob(f"{appliance.config['eal']['file-prefix']}map_*"):
+                file.unlink()
 
 
 def without_users(appliance, *names):
