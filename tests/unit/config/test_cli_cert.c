@@ -1,80 +1,9 @@
-/* sluicectl cert: exit statuses, what is said of keys that leave, files that are written or not. */
-#include <dirent.h>
+/* sluicectl cert: exit statuses, what is said of keys that leave, what is asked before it is done.
+ */
 #include <pty.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "tests/unit/config/cli_test.h"
-
-static char dir[64];
-
-/* File systems of other machines cannot rename without replacing. */
-static bool cannot_rename;
-
-int __real_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags);
-int __wrap_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags);
-int __wrap_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
-{
-	if (!cannot_rename)
-		return __real_renameat2(from_dir, from, to_dir, to, flags);
-	errno = EINVAL;
-	return -1;
-}
-
-static int make_dir(void **state)
-{
-	(void)state;
-	snprintf(dir, sizeof(dir), "/tmp/sluice-cli-cert-XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int drop_dir(void **state)
-{
-	static const char *const names[] = {"c.pem", "p", "x.pfx", "ca.pem", "bin"};
-	char path[128];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
-		unlink(path);
-	}
-	assert_int_equal(rmdir(dir), 0);
-	return 0;
-}
-
-/* A file of this directory, with this in it; its path until the next but one. */
-static char *file(const char *name, const char *text)
-{
-	static char paths[2][128];
-	static unsigned turn;
-	char *path = paths[turn++ % 2];
-	FILE *f;
-
-	snprintf(path, sizeof(paths[0]), "%s/%.60s", dir, name);
-	if (!text)
-		return path;
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-	return path;
-}
-
-static void assert_holds(const char *path, mode_t mode, const char *text)
-{
-	char is[128] = "";
-	struct stat st;
-	FILE *f = fopen(path, "r");
-
-	assert_non_null(f);
-	assert_int_equal(fread(is, 1, sizeof(is) - 1, f), strlen(text));
-	fclose(f);
-	assert_string_equal(is, text);
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 0777, mode);
-}
+#include "tests/unit/config/cli_files.h"
 
 #define CHECKED(kind, usable)                                                                      \
 	RESULT("{\"schema\":1,\"kind\":\"" kind "\",\"subject\":\"/CN=x\",\"issuer\":\"/CN=ca\","  \
@@ -104,9 +33,6 @@ static void a_check_tells_by_its_status_whether_it_would_be_refused(void **state
 	assert_int_equal(RUN("--help"), 0);
 	assert_non_null(strstr(ran.out, "cert check: 12"));
 }
-
-#define EXPORTED(kind)                                                                             \
-	RESULT("{\"schema\":1,\"name\":\"n\",\"kind\":\"" kind "\",\"pkcs12\":\"eHl6\"}")
 
 /* No device is told to import the key of an authority, or of this node. */
 static void what_a_key_is_for_is_told_by_what_it_is(void **state)
@@ -144,218 +70,6 @@ static void what_a_key_is_for_is_told_by_what_it_is(void **state)
 		"cert", "issue", "FGT60F0000000001", "--days", "9", "--password-file",
 		file("p", NULL), "--out", file("x.pfx", NULL));
 	assert_non_null(strstr(ran.out, "for it alone: import it there, then delete the file\n"));
-}
-
-/* Twice by mistake: the file of the first time stays. */
-static void a_file_is_written_once_there_is_something(void **state)
-{
-	(void)state;
-	RUN_WITH(
-		EXCHANGES({"cert.ca-init", "{}", REFUSED("busy", "there is an authority already")}),
-		"cert", "ca-init", "--out", file("ca.pem", NULL));
-	assert_int_equal(ran.status, CLI_FAILED);
-	assert_int_not_equal(access(file("ca.pem", NULL), F_OK), 0);
-	RUN_WITH(EXCHANGES({"cert.ca-init", "{}",
-			 RESULT("{\"schema\":1,\"name\":\"ca\",\"pem\":\"PEM\\n\"}")}),
-		"cert", "ca-init", "--out", file("ca.pem", NULL));
-	assert_int_equal(ran.status, CLI_DONE);
-	assert_holds(file("ca.pem", NULL), 0644, "PEM\n");
-	assert_non_null(strstr(ran.out, "ca.pem: the certificate, without a key\n"));
-	assert_null(strstr(ran.out, "PEM\n"));
-	/* Before it asks. */
-	assert_int_equal(RUN("cert", "ca-init", "--out", file("ca.pem", NULL)), CLI_FAILED);
-	assert_non_null(strstr(ran.err, "ca.pem is there already\n"));
-	assert_holds(file("ca.pem", NULL), 0644, "PEM\n");
-	/* A CRL that is too long to be shown. */
-	unlink(file("ca.pem", NULL));
-	RUN_WITH(EXCHANGES({"cert.show", "{\"name\":\"l\"}",
-			 RESULT("{\"schema\":1,\"name\":\"l\"}")}),
-		"cert", "show", "l", "--out", file("ca.pem", NULL));
-	assert_int_equal(ran.status, CLI_FAILED);
-	assert_int_not_equal(access(file("ca.pem", NULL), F_OK), 0);
-}
-
-#define EXPORT(...)                                                                                \
-	RUN_WITH(EXCHANGES({"cert.export", "{\"name\":\"n\",\"password\":\"open sesame\"}",        \
-			 EXPORTED("identity")}),                                                   \
-		"cert", "export", "n", "--password-file", file("p", NULL), "--out", __VA_ARGS__)
-
-/* Half a key is none, and would be in the way of the next try. */
-static void a_file_is_written_whole_or_not_at_all(void **state)
-{
-	struct rlimit was, one;
-
-	(void)state;
-	file("p", "open sesame\n");
-	signal(SIGXFSZ, SIG_IGN);
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
-	one = was;
-	one.rlim_cur = 1;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &one), 0);
-	EXPORT(file("x.pfx", NULL));
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
-	signal(SIGXFSZ, SIG_DFL);
-	assert_int_equal(ran.status, CLI_FAILED);
-	assert_non_null(strstr(ran.err, "x.pfx: File too large\n"));
-	assert_int_not_equal(access(file("x.pfx", NULL), F_OK), 0);
-	EXPORT(file("x.pfx", NULL));
-	assert_int_equal(ran.status, CLI_DONE);
-	assert_holds(file("x.pfx", NULL), 0600, "xyz");
-}
-
-/* Nothing is issued that would have no place to go. */
-static void a_file_that_cannot_be_made_is_told_before_anything_is_asked_for(void **state)
-{
-	char path[5000];
-	size_t n = (size_t)snprintf(path, sizeof(path), "%s", dir);
-
-	(void)state;
-	file("p", "open sesame\n");
-	assert_int_equal(RUN("cert", "issue", "FGT60F0000000001", "--password-file",
-				 file("p", NULL), "--out", file("none/x.pfx", NULL)),
-		CLI_FAILED);
-	assert_non_null(strstr(ran.err, "none/x.pfx: No such file or directory\n"));
-	/* A long path is that file's, */
-	for (unsigned i = 0; i < 1200; i++)
-		path[n++] = i % 2 ? '.' : '/';
-	snprintf(path + n, sizeof(path) - n, "/x.pfx");
-	EXPORT(path);
-	assert_int_equal(ran.status, CLI_DONE);
-	assert_holds(file("x.pfx", NULL), 0600, "xyz");
-	/* and one that is too long nobody's. */
-	while (n < sizeof(path) - 10)
-		path[n++] = '/';
-	snprintf(path + n, sizeof(path) - n, "/y.pfx");
-	assert_int_equal(RUN("cert", "issue", "FGT60F0000000001", "--password-file",
-				 file("p", NULL), "--out", path),
-		CLI_FAILED);
-	assert_non_null(strstr(ran.err, "File name too long"));
-}
-
-/* How many files of the directory have a name that begins so. */
-static unsigned files(const char *begin)
-{
-	DIR *d = opendir(dir);
-	unsigned n = 0;
-
-	assert_non_null(d);
-	for (struct dirent *e; (e = readdir(d)) != NULL;)
-		n += strncmp(e->d_name, begin, strlen(begin)) == 0 && strcmp(e->d_name, ".") != 0 &&
-		     strcmp(e->d_name, "..") != 0;
-	closedir(d);
-	return n;
-}
-
-static int listen_as(struct sockaddr_un *sa)
-{
-	const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	*sa = (struct sockaddr_un){.sun_family = AF_UNIX};
-	snprintf(sa->sun_path, sizeof(sa->sun_path), "%s/s", dir);
-	assert_int_equal(bind(listener, (const struct sockaddr *)sa, sizeof(*sa)), 0);
-	assert_int_equal(listen(listener, 1), 0);
-	return listener;
-}
-
-/* A sluiced that has heard the request and does not answer; its end of the connection. */
-static int heard(int listener)
-{
-	const int fd = accept(listener, NULL, NULL);
-	char byte = '\0';
-
-	assert_true(fd >= 0);
-	while (byte != '\n')
-		assert_int_equal(read(fd, &byte, 1), 1);
-	return fd;
-}
-
-/* Nothing is there that would be taken for a key, or that is in the way of the next try. */
-static void ended_while_it_waits_it_leaves_nothing(void **state)
-{
-	struct sockaddr_un sa;
-	const int listener = listen_as(&sa);
-	int status, fd;
-	pid_t child;
-
-	(void)state;
-	file("p", "open sesame\n");
-	child = fork();
-	if (child == 0)
-		_exit(RUN((char *)"--socket", sa.sun_path, "cert", "export", "n", "--password-file",
-			file("p", NULL), "--out", file("x.pfx", NULL)));
-	fd = heard(listener);
-	assert_int_equal(kill(child, SIGKILL), 0);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFSIGNALED(status));
-	close(fd);
-	close(listener);
-	unlink(sa.sun_path);
-	assert_int_equal(files(""), 1);
-	EXPORT(file("x.pfx", NULL));
-	assert_int_equal(ran.status, CLI_DONE);
-	assert_holds(file("x.pfx", NULL), 0600, "xyz");
-}
-
-/* What is there stays, and what was issued is not lost: its like is not to be had again. */
-static void made_meanwhile(void)
-{
-	struct sockaddr_un sa;
-	const int listener = listen_as(&sa);
-	static const char answer[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"schema\":1,"
-				     "\"name\":\"n\",\"kind\":\"ca\",\"pkcs12\":\"eHl6\"}}\n";
-	int status, fd;
-	pid_t child;
-	DIR *d;
-
-	file("p", "open sesame\n");
-	child = fork();
-	if (child == 0) {
-		RUN((char *)"--socket", sa.sun_path, "cert", "export", "n", "--password-file",
-			file("p", NULL), "--out", file("x.pfx", NULL));
-		_exit(ran.status == CLI_FAILED && strstr(ran.err, "x.pfx is there already\n") &&
-					strstr(ran.err, "what it was to hold is in ") &&
-					strstr(ran.err, "/.sluicectl-")
-				? 0
-				: 1);
-	}
-	fd = heard(listener);
-	file("x.pfx", "mine");
-	assert_int_equal(write(fd, answer, strlen(answer)), strlen(answer));
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	close(fd);
-	close(listener);
-	unlink(sa.sun_path);
-	assert_holds(file("x.pfx", NULL), 0644, "mine");
-	assert_int_equal(files(".sluicectl-"), 1);
-	d = opendir(dir);
-	for (struct dirent *e; (e = readdir(d)) != NULL;)
-		if (strncmp(e->d_name, ".sluicectl-", 11) == 0) {
-			assert_holds(file(e->d_name, NULL), 0600, "xyz");
-			unlink(file(e->d_name, NULL));
-		}
-	closedir(d);
-}
-
-static void a_file_that_was_made_meanwhile_stays(void **state)
-{
-	(void)state;
-	made_meanwhile();
-}
-
-static void where_nothing_can_be_renamed_so_a_link_is_made(void **state)
-{
-	(void)state;
-	cannot_rename = true;
-	file("p", "open sesame\n");
-	EXPORT(file("x.pfx", NULL));
-	assert_int_equal(ran.status, CLI_DONE);
-	assert_holds(file("x.pfx", NULL), 0600, "xyz");
-	assert_int_equal(files(""), 2);
-	unlink(file("x.pfx", NULL));
-	made_meanwhile();
-	cannot_rename = false;
 }
 
 /* In a child without a terminal, so that it is seen whether one would have been asked on. */
@@ -573,19 +287,11 @@ static void long_names_of_contexts_keep_their_distance(void **state)
 	assert_non_null(strstr(ran.out, "logs.example.org node\n"));
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, make_dir, drop_dir)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_check_tells_by_its_status_whether_it_would_be_refused),
 		T(what_a_key_is_for_is_told_by_what_it_is),
-		T(a_file_is_written_once_there_is_something),
-		T(a_file_is_written_whole_or_not_at_all),
-		T(a_file_that_cannot_be_made_is_told_before_anything_is_asked_for),
-		T(ended_while_it_waits_it_leaves_nothing),
-		T(a_file_that_was_made_meanwhile_stays),
-		T(where_nothing_can_be_renamed_so_a_link_is_made),
 		T(a_password_is_asked_for_once_it_would_be_done),
 		T(an_anchor_is_replaced_by_who_is_sure),
 		T(an_older_crl_is_asked_about_on_a_terminal),
