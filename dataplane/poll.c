@@ -196,8 +196,10 @@ int lcore_main(void *arg)
 	const bool adaptive = d->cfg.cores.poll != DP_POLL_BUSY;
 	const bool shared = d->cfg.cores.poll == DP_POLL_SHARED;
 	unsigned idle = 0;
-	uint64_t last = clock_ns(CLOCK_MONOTONIC);
+	uint64_t last;
 
+	journal_port_populate(l->in.port);
+	last = clock_ns(CLOCK_MONOTONIC);
 	rte_rcu_qsbr_thread_register(d->qsbr, l->index);
 	rte_rcu_qsbr_thread_online(d->qsbr, l->index);
 	atomic_store_explicit(&l->started_ns, last, memory_order_relaxed);

@@ -2,7 +2,8 @@
 
 #include "dataplane/journal/memory.h"
 
-#define ALIGN 64u
+#define ALIGN	   64u
+#define LOG_LIKELY 256u /* bytes: few have less */
 
 /* Where the parts of a block lie in its memory. */
 struct layout {
@@ -57,6 +58,23 @@ struct block *block_new(uint32_t raw_size)
 	b->deltas = (struct block_delta *)(mem + l.deltas);
 	b->names = mem + l.names;
 	return b;
+}
+
+void block_populate(struct block *b)
+{
+	struct layout l = layout_of(b->raw_size);
+	size_t rows = b->raw_size / LOG_LIKELY;
+	uint8_t *mem = (uint8_t *)b;
+
+	rows = rows < BLOCK_MAX_ROWS ? rows : BLOCK_MAX_ROWS;
+	memory_populate(mem + l.raw, b->raw_size);
+	memory_populate(mem + l.rows, rows * sizeof(struct block_row));
+	memory_populate(mem, 1);
+	memory_populate(mem + l.devices, 1);
+	memory_populate(mem + l.sources, 1);
+	memory_populate(mem + l.vdoms, 1);
+	memory_populate(mem + l.streams, 1);
+	memory_populate(mem + l.names, 1);
 }
 
 void block_free(struct block *b)

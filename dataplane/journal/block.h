@@ -143,6 +143,9 @@ struct block {
 
 /* One allocation for all of it; NULL when out of memory. raw_size: 64 KiB to 16 MiB. */
 struct block *block_new(uint32_t raw_size);
+/* Takes from the system what a full block is likely to need, which it else does bit by bit when a
+ * block is filled as far as never before. */
+void block_populate(struct block *b);
 void block_free(struct block *b);
 
 /* Empties it. */

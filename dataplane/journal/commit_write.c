@@ -3,7 +3,9 @@
  * several microseconds of CPU, to be had, filled, written and given back; so a large commit goes
  * past it, by O_DIRECT, which wants the file's offset, the length and the memory aligned. For that
  * it is copied into one piece of memory, and its last block's header is padded, so that its end is
- * aligned, and with it the next one's beginning. A small one is not worth padding.
+ * aligned, and with it the next one's beginning. A small one is not worth padding; behind it, or
+ * behind a short write, what is missing to a page goes through the page cache, and the rest past
+ * it.
  */
 #include <assert.h>
 #include <errno.h>
@@ -49,12 +51,23 @@ static void encode_block(struct journal *j, struct pending *p, uint32_t pad)
 	p->frame.p = f.p;
 }
 
-/* The segment past the page cache, opened when the first large commit comes. */
-static bool can_be_direct(struct journal *j)
+static bool have_piece(struct journal *j)
 {
 	if (!j->piece)
 		j->piece = memory_map(PIECE);
-	return j->piece && segment_open_direct(&j->w);
+	return j->piece != NULL;
+}
+
+void commit_write_populate(struct journal *j)
+{
+	if (j->cfg.direct_least && have_piece(j))
+		memory_populate(j->piece, PIECE);
+}
+
+/* The segment past the page cache, opened when the first large commit comes. */
+static bool can_be_direct(struct journal *j)
+{
+	return have_piece(j) && segment_open_direct(&j->w);
 }
 
 void commit_encode(struct journal *j, unsigned n)
@@ -96,16 +109,16 @@ static size_t gather(const struct commit *c, uint8_t *out, size_t room)
 int commit_write_on(struct journal *j)
 {
 	struct commit *c = &j->commit;
+	size_t to_page = -c->off % FRAME_ALIGN;
 
 	c->tag++;
-	/* Its end is aligned, but behind a small commit, or a short write, not its beginning. */
-	c->direct = c->direct && c->off % FRAME_ALIGN == 0;
 	if (!c->direct)
 		return j->fs->io_writev(j->fs->ctx, j->io, j->w.fd, c->iov + c->iov_first,
 			c->iov_count, c->off, c->tag);
-	c->piece = (struct iovec){j->piece, gather(c, j->piece, PIECE)};
-	assert(c->piece.iov_len % FRAME_ALIGN == 0);
-	return j->fs->io_writev(j->fs->ctx, j->io, j->w.direct_fd, &c->piece, 1, c->off, c->tag);
+	c->piece = (struct iovec){j->piece, gather(c, j->piece, to_page ? to_page : PIECE)};
+	assert((c->off + c->piece.iov_len) % FRAME_ALIGN == 0);
+	return j->fs->io_writev(j->fs->ctx, j->io, to_page ? j->w.fd : j->w.direct_fd, &c->piece, 1,
+		c->off, c->tag);
 }
 
 bool commit_not_direct(struct journal *j, int64_t res)

@@ -84,7 +84,9 @@ struct presser {
 struct press_speed {
 	uint64_t bytes, wall_us, cpu_us;
 	uint64_t noted_us;  /* when these were last added to */
-	uint64_t tried_us;  /* when a compressor last took a block */
+	uint64_t tried_us;  /* when a compressor last took a block that tells something; ... */
+	uint64_t try_us;    /* ... how long after it the next one is tried; ... */
+	uint64_t rarer_us;  /* ... when that was made longer */
 	uint64_t disk_rate; /* as the committer knows it, bytes per microsecond */
 	bool pressed;	    /* half of the pool waits: press.c has rules for that */
 };
@@ -233,6 +235,8 @@ static inline uint64_t counted(_Atomic uint64_t *c)
 
 /* pool.c: rings, ports and free blocks. */
 int pool_open(struct journal *j, struct journal_fault *fault);
+/* The committer's part of what journal_port_populate() does for a port: what blocks become. */
+void pool_populate(struct journal *j);
 void pool_close(struct journal *j);
 /* Takes what the ports have handed over; serves their wishes. Did anything come? */
 bool pool_drain(struct journal *j, uint64_t now_us);
@@ -260,7 +264,9 @@ unsigned press_ready(struct journal *j, uint64_t now_us);
 /* While a commit is under way: stores one that the next will want raw (crowd.c). Was there any? */
 bool press_ahead(struct journal *j, uint64_t now_us);
 
-/* crowd.c: does storing raw serve better those who wait for an answer? press.mutex held. */
+/* crowd.c: does storing raw serve better those who wait for an answer? press.mutex held. A block of
+ * so many bytes goes to a compressor, and has been there. */
+void crowd_tries(struct press_speed *s, uint64_t bytes, uint64_t now_us);
 void crowd_note(
 	struct press_speed *s, uint64_t bytes, uint64_t wall_us, uint64_t cpu_us, uint64_t now_us);
 bool crowd_waits(struct journal *j, uint64_t now_us);
@@ -286,6 +292,8 @@ int commit_write_on(struct journal *j);
 bool commit_not_direct(struct journal *j, int64_t res);
 /* `n` bytes are written. */
 void commit_advance(struct commit *c, uint64_t n);
+/* Has the memory of direct writes at once. */
+void commit_write_populate(struct journal *j);
 void commit_write_free(struct journal *j);
 
 /* rotate.c: segments of the running journal. 0 or -errno. */

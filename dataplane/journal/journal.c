@@ -27,7 +27,7 @@ void journal_config_defaults(struct journal_config *cfg)
 	cfg->pool_blocks = 64;
 	cfg->commit_interval_us = 1000;
 	cfg->commit_interval_unacked_us = 50000;
-	cfg->direct_least = 64u << 10;
+	cfg->direct_least = 16u << 10;
 	cfg->segment_size = 256ull << 20;
 	cfg->segment_age_s = 3600;
 	cfg->min_free = 1ull << 30;
@@ -267,6 +267,8 @@ static void *committer_main(void *arg)
 	uint64_t worked_us = 0;
 
 	prctl(PR_SET_TIMERSLACK, 1000UL); /* a nap of 50 us is not one of 100 */
+	pool_populate(j);
+	commit_write_populate(j);
 	for (;;) {
 		uint64_t now_us = j->fs->mono_us(j->fs->ctx);
 

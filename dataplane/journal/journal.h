@@ -96,6 +96,12 @@ void journal_close(struct journal *j);
 /* ---- per lcore ------------------------------------------------------------------------- */
 
 struct journal_port *journal_port(struct journal *j, unsigned index);
+/*
+ * Takes from the system the memory of the blocks that this port uses first (journal.md, bounds),
+ * which else is had page by page when a block is filled as far as never before. By the thread that
+ * will fill them, so that it is near its CPU; some milliseconds.
+ */
+void journal_port_populate(struct journal_port *p);
 /* The committer wakes it when a completion is ready. May stay unset (busy poll). */
 void journal_port_set_waker(struct journal_port *p, struct waker *w);
 

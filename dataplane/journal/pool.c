@@ -12,6 +12,9 @@
 #include "dataplane/journal/internal.h"
 #include "dataplane/journal/memory.h"
 
+#define KEEP_MOST   16u	   /* blocks that a port has at hand */
+#define HEAD_LIKELY 65536u /* bytes of a full block's header and columns */
+
 static struct rte_ring *ring_new(unsigned entries)
 {
 	unsigned size = 2;
@@ -44,8 +47,8 @@ static int port_init(struct journal *j, struct journal_port *p, unsigned index)
 	p->j = j;
 	p->index = index;
 	p->keep = n / (2 * j->port_count);
-	if (p->keep > 16)
-		p->keep = 16;
+	if (p->keep > KEEP_MOST)
+		p->keep = KEEP_MOST;
 	p->free_stack = calloc(n, sizeof(void *));
 	p->to_journal = ring_new(n);
 	p->done = ring_new(n);
@@ -90,6 +93,18 @@ static int pool_alloc(struct journal *j)
 		j->shared[j->shared_count++] = j->blocks[i];
 	}
 	return 0;
+}
+
+/* As many as the ports have blocks at hand are used first, before any other. */
+void pool_populate(struct journal *j)
+{
+	struct output *o = j->output_free;
+
+	for (unsigned i = 0; i < j->port_count; i++)
+		for (unsigned k = 0; k < j->ports[i].keep && o; k++, o = o->next) {
+			memory_populate(o->head, HEAD_LIKELY);
+			memory_populate(o->data, o->data_cap);
+		}
 }
 
 int pool_open(struct journal *j, struct journal_fault *fault)
@@ -176,17 +191,30 @@ uint32_t journal_port_free(const struct journal_port *p)
 	       atomic_load_explicit(&p->j->shared_shown, memory_order_relaxed);
 }
 
+void journal_port_populate(struct journal_port *p)
+{
+	for (unsigned i = 0; i < p->free_count; i++)
+		block_populate(p->free_stack[i]);
+}
+
+/* Beneath those at hand, which are warm, and whose memory is there. */
+static void take_granted(struct journal_port *p)
+{
+	void *got[KEEP_MOST];
+	unsigned n = rte_ring_sc_dequeue_burst(p->granted, got, p->keep - p->free_count, NULL);
+
+	memmove(p->free_stack + n, p->free_stack, p->free_count * sizeof(void *));
+	memcpy(p->free_stack, got, n * sizeof(void *));
+	p->free_count += n;
+	bump(&p->got, n);
+}
+
 struct block *journal_block_get(struct journal_port *p)
 {
 	struct block *b = NULL;
 
 	if (p->free_count <= p->keep / 2) {
-		void *got;
-
-		while (p->free_count < p->keep && rte_ring_sc_dequeue(p->granted, &got) == 0) {
-			p->free_stack[p->free_count++] = got;
-			bump(&p->got, 1);
-		}
+		take_granted(p);
 		if (p->free_count <= p->keep / 2 &&
 			!atomic_load_explicit(&p->want, memory_order_relaxed)) {
 			atomic_store_explicit(&p->want, 1, memory_order_release);

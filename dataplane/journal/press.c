@@ -152,7 +152,7 @@ static void *compressor_main(void *arg)
 		}
 		unqueue(q, p);
 		p->state = PEND_COMPRESSING;
-		q->speed.tried_us = begun_us;
+		crowd_tries(&q->speed, p->block->raw_len, begun_us);
 		pthread_mutex_unlock(&q->mutex);
 		cpu_ns = thread_cpu_ns(pthread_self());
 		press_block(pr, p, level_of(j));

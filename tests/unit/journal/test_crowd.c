@@ -126,20 +126,32 @@ static void a_slow_disk_takes_them_compressed(void **state)
 	is_left_to_compressors(&p, true);
 }
 
+/* One is stored raw. */
+static void begin_raw(struct place *p)
+{
+	begin(p, 6000, 1500);
+	send(p, true);
+	assert_int_equal(counted(&p->j->blocks_raw), 1);
+}
+
+/* With what has changed since, the next one is not. */
+static void end_compressed(struct place *p)
+{
+	p->j->space_checked_us = 0;
+	send(p, true);
+	assert_int_equal(counted(&p->j->blocks_raw), 1);
+	assert_true(offered(p));
+	end(p);
+}
+
 static void a_disk_without_room_takes_them_compressed(void **state)
 {
 	struct place p;
 
 	(void)state;
-	begin(&p, 6000, 1500);
-	send(&p, true);
-	assert_int_equal(counted(&p.j->blocks_raw), 1);
+	begin_raw(&p);
 	memfs_set_space(p.fs, 1u << 30, p.j->segs[0].bytes * 8 - 1);
-	p.j->space_checked_us = 0;
-	send(&p, true);
-	assert_int_equal(counted(&p.j->blocks_raw), 1);
-	assert_true(offered(&p));
-	end(&p);
+	end_compressed(&p);
 }
 
 /* What is old is not removed to make room for raw blocks. */
@@ -148,15 +160,9 @@ static void retention_is_room_too(void **state)
 	struct place p;
 
 	(void)state;
-	begin(&p, 6000, 1500);
-	send(&p, true);
-	assert_int_equal(counted(&p.j->blocks_raw), 1);
+	begin_raw(&p);
 	p.j->cfg.retention_bytes = p.j->segs[0].bytes * 8 - 1;
-	p.j->space_checked_us = 0;
-	send(&p, true);
-	assert_int_equal(counted(&p.j->blocks_raw), 1);
-	assert_true(offered(&p));
-	end(&p);
+	end_compressed(&p);
 }
 
 static void what_is_never_rewritten_is_compressed(void **state)
@@ -205,6 +211,19 @@ static void what_was_long_ago_says_nothing(void **state)
 	begin(&p, 6000, 1500);
 	memfs_advance(p.fs, 5000000);
 	p.j->press.speed.tried_us = now(&p);
+	is_left_to_compressors(&p, true);
+}
+
+/* Nor is it added to what is seen now. */
+static void what_was_long_ago_is_forgotten(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 6000, 1500);
+	memfs_advance(p.fs, 5000000);
+	crowd_tries(&p.j->press.speed, MIB, now(&p));
+	crowd_note(&p.j->press.speed, MIB, 1500, 1500, now(&p));
 	is_left_to_compressors(&p, true);
 }
 
@@ -274,21 +293,43 @@ static void the_next_is_stored_while_one_is_written(void **state)
 	end(&p);
 }
 
-/* Twice a second a compressor gets one, before it is due. */
+/* Until the next one is offered, in steps of 100 ms. */
+static unsigned tenths_to_a_try(struct place *p)
+{
+	unsigned n = 0;
+
+	send(p, true);
+	while (!offered(p) && n < 100) {
+		memfs_advance(p->fs, 100000);
+		send(p, true);
+		n++;
+	}
+	crowd_tries(&p->j->press.speed, 131071, now(p)); /* one that tells nothing */
+	assert_true(offered(p));
+	crowd_tries(&p->j->press.speed, 131072, now(p));
+	assert_false(offered(p));
+	return n;
+}
+
+/* A compressor gets one, before it is due; half as often after each that finds the crowd there. */
 static void now_and_then_one_is_tried(void **state)
 {
+	static const unsigned tenths[] = {5, 10, 20, 40, 40, 40};
+	struct press_speed *s;
 	struct place p;
 
 	(void)state;
 	begin(&p, 6000, 1500);
-	send(&p, true);
-	assert_int_equal(counted(&p.j->blocks_raw), 1);
-	memfs_advance(p.fs, 500000);
-	send(&p, true);
-	assert_int_equal(counted(&p.j->blocks_raw), 1);
-	assert_true(offered(&p));
-	p.j->press.speed.tried_us = now(&p); /* taken */
-	assert_false(offered(&p));
+	s = &p.j->press.speed;
+	crowd_note(s, MIB, 1500, 1500, now(&p));
+	for (unsigned i = 0; i < sizeof(tenths) / sizeof(tenths[0]); i++) {
+		assert_true(crowd_waits(p.j, now(&p)));
+		assert_int_equal(tenths_to_a_try(&p), tenths[i]);
+		for (unsigned k = 0; k < 4; k++) /* as four compressors find it at a time */
+			crowd_note(s, MIB, 3000, 1500, now(&p));
+	}
+	crowd_note(s, MIB, 1500, 1500, now(&p)); /* gone? */
+	assert_int_equal(tenths_to_a_try(&p), 5);
 	end(&p);
 }
 
@@ -319,6 +360,7 @@ int main(void)
 		cmocka_unit_test(many_compressors_are_faster_than_the_disk),
 		cmocka_unit_test(where_much_waits_other_rules_hold),
 		cmocka_unit_test(what_was_long_ago_says_nothing),
+		cmocka_unit_test(what_was_long_ago_is_forgotten),
 		cmocka_unit_test(one_of_many_is_not_a_crowd_for_long),
 		cmocka_unit_test(while_nothing_is_written_compressors_may),
 		cmocka_unit_test(little_blocks_say_nothing),

@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "dataplane/journal/fs.h"
+#include "dataplane/journal/internal.h"
 #include "tests/unit/journal/util.h"
 
 #define PRODUCERS 3
@@ -338,6 +340,77 @@ static void without_io_uring(void **state)
 	test_dir_remove(dir);
 }
 
+/* Percent of its pages that are in memory; it begins somewhere in one. */
+static size_t resident(uint8_t *p, size_t len)
+{
+	unsigned char there[1024];
+	size_t to_page = -(uintptr_t)p % 4096;
+	size_t pages = (len - to_page) / 4096, n = 0;
+
+	assert_in_range(pages, 1, sizeof(there));
+	assert_int_equal(mincore(p + to_page, pages * 4096, there), 0);
+	for (size_t i = 0; i < pages; i++)
+		n += there[i] & 1;
+	return 100 * n / pages;
+}
+
+static void blocks_at_hand_are_in_memory_at_once(void **state)
+{
+	char dir[256];
+
+	(void)state;
+	test_dir_make(dir);
+	for (int populate = 0; populate < 2; populate++) {
+		struct journal_config cfg;
+		struct journal *j;
+		struct block *b;
+
+		test_config(&cfg, dir);
+		cfg.block_size = 1u << 20;
+		assert_int_equal(journal_open(&cfg, 1, &j, NULL, NULL), JOURNAL_OK);
+		if (populate)
+			journal_port_populate(journal_port(j, 0));
+		b = journal_block_get(journal_port(j, 0));
+		assert_int_equal(resident(b->raw, b->raw_size), populate ? 100 : 0);
+		journal_block_put(journal_port(j, 0), b);
+		journal_close(j);
+	}
+	test_dir_remove(dir);
+}
+
+/* What an lcore had before is given out before what it is granted. */
+static void granted_blocks_lie_beneath_those_at_hand(void **state)
+{
+	struct block *first[8], *b;
+	struct journal_config cfg;
+	struct journal_port *port;
+	struct journal *j;
+	char dir[256];
+
+	(void)state;
+	test_dir_make(dir);
+	test_config(&cfg, dir);
+	cfg.pool_blocks = 16;
+	assert_int_equal(journal_open(&cfg, 1, &j, NULL, NULL), JOURNAL_OK);
+	port = journal_port(j, 0);
+	for (unsigned i = 0; i < 8; i++)
+		first[i] = journal_block_get(port); /* and asks for more */
+	for (unsigned i = 8; i > 0; i--)
+		journal_block_put(port, first[i - 1]);
+	journal_step(j, 0);
+	assert_int_equal(journal_port_free(port), 16);
+	for (unsigned i = 0; i < 8; i++)
+		assert_ptr_equal(journal_block_get(port), first[i]);
+	b = journal_block_get(port);
+	assert_non_null(b);
+	journal_block_put(port, b);
+	for (unsigned i = 0; i < 8; i++)
+		journal_block_put(port, first[i]);
+	journal_step(j, 0);
+	journal_close(j);
+	test_dir_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +419,8 @@ int main(void)
 		cmocka_unit_test(producers_without_compressors_many_segments),
 		cmocka_unit_test(failed_journal_is_resumed_from_another_thread),
 		cmocka_unit_test(without_io_uring),
+		cmocka_unit_test(blocks_at_hand_are_in_memory_at_once),
+		cmocka_unit_test(granted_blocks_lie_beneath_those_at_hand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
