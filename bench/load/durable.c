@@ -22,15 +22,26 @@ struct durable {
 	int fd;
 	bool began; /* `base` is known */
 	uint64_t base;
-	_Atomic uint64_t logs; /* durable since then */
+	_Atomic uint64_t told; /* durable since then, others' logs among them */
+	uint64_t told_ns;      /* when that was announced */
+	uint64_t logs;	       /* of them these are timed */
 	_Atomic bool failed;
 	struct histogram latency;
 };
 
+/* The logs up to the `logs`-th are durable. */
+static void reached(struct durable *d, uint64_t logs, uint64_t now)
+{
+	for (; d->logs < logs; d->logs++) {
+		uint64_t due = load_due_ns(d->l, d->logs);
+
+		histogram_add(&d->latency, now > due ? (now - due) / 1000 : 0, 1);
+	}
+}
+
 static void announced(struct durable *d, const json_t *from)
 {
 	uint64_t logs = (uint64_t)json_integer_value(json_object_get(from, "logs"));
-	uint64_t now = load_now_ns(), before = atomic_load(&d->logs);
 	uint64_t sent = atomic_load(&d->l->sent);
 
 	if (!d->began) {
@@ -39,13 +50,10 @@ static void announced(struct durable *d, const json_t *from)
 		return;
 	}
 	/* sluiced's own events are logs, too: they are not ours. */
-	logs = logs - d->base < sent ? logs - d->base : sent;
-	for (uint64_t n = before; n < logs; n++) {
-		uint64_t due = load_due_ns(d->l, n);
-
-		histogram_add(&d->latency, now > due ? (now - due) / 1000 : 0, 1);
-	}
-	atomic_store(&d->logs, logs);
+	logs -= d->base;
+	d->told_ns = load_now_ns();
+	reached(d, logs < sent ? logs : sent, d->told_ns);
+	atomic_store(&d->told, logs);
 }
 
 static void *durable_main(void *arg)
@@ -101,11 +109,14 @@ uint64_t durable_stop(struct durable *d, double timeout_s, struct histogram *h)
 	uint64_t wanted = atomic_load(&d->l->sent), n;
 	struct timespec tick = {.tv_nsec = 1000000};
 
-	while (atomic_load(&d->logs) < wanted && !atomic_load(&d->failed) && load_now_ns() < end)
+	while (atomic_load(&d->told) < wanted && !atomic_load(&d->failed) && load_now_ns() < end)
 		nanosleep(&tick, NULL);
 	shutdown(d->fd, SHUT_RDWR);
 	pthread_join(d->thread, NULL);
-	n = atomic_load(&d->logs);
+	/* The last announcement may have been here before the sender had counted its last logs. */
+	n = atomic_load(&d->told);
+	reached(d, n < wanted ? n : wanted, d->told_ns);
+	n = d->logs;
 	*h = d->latency;
 	fclose(d->in);
 	free(d);

@@ -53,6 +53,7 @@ struct load_options {
 	bool quiet;	      /* no progress */
 	const char *vhost;    /* socket of net_vhost: DPDK and our own TCP, not the kernel's */
 
+	bool huge;		/* vhost: EAL's memory in huge pages */
 	const char *target_mac; /* vhost: of who announces no address; NULL: wait for that */
 
 	bool tls;
@@ -192,6 +193,8 @@ ssize_t native_read(struct load_flow *f, void *to, size_t size);
 bool native_silent(const struct load_flow *f);
 bool native_wait(struct load_flow *f, short events, uint64_t end_ns);
 bool native_end(struct load_flow *f, uint64_t end_ns);
+/* Open loop: what was written and still waits for the next round of the stack leaves now. */
+void native_send_off(void);
 void native_idle(struct load *l);
 void native_close(struct load_flow *f);
 /* What there is to tell of the connections; NULL: there are none. */

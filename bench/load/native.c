@@ -43,7 +43,8 @@ static struct {
 	uint64_t taken;	  /* frames in this round */
 	unsigned flows;	  /* that are open */
 	unsigned calls;	  /* since the last round */
-	bool at_once;	  /* what is written leaves with the call */
+	bool at_once;	  /* what is written leaves before the sender waits for anything */
+	bool unsent;	  /* something was written that has not */
 	uint64_t dropped; /* frames for which there was no room; TCP sends them again */
 } native;
 
@@ -205,6 +206,12 @@ static void take(void *ctx, struct rte_mbuf *m)
 	tcp_input(native.tcp, &rx, native.now);
 }
 
+static void send_off(void)
+{
+	tcp_flush(native.tcp, native.now);
+	native.unsent = false;
+}
+
 /* One round; true where there was something to do. */
 static bool round_of(void)
 {
@@ -218,7 +225,7 @@ static bool round_of(void)
 	if (timers)
 		tcp_expire(native.tcp, native.now, 256);
 	else
-		tcp_flush(native.tcp, native.now);
+		send_off();
 	return drain() > 0 || native.taken > 0 || timers;
 }
 
@@ -260,6 +267,15 @@ static void turn(void)
 		round_of();
 }
 
+/* A full ring is waited for, as a kernel lets no connection fill its NIC's queue: what TCP sends
+ * by itself, again or because of an answer, has the other half. */
+static bool ring_is_full(void)
+{
+	if (native.head - native.tail > OUT / 2)
+		drain();
+	return native.head - native.tail > OUT / 2;
+}
+
 ssize_t native_write(struct load_flow *f, const void *data, size_t len)
 {
 	uint32_t n;
@@ -267,11 +283,13 @@ ssize_t native_write(struct load_flow *f, const void *data, size_t len)
 	turn();
 	if (!f->conn)
 		return LINK_FAILED;
+	if (ring_is_full())
+		return LINK_NOTHING;
 	n = tcp_write(f->conn, data, len < SEND_BUFFER ? (uint32_t)len : SEND_BUFFER, native.now);
 	/* As fast as it goes, the next round has more to fill a segment with. */
-	if (native.at_once)
-		tcp_flush(native.tcp, native.now);
-	drain();
+	native.unsent = native.at_once;
+	if (!native.at_once)
+		drain();
 	return n > 0 ? (ssize_t)n : LINK_NOTHING;
 }
 
@@ -303,7 +321,7 @@ bool native_wait(struct load_flow *f, short events, uint64_t end_ns)
 	for (;;) {
 		round_of();
 		if (!f->conn || f->fin || ((events & POLLIN) && tcp_unread(f->conn) > 0) ||
-			((events & POLLOUT) && tcp_write_room(f->conn) > 0))
+			((events & POLLOUT) && tcp_write_room(f->conn) > 0 && !ring_is_full()))
 			return true;
 		if (load_now_ns() > end_ns)
 			return false;
@@ -327,6 +345,14 @@ bool native_silent(const struct load_flow *f)
 {
 	turn();
 	return f->conn && !f->fin && tcp_unread(f->conn) == 0;
+}
+
+void native_send_off(void)
+{
+	if (!native.unsent)
+		return;
+	send_off();
+	drain();
 }
 
 void native_idle(struct load *l)

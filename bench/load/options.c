@@ -41,6 +41,7 @@ static const char usage_text[] =
 	"  --vhost SOCKET              past both kernels: by our own TCP (or UDP) through "
 	"net_vhost\n"
 	"                              to a net_virtio_user port\n"
+	"  --huge                      DPDK's memory, 128 MiB, in hugepages\n"
 	"  --target-mac MAC            of a receiver there that announces no address: testpmd\n"
 	"  --json FILE --quiet         report; no progress\n"
 	"handshakes, hold: --flows N clients, one after the other with the certificates of "
@@ -74,6 +75,7 @@ enum {
 	OPT_JSON,
 	OPT_QUIET,
 	OPT_VHOST,
+	OPT_HUGE,
 	OPT_TARGET_MAC,
 	OPT_WINDOW,
 	OPT_ITEM_LOGS,
@@ -106,6 +108,7 @@ static const struct option options[] = {
 	{"json", required_argument, NULL, OPT_JSON},
 	{"quiet", no_argument, NULL, OPT_QUIET},
 	{"vhost", required_argument, NULL, OPT_VHOST},
+	{"huge", no_argument, NULL, OPT_HUGE},
 	{"target-mac", required_argument, NULL, OPT_TARGET_MAC},
 	{"window", required_argument, NULL, OPT_WINDOW},
 	{"item-logs", required_argument, NULL, OPT_ITEM_LOGS},
@@ -234,6 +237,9 @@ bool load_options_parse(struct load_options *o, int argc, char **argv)
 			break;
 		case OPT_VHOST:
 			o->vhost = optarg;
+			break;
+		case OPT_HUGE:
+			o->huge = true;
 			break;
 		case OPT_TARGET_MAC:
 			o->target_mac = optarg;

@@ -35,14 +35,18 @@ static int fail(const char *what)
 static int start_eal(const struct load_options *o)
 {
 	static char lcores[32], vdev[256], prefix[64];
-	char *argv[] = {"sluice-load", "--no-pci", "--no-telemetry", "--no-huge", "-m", "128",
+	/* In hugetlbfs its files would stay; without huge pages EAL refuses to be told so. */
+	char *memory = o->huge ? "--in-memory" : "--no-huge";
+	char *argv[] = {"sluice-load", "--no-pci", "--no-telemetry", "-m", "128", memory,
 		"--no-shconf", "--iova-mode=va", "--log-level=lib.*:error", lcores, prefix, vdev,
 		NULL};
 
 	snprintf(lcores, sizeof(lcores), "--lcores=0@%d", o->cpu < 0 ? 0 : o->cpu);
 	snprintf(prefix, sizeof(prefix), "--file-prefix=sluice-load");
 	snprintf(vdev, sizeof(vdev), "--vdev=net_vhost0,iface=%s,queues=1", o->vhost);
-	return rte_eal_init(12, argv) < 0 ? fail("EAL does not start") : 0;
+	return rte_eal_init((int)(sizeof(argv) / sizeof(argv[0])) - 1, argv) < 0
+		       ? fail("EAL does not start")
+		       : 0;
 }
 
 static int start_port(bool tcp)

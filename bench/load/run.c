@@ -86,6 +86,7 @@ static uint64_t due_now(struct load *l, uint64_t sent)
 
 		if (n > 0)
 			return n;
+		native_send_off();
 		if (next - now > SLEEP_MIN) {
 			uint64_t wake = next - SLEEP_MIN / 2;
 			struct timespec ts = {.tv_sec = (time_t)(wake / 1000000000u),

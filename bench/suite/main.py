@@ -14,6 +14,7 @@ import measure  # noqa: E402
 import receivers  # noqa: E402  (finds tests/lib)
 import runs  # noqa: E402
 import scenarios  # noqa: E402
+import system  # noqa: E402
 from cases import Failed  # noqa: E402
 
 
@@ -38,7 +39,7 @@ def main():
         "%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
     print(json.dumps(machine, indent=1), flush=True)
     failed = []
-    with scenarios.SocketBuffers() as sysctl:
+    with system.SocketBuffers() as buffers, system.HugePages() as huge:
         for name in wanted:
             print(f"== {name}: {scenarios.SCENARIOS[name].__doc__}", flush=True)
             try:
@@ -48,7 +49,7 @@ def main():
                 print(f"{name}: FAILED: {e}", flush=True)
         scenarios.yardsticks(bench)
         for row in bench.rows:
-            row["settings"] = {**row["settings"], "machine": machine, "sysctl": sysctl}
+            row["settings"] = {**row["settings"], "machine": machine, "sysctl": {**buffers, **huge}}
     if args.json:
         args.json.write_text(json.dumps(bench.rows, indent=1) + "\n")
     print(f"bench: {len(bench.rows)} rows" + (f", failed: {' '.join(failed)}" if failed else ""))

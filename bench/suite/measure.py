@@ -33,6 +33,15 @@ def resident(pid):
     return int(re.search(r"^RssAnon:\s*(\d+) kB", text, re.M)[1]) * 1024
 
 
+def huge_mib():
+    """MiB of huge pages that nobody has taken; None: there are none, or not of 2 MiB."""
+    text = pathlib.Path("/proc/meminfo").read_text()
+    if not re.search(r"^Hugepagesize:\s+2048 kB$", text, re.M):
+        return None
+    return 2 * (int(re.search(r"^HugePages_Free:\s*(\d+)", text, re.M)[1]) -
+                int(re.search(r"^HugePages_Rsvd:\s*(\d+)", text, re.M)[1]))
+
+
 def columns(cpu, stat):
     text = stat if stat is not None else pathlib.Path("/proc/stat").read_text()
     return [int(column) / TICKS for column in re.search(rf"^cpu{cpu} (.*)$", text, re.M)[1].split()]
@@ -47,6 +56,11 @@ def unused(cpu, stat=None):
     """Seconds that a CPU had nothing to do, or was another guest's: these columns are by the clock."""
     _, _, _, idle, iowait, _, _, steal, *_ = columns(cpu, stat)
     return idle + iowait + steal
+
+
+def stolen():
+    """Seconds of all CPUs that the host has given to others when they were wanted here."""
+    return sum(columns(cpu, None)[7] for cpu in range(os.cpu_count()))
 
 
 def spread(values):

@@ -23,6 +23,7 @@ import measure  # noqa: E402
 from appliance import BUILD, Appliance, Rpc  # noqa: E402
 from cases import Failed  # noqa: E402
 from netns import HOST4, PEER4, Namespace, run  # noqa: E402
+from system import HugePages  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 LOAD = BUILD / "bench/load/sluice-load"
@@ -127,11 +128,14 @@ class Receiver:
         self.close()
 
     def close(self):
-        self.stop()
-        for ns in (self.far, self.ns):
-            if ns:
-                ns.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        try:
+            self.stop()
+            for ns in (self.far, self.ns):
+                if ns:
+                    ns.close()
+        finally:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            HugePages.forget(os.path.basename(self.directory))
 
 
 class Sluice(Receiver):
@@ -149,7 +153,7 @@ class Sluice(Receiver):
             "ports": [{"name": "data0", "devargs": f"net_af_packet0,iface=veth0,{AF_PACKET}",
                        "addresses": [HOST4 + "/24"], "gateways": []}],
             "cores": {"rx": [RECEIVER_CPU], "workers": [RECEIVER_CPU], "compressors": 1, "poll": "shared"},
-            "eal": {"huge": "off", "memory": "512MiB", "file-prefix": os.path.basename(self.directory)},
+            "eal": {"huge": "auto", "memory": "512MiB", "file-prefix": os.path.basename(self.directory)},
             "listen": {"trust-devid": ["0.0.0.0/0"]},
             "limits": {"devices": 200000},
         }
@@ -159,15 +163,17 @@ class Sluice(Receiver):
         self.settings = {"cores": base["cores"], "journal": base.get("journal", {}), "port": f"net_af_packet on veth, {AF_PACKET}, RPS to the receiver's CPU",
                          "durable": True, "compressed": "zstd"}
 
-    def start(self):
+    def spawn(self):
         import appliance as lib
         lib.SLUICED = BUILD / self.binary
         self.appliance.spawn("taskset", "--cpu-list", str(RECEIVER_CPU))
-        self.get_ready()
-
-    def get_ready(self):
         if self.appliance.run("wait", "ready", "--timeout", "60").returncode:
             raise Failed(f"sluiced does not get ready: {self.appliance.log.read_text()[-800:]}")
+        # Of a receiver that has two starts, neither had to do without.
+        self.settings["huge"] = "no free hugepages" not in self.appliance.log.read_text()
+
+    def start(self):
+        self.spawn()
         if self.certs:
             self.appliance.ctl("cert", "import", f"{self.certs}/ca.pem")
             self.appliance.ctl("cert", "import", f"{self.certs}/receiver.pem", "--name", "receiver")

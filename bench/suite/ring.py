@@ -19,6 +19,7 @@ from appliance import BUILD
 from cases import Failed
 from netns import HOST4
 from receivers import LOAD, RECEIVER_CPU, SENDER_CPU, SETTLE_S, Receiver, Sluice
+from system import HugePages
 
 
 def until(there, seconds, what):
@@ -35,14 +36,16 @@ class OnRing:
     path = "native"
     RING = 1024  # descriptors
     more_words = ()
+    huge = False  # told when it begins, for both ends
 
     def load(self, *words):
         """Starts the sender, then the receiver, which the sender waits for."""
+        self.settings["huge"] = self.huge = HugePages.enough()
         report = pathlib.Path(self.directory) / "report.json"
         with open(f"{self.directory}/sender.log", "wb") as log:
             sender = subprocess.Popen(
                 [str(LOAD), "send", "--target", HOST4, "--vhost", self.socket, "--source-net", "192.0.2.128/25", "--quiet",
-                 "--cpu", str(SENDER_CPU), "--json", str(report), *self.more_words, *words],
+                 "--cpu", str(SENDER_CPU), "--json", str(report), *(["--huge"] if self.huge else []), *self.more_words, *words],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             until(lambda: os.path.exists(self.socket), 30, "the sender's vhost port")
@@ -82,14 +85,11 @@ class RingSluice(OnRing, Sluice):
             self.port("net_null0")
             super(OnRing, self).start()
             self.appliance.stop()
+            HugePages.forget(os.path.basename(self.directory))
             self.port(devargs)
 
     def start_on_ring(self):
-        import appliance as lib
-        lib.SLUICED = BUILD / self.binary
-        self.appliance.spawn("taskset", "--cpu-list", str(RECEIVER_CPU))
-        if self.appliance.run("wait", "ready", "--timeout", "60").returncode:
-            raise Failed(f"sluiced does not get ready: {self.appliance.log.read_text()[-800:]}")
+        self.spawn()
 
 
 class RingNull(RingSluice):
@@ -118,7 +118,7 @@ class Bare(OnRing, Receiver):
                          "version": measure.output("dpkg-query", "-W", "-f", "${Version}", "dpdk-dev")}
 
     def eal(self):
-        return ["--no-pci", "--no-huge", "-m", "512", "--no-telemetry", "--file-prefix", os.path.basename(self.directory),
+        return ["--no-pci", *([] if self.huge else ["--no-huge"]), "-m", "512", "--no-telemetry", "--file-prefix", os.path.basename(self.directory),
                 "--single-file-segments", "--iova-mode=va",
                 f"--vdev=net_virtio_user0,path={self.socket},queues=1,queue_size={self.RING},mac={self.MAC}"]
 

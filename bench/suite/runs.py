@@ -44,11 +44,13 @@ class Bench:
 
 def one_run(receiver, *words):
     """Sends, waits, compares; everything about it."""
+    stolen = measure.stolen()
     if receiver.path == "same":
         receiver.mark()
     report = receiver.load(*words)
     _, last = receiver.wait(report)
     used, threads, softirq = receiver.spent()
+    stolen = measure.stolen() - stolen
     idle = receiver.idle(threads)
     # Both by the machine's monotonic clock; it takes the sender a while to get to its first log.
     seconds = max(last - report["start_monotonic_s"], report["elapsed_s"])
@@ -71,7 +73,7 @@ def one_run(receiver, *words):
         # A sender on a ring never sleeps: it tells how long it turned for nothing.
         "sender_busy": max(0.0, report["sender_cpu_us_per_log"] * report["sent"] / 1e6
                            - report.get("sender_idle_s", 0)) / report["elapsed_s"],
-        "report": report,
+        "stolen_s": stolen, "report": report,
     }
 
 
@@ -88,6 +90,7 @@ def settings_of(receiver, runs, **more):
             "cpu_us_per_log_by_thread": by_thread(runs),
             "sender_busy": round(max(r["sender_busy"] for r in runs), 3),
             "limited_by": "sender" if max(r["sender_busy"] for r in runs) > SENDER_BUSY else "receiver",
+            "stolen_s": round(max(r["stolen_s"] for r in runs), 2),
             "work_us_per_log": round(measure.spread([r["work_us"] for r in runs])[0], 4),
             "capacity_logs_per_s_computed": round(1e6 / max(measure.spread([r["work_us"] for r in runs])[0], 1e-9)),
             "templates": runs[0]["report"]["templates"], "seed": runs[0]["report"]["seed"],

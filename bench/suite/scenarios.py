@@ -12,7 +12,6 @@ import measure
 import secure
 from bulk import bulk
 from cases import Failed
-from netns import run
 from receivers import BUILD, LOAD, RECEIVER_CPU, Rsyslog, Sluice, SyslogNg
 from ring import Copied, RingNull, RingSluice, Testpmd
 from runs import contest, middle, one_run, settings_of, streams
@@ -145,6 +144,32 @@ def fdatasync_quantiles(directory, count):
             for key, q in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))}
 
 
+STOLEN_ALLOWED_S = 0.02  # of both CPUs in a run: the clock's own step is half of it
+REST_S = 20  # a host that has let a guest have more than its share takes it back later
+ATTEMPTS = 4
+
+
+def undisturbed(bench, attempt):
+    """attempt()'s result of a run in which the host left the CPUs to us: where it did not, all answers of a time are
+    late at once, whoever is measured. The least disturbed after so many."""
+    results = []
+    while len(results) < ATTEMPTS and (not results or results[-1]["stolen_s"] > STOLEN_ALLOWED_S):
+        time.sleep(0 if bench.quick else REST_S)
+        results.append(attempt())
+    best = min(results, key=lambda r: r["stolen_s"])
+    best["attempts"] = len(results)
+    return best
+
+
+def answered(bench, words, rate):
+    """One run at this rate in which every log must be answered."""
+    with RingSluice(bench.directory, CLEAR_RELP) as receiver:
+        result = one_run(receiver, *words, "--rate", str(round(rate)))
+    if result["lost"] or result["report"]["acked"] != result["sent"]:
+        raise Failed("latency: logs are missing")
+    return {**result, "receiver": receiver}
+
+
 def latency(bench):
     """RELP on the native path at half of what it does at most: from when a log was due until it is answered."""
     words = ["--protocol", "relp", *WINDOW, "--duration", str(bench.seconds)]
@@ -153,16 +178,12 @@ def latency(bench):
         with RingSluice(bench.directory, CLEAR_RELP) as receiver:
             rates.append(one_run(receiver, *words)["logs_per_s"])
         disks.append(fdatasync_quantiles(bench.directory, 100 if bench.quick else 1000))
-        with RingSluice(bench.directory, CLEAR_RELP) as receiver:
-            result = one_run(receiver, *words, "--rate", str(round(rates[-1] / 2)))
-            if result["lost"] or result["report"]["acked"] != result["sent"]:
-                raise Failed("latency: logs are missing")
-            result["receiver"] = receiver
-            runs.append(result)
+        runs.append(undisturbed(bench, lambda rate=rates[-1] / 2: answered(bench, words, rate)))
     disk = middle(disks)
     bench.row("latency", "sluiced", "native", [(r["logs_per_s"], r["bytes_per_s"], r["cpu_us"]) for r in runs],
               settings_of(runs[0]["receiver"], runs, at_most_logs_per_s=measure.spread(rates)[0],
-                          counted_from="when the log was due", until="rsp", protocol="relp", fdatasync_us=disk,
+                          attempts=[r["attempts"] for r in runs], counted_from="when the log was due",
+                          until="rsp", protocol="relp", fdatasync_us=disk,
                           sender_lag_us=middle([r["report"]["lag_us"] for r in runs])),
               latency=middle([r["report"]["ack_latency_us"] for r in runs]))
     bench.row("latency", "fdatasync of 64 KiB", "disk", [(0, 0, 0)] * bench.runs,
@@ -273,22 +294,6 @@ def yardsticks(bench):
 
 SCENARIOS = {"udp": udp, "tcp": tcp, "bulk": bulk, "tls": secure.tls, "relp": relp, "oftp": oftp,
              "handshake": secure.handshake, "latency": latency, "sessions": secure.sessions, "devices": devices, "search": search, "micro": micro}
-
-
-class SocketBuffers:
-    """Lets receivers have the buffers they ask for; as it was before afterwards."""
-
-    WANTED = {"net.core.rmem_max": 134217728, "net.core.wmem_max": 134217728}
-
-    def __enter__(self):
-        self.before = {key: run("sysctl", "-n", key).strip() for key in self.WANTED}
-        for key, value in self.WANTED.items():
-            run("sysctl", "-q", "-w", f"{key}={value}")
-        return {**self.WANTED}
-
-    def __exit__(self, *_):
-        for key, value in self.before.items():
-            run("sysctl", "-q", "-w", f"{key}={value}", check=False)
 
 
 def build_settings():
