@@ -8,11 +8,12 @@ import subprocess
 import tempfile
 import time
 
+import beside
 import measure
 import secure
 from bulk import bulk
 from cases import Failed
-from receivers import BUILD, LOAD, RECEIVER_CPU, Rsyslog, Sluice, SyslogNg
+from receivers import BUILD, LOAD, RECEIVER_CPU, SENDER_CPU, Rsyslog, Sluice, SyslogNg
 from ring import Copied, RingNull, RingSluice, Testpmd
 from runs import contest, middle, one_run, settings_of, streams
 
@@ -126,8 +127,8 @@ def tcp(bench):
 
 # ---- latency
 
-def fdatasync_quantiles(directory, count):
-    """What the disk itself takes: 64 KiB written and synced, again and again; microseconds."""
+def fdatasync_alone(directory, count):
+    """What the disk takes when nobody else uses it: 64 KiB written and synced, again and again."""
     times, block = [], os.urandom(65536)
     fd, name = tempfile.mkstemp(dir=directory)
     try:
@@ -135,13 +136,11 @@ def fdatasync_quantiles(directory, count):
             begun = time.monotonic()
             os.write(fd, block)
             os.fdatasync(fd)
-            times.append((time.monotonic() - begun) * 1e6)
+            times.append(time.monotonic() - begun)
     finally:
         os.close(fd)
         os.unlink(name)
-    times.sort()
-    return {key: round(times[min(int(q * count), count - 1)], 1)
-            for key, q in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))}
+    return beside.quantiles(times)
 
 
 STOLEN_ALLOWED_S = 0.02  # of both CPUs in a run: the clock's own step is half of it
@@ -162,32 +161,44 @@ def undisturbed(bench, attempt):
 
 
 def answered(bench, words, rate):
-    """One run at this rate in which every log must be answered."""
+    """One run at this rate in which every log must be answered; what fdatasync took meanwhile."""
     with RingSluice(bench.directory, CLEAR_RELP) as receiver:
-        result = one_run(receiver, *words, "--rate", str(round(rate)))
+        with beside.Disk(bench.directory, SENDER_CPU) as disk:
+            result = one_run(receiver, *words, "--rate", str(round(rate)))
     if result["lost"] or result["report"]["acked"] != result["sent"]:
         raise Failed("latency: logs are missing")
-    return {**result, "receiver": receiver}
+    begin = result["report"]["start_monotonic_s"]
+    syncs = disk.between(begin, begin + result["report"]["elapsed_s"])
+    if len(syncs) < 10:
+        raise Failed(f"latency: {len(syncs)} syncs of the disk in a run of {result['report']['elapsed_s']} s")
+    return {**result, "receiver": receiver, "disk": beside.quantiles(syncs)}
 
 
 def latency(bench):
     """RELP on the native path at half of what it does at most: from when a log was due until it is answered."""
     words = ["--protocol", "relp", *WINDOW, "--duration", str(bench.seconds)]
-    runs, disks, rates = [], [], []
+    writes = 100 if bench.quick else 1000
+    runs, alone, held, rates = [], [], [], []
     for _ in range(bench.runs):
         with RingSluice(bench.directory, CLEAR_RELP) as receiver:
             rates.append(one_run(receiver, *words)["logs_per_s"])
-        disks.append(fdatasync_quantiles(bench.directory, 100 if bench.quick else 1000))
+        alone.append(fdatasync_alone(bench.directory, writes))
+        held.append(beside.held((SENDER_CPU, RECEIVER_CPU), bench.seconds))
         runs.append(undisturbed(bench, lambda rate=rates[-1] / 2: answered(bench, words, rate)))
-    disk = middle(disks)
+    disk = middle([r["disk"] for r in runs])
+    nothing = [(0, 0, 0)] * bench.runs
     bench.row("latency", "sluiced", "native", [(r["logs_per_s"], r["bytes_per_s"], r["cpu_us"]) for r in runs],
               settings_of(runs[0]["receiver"], runs, at_most_logs_per_s=measure.spread(rates)[0],
                           attempts=[r["attempts"] for r in runs], counted_from="when the log was due",
                           until="rsp", protocol="relp", fdatasync_us=disk,
+                          each_run_p99_us=[[r["report"]["ack_latency_us"]["p99"], r["disk"]["p99"]] for r in runs],
                           sender_lag_us=middle([r["report"]["lag_us"] for r in runs])),
               latency=middle([r["report"]["ack_latency_us"] for r in runs]))
-    bench.row("latency", "fdatasync of 64 KiB", "disk", [(0, 0, 0)] * bench.runs,
-              {"writes": 100 if bench.quick else 1000}, latency=disk)
+    bench.row("latency", "fdatasync in the same seconds", "disk", nothing, {"bytes": 65536, "every_s": beside.PACE_S}, latency=disk)
+    bench.row("latency", "fdatasync alone", "disk", nothing, {"bytes": 65536, "writes": writes}, latency=middle(alone))
+    bench.row("latency", "CPUs held (computed)", "machine", nothing,
+              {"seconds": bench.seconds, "longest_s": [round(longest, 4) for _, longest in held]},
+              latency=middle([quantiles for quantiles, _ in held]))
 
 
 # ---- devices

@@ -18,6 +18,8 @@
 #define PAUSE_NS     10000000
 #define PAUSES	     10u	/* without a raw block, until there is time */
 #define AGAIN_US     600000000u /* a segment for which memory was out */
+#define WATCH_US     250000u
+#define BUSY_PART    4u /* of compressors' time */
 
 static struct seg *find(struct journal *j, uint64_t first_block)
 {
@@ -115,8 +117,36 @@ static bool goes_raw(struct journal *j)
 	return most;
 }
 
-/* Gives way to intake: blocks that wait, or were stored raw of late, want the CPU and the disk. A
- * nice value alone does not keep us off a CPU whose lcore yields whenever it finds nothing. */
+/* Have compressors used more than a quarter of their time? Looked at every quarter of a second at
+ * most; between, as it was. */
+static bool compressors_busy(struct journal *j)
+{
+	struct compact_watch *w = &j->compact_watch;
+	uint64_t now_us = j->fs->mono_us(j->fs->ctx), cpu_ns;
+
+	if (w->at_us && now_us < w->at_us + WATCH_US)
+		return w->busy;
+	cpu_ns = press_cpu_ns(j);
+	w->busy = w->at_us && (cpu_ns - w->cpu_ns) / 1000 * BUSY_PART >
+				      (now_us - w->at_us) * j->cfg.compressors;
+	w->at_us = now_us;
+	w->cpu_ns = cpu_ns;
+	return w->busy;
+}
+
+/*
+ * Intake has it first: blocks that were stored raw of late want the CPU and the disk, and so do
+ * compressors that have much to do, even where a CPU is idle: a host that bounds what a guest may
+ * have of its CPUs takes from intake what is used here. Not where room may get short.
+ */
+bool compacting_waits(struct journal *j)
+{
+	bool raw = goes_raw(j), busy = compressors_busy(j);
+
+	return (raw || busy) && !atomic_load(&j->far_behind);
+}
+
+/* A nice value alone does not keep us off a CPU whose lcore yields whenever it finds nothing. */
 static bool give_way(void *arg)
 {
 	struct journal *j = arg;
@@ -125,7 +155,7 @@ static bool give_way(void *arg)
 	for (unsigned calm = PAUSES; j->compact_runs && !atomic_load(&j->compact_stop) &&
 				     journal_state(j) == JOURNAL_RUNNING;
 		calm++) {
-		if (goes_raw(j) && !atomic_load(&j->far_behind))
+		if (compacting_waits(j))
 			calm = 0;
 		if (calm >= PAUSES && pool_free_blocks(j) >= j->cfg.pool_blocks / 2)
 			break;

@@ -129,6 +129,12 @@ struct commit {
 
 #define COMMIT_BUCKETS 256
 
+/* How much of their time compressors have used of late. */
+struct compact_watch {
+	uint64_t at_us, cpu_ns; /* when it was looked at last; 0: never */
+	bool busy;
+};
+
 struct journal {
 	/* what lcores look at */
 	_Alignas(CACHE_LINE) _Atomic uint64_t interval_us, interval_unacked_us;
@@ -193,6 +199,7 @@ struct journal {
 	bool compact_runs;
 	_Atomic bool far_behind; /* so much waits to be rewritten that room may get short */
 	uint64_t compact_raw_seen, compact_all_seen; /* the compacting thread's */
+	struct compact_watch compact_watch;	     /* the compacting thread's */
 	_Atomic bool compact_may, compact_stop;
 	_Atomic uint64_t compacted_segments, compacted_from, compacted_to; /* to, from: bytes */
 
@@ -310,6 +317,8 @@ void compacting_stop(struct journal *j);
 /* Rewrites the oldest segment that is worth it. Did anything happen? Of a thread of its own; tests
  * may, instead of journal_start(). */
 bool compacting_step(struct journal *j);
+/* Does intake need what rewriting would take? The compacting thread asks, again and again. */
+bool compacting_waits(struct journal *j);
 
 /* retention.c */
 void retention_begin(struct journal *j);

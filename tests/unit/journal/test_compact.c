@@ -409,6 +409,54 @@ static void segment_for_which_memory_was_out_is_tried_again(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* By the simulated clock, in seconds; so much of the CPU compressors have had by then. */
+static bool waits_at(struct place *p, double s, double cpu_s)
+{
+	memfs_set_time(p->fs, (uint64_t)(s * 1e6), 1);
+	atomic_store(&p->j->compressor_cpu_ns, (uint64_t)(cpu_s * 1e9));
+	return compacting_waits(p->j);
+}
+
+/* While two compressors use more than a quarter of their time, intake has the CPU for itself. */
+static void rewriting_waits_while_compressors_are_busy(void **state)
+{
+	struct place *p = *state;
+
+	p->j->cfg.compressors = 2;
+	assert_false(waits_at(p, 100, 50)); /* nothing is known of the time before */
+	assert_false(waits_at(p, 110, 54.9));
+	assert_true(waits_at(p, 111, 55.5));
+	assert_true(waits_at(p, 111.2, 55.5)); /* not looked at again so soon */
+	assert_false(waits_at(p, 111.3, 55.5));
+	assert_true(waits_at(p, 121.3, 61));
+	atomic_store(&p->j->far_behind, true); /* room is worth more */
+	assert_false(waits_at(p, 122.3, 62));
+	atomic_store(&p->j->far_behind, false);
+	assert_true(waits_at(p, 123.3, 63));
+	p->j->cfg.compressors = 0;
+}
+
+/* While more than a quarter of the blocks go raw; a block is of the time since it was asked last.
+ */
+static void rewriting_waits_while_blocks_go_raw(void **state)
+{
+	struct place *p = *state;
+
+	atomic_store(&p->j->blocks_raw, 10);
+	atomic_store(&p->j->blocks_compressed, 0);
+	assert_true(compacting_waits(p->j));
+	assert_false(compacting_waits(p->j));
+	atomic_store(&p->j->blocks_raw, 11);
+	atomic_store(&p->j->blocks_compressed, 2);
+	assert_true(compacting_waits(p->j));
+	atomic_store(&p->j->blocks_raw, 12);
+	atomic_store(&p->j->blocks_compressed, 5);
+	assert_false(compacting_waits(p->j));
+	atomic_store(&p->j->far_behind, true);
+	atomic_store(&p->j->blocks_raw, 99);
+	assert_false(compacting_waits(p->j));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +469,8 @@ int main(void)
 		CASE(nothing_is_rewritten_without_room),
 		CASE(nothing_is_rewritten_before_it_may_be),
 		CASE(segment_for_which_memory_was_out_is_tried_again),
+		CASE(rewriting_waits_while_compressors_are_busy),
+		CASE(rewriting_waits_while_blocks_go_raw),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
