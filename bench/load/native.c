@@ -39,13 +39,14 @@ static struct {
 	struct tcp_stack *tcp;
 	struct rte_mbuf *out[OUT];
 	unsigned head, tail;
-	uint64_t now;	  /* us */
-	uint64_t taken;	  /* frames in this round */
-	unsigned flows;	  /* that are open */
-	unsigned calls;	  /* since the last round */
-	bool at_once;	  /* what is written leaves before the sender waits for anything */
-	bool unsent;	  /* something was written that has not */
-	uint64_t dropped; /* frames for which there was no room; TCP sends them again */
+	uint64_t now;	    /* us */
+	uint64_t worked_us; /* the last round that had something to do */
+	uint64_t taken;	    /* frames in this round */
+	unsigned flows;	    /* that are open */
+	unsigned calls;	    /* since the last round */
+	bool at_once;	    /* what is written leaves before the sender waits for anything */
+	bool unsent;	    /* something was written that has not */
+	uint64_t dropped;   /* frames for which there was no room; TCP sends them again */
 } native;
 
 /* What waits for the ring; how many have left. */
@@ -215,7 +216,7 @@ static void send_off(void)
 /* One round; true where there was something to do. */
 static bool round_of(void)
 {
-	bool timers;
+	bool timers, any;
 
 	native.now = load_now_ns() / 1000;
 	native.taken = 0;
@@ -226,7 +227,10 @@ static bool round_of(void)
 		tcp_expire(native.tcp, native.now, 256);
 	else
 		send_off();
-	return drain() > 0 || native.taken > 0 || timers;
+	any = drain() > 0 || native.taken > 0 || timers;
+	if (any)
+		native.worked_us = native.now;
+	return any;
 }
 
 /* Rounds until it is so; false: not by then. */
@@ -357,7 +361,8 @@ void native_send_off(void)
 
 void native_idle(struct load *l)
 {
-	if (!round_of())
+	/* A pass over the flows in which any round had something to do was none for nothing. */
+	if (!round_of() && native.worked_us * 1000 < l->refused_ns)
 		l->idle_ns += load_now_ns() - l->refused_ns;
 }
 
