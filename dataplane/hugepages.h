@@ -16,5 +16,7 @@ bool hugepages_free(uint32_t mib);
  * before they are counted. Whatever cannot be removed stays.
  */
 void hugepages_reclaim(const char *file_prefix);
+/* The same in one directory. */
+void hugepages_reclaim_in(const char *dir, const char *file_prefix);
 
 #endif

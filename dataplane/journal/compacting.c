@@ -122,15 +122,14 @@ static bool goes_raw(struct journal *j)
 static bool compressors_busy(struct journal *j)
 {
 	struct compact_watch *w = &j->compact_watch;
-	uint64_t now_us = j->fs->mono_us(j->fs->ctx), cpu_ns;
+	uint64_t now_us = j->fs->mono_us(j->fs->ctx), pressed_ns = counted(&j->pressed_ns);
 
 	if (w->at_us && now_us < w->at_us + WATCH_US)
 		return w->busy;
-	cpu_ns = press_cpu_ns(j);
-	w->busy = w->at_us && (cpu_ns - w->cpu_ns) / 1000 * BUSY_PART >
+	w->busy = w->at_us && (pressed_ns - w->pressed_ns) / 1000 * BUSY_PART >
 				      (now_us - w->at_us) * j->cfg.compressors;
 	w->at_us = now_us;
-	w->cpu_ns = cpu_ns;
+	w->pressed_ns = pressed_ns;
 	return w->busy;
 }
 

@@ -22,15 +22,16 @@ static bool is_crowded(uint64_t wall_us, uint64_t cpu_us)
 	return 10 * wall_us > CROWDED_TENTHS * cpu_us;
 }
 
-/* Rarer once for each interval: what several compressors had begun before is one answer. */
-static void look_again(struct press_speed *s, bool crowded, uint64_t now_us)
+/* Rarer once for each interval, from one beginning to the next: what several compressors had begun
+ * before is one answer. */
+static void look_again(struct press_speed *s, bool crowded)
 {
 	if (!crowded || s->try_us == 0) {
 		s->try_us = TRY_LEAST_US;
-		s->rarer_us = now_us;
-	} else if (now_us >= s->rarer_us + s->try_us) {
+		s->rarer_us = s->tried_us;
+	} else if (s->tried_us >= s->rarer_us + s->try_us) {
 		s->try_us = 2 * s->try_us < TRY_MOST_US ? 2 * s->try_us : TRY_MOST_US;
-		s->rarer_us = now_us;
+		s->rarer_us = s->tried_us;
 	}
 }
 
@@ -47,7 +48,7 @@ void crowd_note(
 		return;
 	if (now_us >= s->noted_us + KNOWN_US)
 		s->bytes = s->wall_us = s->cpu_us = s->try_us = 0;
-	look_again(s, is_crowded(wall_us, cpu_us), now_us);
+	look_again(s, is_crowded(wall_us, cpu_us));
 	if (wall_us > MOST_TIMES * cpu_us)
 		wall_us = MOST_TIMES * cpu_us;
 	s->bytes += bytes - s->bytes / FADE;

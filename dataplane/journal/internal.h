@@ -131,7 +131,8 @@ struct commit {
 
 /* How much of their time compressors have used of late. */
 struct compact_watch {
-	uint64_t at_us, cpu_ns; /* when it was looked at last; 0: never */
+	uint64_t at_us;	     /* when it was looked at last; 0: never */
+	uint64_t pressed_ns; /* the CPU time that they had had by then */
 	bool busy;
 };
 
@@ -217,6 +218,7 @@ struct journal {
 	_Atomic uint32_t device_streams; /* that a device may have; 0: any number */
 	_Atomic uint64_t total_bytes;
 	_Atomic uint64_t committer_cpu_ns, compressor_cpu_ns; /* of threads that have ended */
+	_Atomic uint64_t pressed_ns; /* CPU time of blocks that compressors have done */
 	_Atomic uint64_t commit_us[COMMIT_BUCKETS];
 	int resume_result; /* under `mutex` */
 	uint32_t reserved;

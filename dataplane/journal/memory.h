@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* Zeros, aligned to pages; NULL: out of memory. */
 static inline void *memory_map(size_t len)
@@ -22,7 +23,7 @@ static inline void *memory_map(size_t len)
  * matter where the system does not know how (before Linux 5.14). */
 static inline void memory_populate(void *p, size_t len)
 {
-	size_t into_page = (uintptr_t)p % 4096;
+	size_t into_page = (uintptr_t)p % (size_t)sysconf(_SC_PAGESIZE);
 
 	(void)!madvise((uint8_t *)p - into_page, into_page + len, MADV_POPULATE_WRITE);
 }

@@ -160,6 +160,7 @@ static void *compressor_main(void *arg)
 		now_us = j->fs->mono_us(j->fs->ctx);
 		pthread_mutex_lock(&q->mutex);
 		crowd_note(&q->speed, p->frame.raw_len, now_us - begun_us, cpu_ns / 1000, now_us);
+		count(&j->pressed_ns, cpu_ns);
 		p->state = PEND_READY;
 		waker_wake(&j->waker);
 	}

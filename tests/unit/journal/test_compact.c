@@ -413,7 +413,7 @@ static void segment_for_which_memory_was_out_is_tried_again(void **state)
 static bool waits_at(struct place *p, double s, double cpu_s)
 {
 	memfs_set_time(p->fs, (uint64_t)(s * 1e6), 1);
-	atomic_store(&p->j->compressor_cpu_ns, (uint64_t)(cpu_s * 1e9));
+	atomic_store(&p->j->pressed_ns, (uint64_t)(cpu_s * 1e9));
 	return compacting_waits(p->j);
 }
 
