@@ -362,7 +362,7 @@ void native_send_off(void)
 void native_idle(struct load *l)
 {
 	/* A pass over the flows in which any round had something to do was none for nothing. */
-	if (!round_of() && native.worked_us * 1000 < l->refused_ns)
+	if (!round_of() && native.worked_us < l->refused_ns / 1000)
 		l->idle_ns += load_now_ns() - l->refused_ns;
 }
 

@@ -35,7 +35,8 @@ static int fail(const char *what)
 static int start_eal(const struct load_options *o)
 {
 	static char lcores[32], vdev[256], prefix[64];
-	/* In hugetlbfs its files would stay; without huge pages EAL refuses to be told so. */
+	/* In hugetlbfs its files would stay; EAL takes --in-memory not beside
+	 * --no-huge. */
 	char *memory = o->huge ? "--in-memory" : "--no-huge";
 	char *argv[] = {"sluice-load", "--no-pci", "--no-telemetry", "-m", "128", memory,
 		"--no-shconf", "--iova-mode=va", "--log-level=lib.*:error", lcores, prefix, vdev,

@@ -21,22 +21,30 @@ STEP_S = 0.00002
 # ---- in a process of its own
 
 def sync(directory, cpu):
-    """Prints [[when it began, seconds of write and fdatasync]], by the monotonic clock."""
+    """Prints {fifo, samples: [[when it began, seconds]]}, by the monotonic clock."""
     os.sched_setaffinity(0, {cpu})
     try:  # it asks how long the disk takes, not how long it takes to have a CPU that others hold
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-    except OSError as e:
-        print(f"beside: without SCHED_FIFO: {e}", file=sys.stderr)
-    samples, block = [], os.urandom(65536)
+        fifo = True
+    except OSError:
+        fifo = False
+    samples = [each for each in syncs(directory, lambda: select.select([0], [], [], PACE_S)[0])]
+    json.dump({"fifo": fifo, "samples": samples}, sys.stdout)
+
+
+def syncs(directory, done):
+    """64 KiB written and synced to a file of its own, again and again until done(): when each began, and its seconds."""
+    block = os.urandom(65536)
     fd, name = tempfile.mkstemp(dir=directory)
     os.unlink(name)
-    while not select.select([0], [], [], PACE_S)[0]:
-        begun = time.monotonic()
-        os.write(fd, block)
-        os.fdatasync(fd)
-        samples.append((begun, time.monotonic() - begun))
-    os.close(fd)
-    json.dump(samples, sys.stdout)
+    try:
+        while not done():
+            begun = time.monotonic()
+            os.write(fd, block)
+            os.fdatasync(fd)
+            yield begun, time.monotonic() - begun
+    finally:
+        os.close(fd)
 
 
 def holds(cpu, seconds):
@@ -55,6 +63,12 @@ def holds(cpu, seconds):
 
 # ---- who asks
 
+def alone(directory, count):
+    """Quantiles of syncs while nobody else uses the disk."""
+    left = iter(range(count))
+    return quantiles([took for _, took in syncs(directory, lambda: next(left, None) is None)])
+
+
 def start(*words):
     return subprocess.Popen([sys.executable, "-B", __file__, *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
@@ -70,7 +84,7 @@ class Disk:
     """Syncs beside a run: `with Disk(directory, cpu) as disk:`, then disk.between(begin, end)."""
 
     def __init__(self, directory, cpu):
-        self.directory, self.cpu, self.samples = directory, cpu, []
+        self.directory, self.cpu, self.samples, self.fifo = directory, cpu, [], None
 
     def __enter__(self):
         self.process = start("sync", self.directory, self.cpu)
@@ -78,7 +92,8 @@ class Disk:
 
     def __exit__(self, *_):
         try:
-            self.samples = json.loads(self.process.communicate(b"", 60)[0] or "[]")
+            said = json.loads(self.process.communicate(b"", 60)[0] or "{}")
+            self.samples, self.fifo = said.get("samples", []), said.get("fifo")
         finally:
             self.process.kill()
             self.process.wait()
@@ -109,7 +124,13 @@ def held(cpus, seconds):
     """(late() by what these CPUs were held, the longest hold in seconds) while each turned for so long."""
     begun = time.monotonic()
     turning = [start("holds", cpu, seconds) for cpu in cpus]
-    gaps = [(when - begun, took) for process in turning for when, took in json.loads(process.communicate()[0])]
+    try:
+        gaps = [(when - begun, took) for process in turning
+                for when, took in json.loads(process.communicate(timeout=60 + seconds)[0])]
+    finally:
+        for process in turning:
+            process.kill()
+            process.wait()
     return late(gaps, time.monotonic() - begun), max((took for _, took in gaps), default=0.0)
 
 

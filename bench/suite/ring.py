@@ -90,6 +90,7 @@ class RingSluice(OnRing, Sluice):
 
     def start_on_ring(self):
         self.spawn()
+        self.settings["huge"] = self.settings["huge"] and self.huge  # of both ends
 
 
 class RingNull(RingSluice):

@@ -127,22 +127,6 @@ def tcp(bench):
 
 # ---- latency
 
-def fdatasync_alone(directory, count):
-    """What the disk takes when nobody else uses it: 64 KiB written and synced, again and again."""
-    times, block = [], os.urandom(65536)
-    fd, name = tempfile.mkstemp(dir=directory)
-    try:
-        for _ in range(count):
-            begun = time.monotonic()
-            os.write(fd, block)
-            os.fdatasync(fd)
-            times.append(time.monotonic() - begun)
-    finally:
-        os.close(fd)
-        os.unlink(name)
-    return beside.quantiles(times)
-
-
 STOLEN_ALLOWED_S = 0.02  # of both CPUs in a run: the clock's own step is half of it
 REST_S = 20  # a host that has let a guest have more than its share takes it back later
 ATTEMPTS = 4
@@ -150,13 +134,14 @@ ATTEMPTS = 4
 
 def undisturbed(bench, attempt):
     """attempt()'s result of a run in which the host left the CPUs to us: where it did not, all answers of a time are
-    late at once, whoever is measured. The least disturbed after so many."""
+    late at once, whoever is measured. The least disturbed after so many; `attempts` has them all."""
     results = []
     while len(results) < ATTEMPTS and (not results or results[-1]["stolen_s"] > STOLEN_ALLOWED_S):
         time.sleep(0 if bench.quick else REST_S)
         results.append(attempt())
     best = min(results, key=lambda r: r["stolen_s"])
-    best["attempts"] = len(results)
+    best["attempts"] = [[round(r["stolen_s"], 2), r["report"]["ack_latency_us"]["p50"],
+                         r["report"]["ack_latency_us"]["p99"], r["disk"]["p99"]] for r in results]
     return best
 
 
@@ -171,7 +156,7 @@ def answered(bench, words, rate):
     syncs = disk.between(begin, begin + result["report"]["elapsed_s"])
     if len(syncs) < 10:
         raise Failed(f"latency: {len(syncs)} syncs of the disk in a run of {result['report']['elapsed_s']} s")
-    return {**result, "receiver": receiver, "disk": beside.quantiles(syncs)}
+    return {**result, "receiver": receiver, "disk": beside.quantiles(syncs), "fifo": disk.fifo}
 
 
 def latency(bench):
@@ -182,7 +167,7 @@ def latency(bench):
     for _ in range(bench.runs):
         with RingSluice(bench.directory, CLEAR_RELP) as receiver:
             rates.append(one_run(receiver, *words)["logs_per_s"])
-        alone.append(fdatasync_alone(bench.directory, writes))
+        alone.append(beside.alone(bench.directory, writes))
         held.append(beside.held((SENDER_CPU, RECEIVER_CPU), bench.seconds))
         runs.append(undisturbed(bench, lambda rate=rates[-1] / 2: answered(bench, words, rate)))
     disk = middle([r["disk"] for r in runs])
@@ -190,11 +175,13 @@ def latency(bench):
     bench.row("latency", "sluiced", "native", [(r["logs_per_s"], r["bytes_per_s"], r["cpu_us"]) for r in runs],
               settings_of(runs[0]["receiver"], runs, at_most_logs_per_s=measure.spread(rates)[0],
                           attempts=[r["attempts"] for r in runs], counted_from="when the log was due",
-                          until="rsp", protocol="relp", fdatasync_us=disk,
-                          each_run_p99_us=[[r["report"]["ack_latency_us"]["p99"], r["disk"]["p99"]] for r in runs],
+                          attempts_are="stolen_s, p50, p99, fdatasync's p99 beside; each after a rest",
+                          rest_s=0 if bench.quick else REST_S, until="rsp", protocol="relp",
+                          fdatasync_us=middle(alone), fdatasync_beside_us=disk,
                           sender_lag_us=middle([r["report"]["lag_us"] for r in runs])),
               latency=middle([r["report"]["ack_latency_us"] for r in runs]))
-    bench.row("latency", "fdatasync in the same seconds", "disk", nothing, {"bytes": 65536, "every_s": beside.PACE_S}, latency=disk)
+    bench.row("latency", "fdatasync in the same seconds", "disk", nothing,
+              {"bytes": 65536, "every_s": beside.PACE_S, "fifo": all(r["fifo"] for r in runs)}, latency=disk)
     bench.row("latency", "fdatasync alone", "disk", nothing, {"bytes": 65536, "writes": writes}, latency=middle(alone))
     bench.row("latency", "CPUs held (computed)", "machine", nothing,
               {"seconds": bench.seconds, "longest_s": [round(longest, 4) for _, longest in held]},

@@ -6,6 +6,7 @@ import threading
 import time
 
 from appliance import balanced, stage, wire_balanced
+from case_trust import until
 from case_wire import send
 from cases import FULL, Failed, collector, equal, expect
 from netns import HOST4, HOST6, PEER4, PEER6
@@ -223,7 +224,9 @@ def placed(appliance):
     for t in threads:
         t.join()
     sent = 1 + 2 * count + 300 - appliance.ns.tap_drops()
-    total = appliance.wait_total("stored", sent, timeout=60)
+    appliance.wait_total("stored", sent, timeout=60)  # of TCP what was dropped has come again
+    until(appliance, "nothing pending", lambda: appliance.total()["pending"] == 0)
+    total = appliance.total()
     expect(balanced(total), f"the account does not add up: {total}")
     logs = appliance.logs("--device", PEER4)
     for kind in kinds:
