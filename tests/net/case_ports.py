@@ -126,6 +126,11 @@ class Stage:
                 text = "".join("    testpmd | " + line for line in f.readlines()[-20:])
         except OSError:
             text = ""
+        try:  # where did it stop?
+            text += f"    wire {self.appliance.wire()}\n    ports {self.appliance.ctl('port', 'list')}\n"
+            text += self.ns.ip("-s", "link", "show", self.link) + self.ns.ip("neigh")
+        except Exception as e:  # it may be gone
+            text += f"    and it cannot be asked: {e}\n"
         return self.appliance.trouble() + "\n" + text
 
 
