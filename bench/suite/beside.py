@@ -28,7 +28,7 @@ def sync(directory, cpu):
         fifo = True
     except OSError:
         fifo = False
-    samples = [each for each in syncs(directory, lambda: select.select([0], [], [], PACE_S)[0])]
+    samples = list(syncs(directory, lambda: select.select([0], [], [], PACE_S)[0]))
     json.dump({"fifo": fifo, "samples": samples}, sys.stdout)
 
 
