@@ -136,12 +136,13 @@ static void crc_once(struct micro_ctx *ctx)
 static struct micro_ctx *press_setup(int64_t level)
 {
 	struct store_ctx *c = store_setup();
+	uint32_t crc;
 	size_t len;
 
 	if (!c)
 		return NULL;
 	c->level = level ? (int)level : zpress_raw_level();
-	len = zpress_data(c->z, c->level, c->b->raw, c->b->raw_len, c->out, c->cap);
+	len = zpress_data(c->z, c->level, c->b->raw, c->b->raw_len, c->out, c->cap, &crc);
 	if (len == 0)
 		abort();
 	snprintf(c->m.label, sizeof(c->m.label), "%.2f:1", (double)c->b->raw_len / (double)len);
@@ -151,8 +152,10 @@ static struct micro_ctx *press_setup(int64_t level)
 static void press_once(struct micro_ctx *ctx)
 {
 	struct store_ctx *c = (struct store_ctx *)ctx;
+	uint32_t crc;
 
-	micro_keep(zpress_data(c->z, c->level, c->b->raw, c->b->raw_len, c->out, c->cap));
+	micro_keep(zpress_data(c->z, c->level, c->b->raw, c->b->raw_len, c->out, c->cap, &crc));
+	micro_keep(crc);
 }
 
 static int lz4_once_len(struct store_ctx *c)

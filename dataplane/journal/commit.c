@@ -145,7 +145,7 @@ static bool may_begin(struct journal *j, uint64_t now_us)
 static void begin(struct journal *j, unsigned n, uint64_t now_us)
 {
 	struct commit *c = &j->commit;
-	int rc = rotate_for(j, commit_len(j, n) + FRAME_PAD_MOST, now_us);
+	int rc = rotate_for(j, commit_room(j, n), now_us);
 
 	if (rc < 0) {
 		count(&j->write_errors, 1);

@@ -1,11 +1,12 @@
 /*
  * The bytes of a commit, and how they get into the segment. Through the page cache each page costs
  * several microseconds of CPU, to be had, filled, written and given back; so a large commit goes
- * past it, by O_DIRECT, which wants the file's offset, the length and the memory aligned. For that
- * it is copied into one piece of memory, and its last block's header is padded, so that its end is
- * aligned, and with it the next one's beginning. A small one is not worth padding; behind it, or
- * behind a short write, what is missing to a page goes through the page cache, and the rest past
- * it.
+ * past it, by O_DIRECT, which wants the file's offset, the length and the memory aligned. A raw
+ * block is made so (`whole`: header, padding and data in one piece of pages); what was compressed,
+ * whose length nobody knew beforehand, is copied together into one piece of memory, and the last
+ * header before a whole block or the commit's end is padded, so that what follows begins a page. A
+ * small commit is not worth padding; behind it, or behind a short write, what is missing to a page
+ * goes through the page cache, and the rest past it.
  */
 #include <assert.h>
 #include <errno.h>
@@ -15,16 +16,17 @@
 #include "dataplane/journal/internal.h"
 #include "dataplane/journal/memory.h"
 
-#define PIECE (4u << 20) /* of one direct write */
+#define PIECE	      (4u << 20) /* of what is copied for a direct write */
+#define PAGES_AT_ONCE (6u << 20) /* of what is not, about */
 
 _Static_assert(PIECE % FRAME_ALIGN == 0, "a piece leaves the next one aligned");
 
 static uint64_t block_len(const struct pending *p)
 {
-	return (uint64_t)BLOCK_FIXED + p->frame.payload.len + p->frame.data_len;
+	return (uint64_t)BLOCK_FIXED + p->frame.payload.len + p->pad + p->frame.data_len;
 }
 
-uint64_t commit_len(const struct journal *j, unsigned n)
+static uint64_t commit_len(const struct journal *j, unsigned n)
 {
 	uint64_t len = 0;
 
@@ -33,9 +35,14 @@ uint64_t commit_len(const struct journal *j, unsigned n)
 	return len;
 }
 
-/* Frames as they stand in this segment; p->frame.payload stays without padding, for the next one.
- */
-static void encode_block(struct journal *j, struct pending *p, uint32_t pad)
+uint64_t commit_room(const struct journal *j, unsigned n)
+{
+	return commit_len(j, n) + (uint64_t)n * FRAME_PAD_MOST;
+}
+
+/* The header as it stands in this segment, `pad` bytes of padding counted, which are put there;
+ * p->frame.payload stays without, for the next one. */
+static void encode_head(struct journal *j, struct pending *p, uint8_t *pad_at, uint32_t pad)
 {
 	struct block_frame f = p->frame;
 
@@ -45,53 +52,107 @@ static void encode_block(struct journal *j, struct pending *p, uint32_t pad)
 	f.p.durable_upto = atomic_load_explicit(&j->durable_block, memory_order_relaxed);
 	f.p.fixed_len = BLOCK_FIXED;
 	if (pad)
-		frame_payload_pad(&f.payload, p->out->head + BLOCK_FIXED + f.payload.len, pad);
+		frame_payload_pad(&f.payload, pad_at, pad);
 	f.p.frame_len = BLOCK_FIXED + f.payload.len;
 	block_frame_encode(&f, p->out->head);
 	p->frame.p = f.p;
 }
 
+static void add_iov(struct commit *c, uint8_t *at, size_t len)
+{
+	if (len == 0)
+		return;
+	assert(c->iov_count < COMMIT_MAX_IOVS);
+	c->iov[c->iov_count++] = (struct iovec){at, len};
+	c->len += len;
+}
+
+/*
+ * A block's frames behind what the commit has already. A whole one is one iovec where a page begins
+ * (or nothing is direct); elsewhere, which only a commit's first one can be, its own padding is
+ * left out for another, in c->pad. `align`: its end is to be a page's.
+ */
+static void encode_block(struct journal *j, struct pending *p, bool align)
+{
+	struct commit *c = &j->commit;
+	uint32_t head = BLOCK_FIXED + p->frame.payload.len;
+	uint64_t end = c->off + c->len + head + p->frame.data_len;
+	uint8_t *behind = p->out->head + head;
+	uint32_t pad;
+
+	if (p->whole && !(align && (c->off + c->len) % FRAME_ALIGN)) {
+		encode_head(j, p, behind, p->pad);
+		add_iov(c, p->out->head, head + p->pad + p->frame.data_len);
+		return;
+	}
+	pad = align ? frame_padding(end) : 0;
+	encode_head(j, p, p->whole ? c->pad : behind, pad);
+	add_iov(c, p->out->head, p->whole ? head : head + pad);
+	add_iov(c, c->pad, p->whole ? pad : 0);
+	add_iov(c, p->out->data, p->frame.data_len);
+}
+
 static bool have_piece(struct journal *j)
 {
 	if (!j->piece)
-		j->piece = memory_map(PIECE);
+		j->piece = memory_map_aligned(PIECE);
 	return j->piece != NULL;
 }
 
 void commit_write_populate(struct journal *j)
 {
-	if (j->cfg.direct_least && have_piece(j))
-		memory_populate(j->piece, PIECE);
+	if (!j->cfg.direct_least || !have_piece(j))
+		return;
+	memory_be_huge(j->piece, PIECE);
+	memory_populate(j->piece, PIECE);
 }
 
 /* The segment past the page cache, opened when the first large commit comes. */
 static bool can_be_direct(struct journal *j)
 {
-	return have_piece(j) && segment_open_direct(&j->w);
+	bool can = have_piece(j) && segment_open_direct(&j->w);
+
+	j->presser.whole_least = can ? j->cfg.direct_least : 0;
+	return can;
 }
 
 void commit_encode(struct journal *j, unsigned n)
 {
 	struct commit *c = &j->commit;
 	uint64_t len = commit_len(j, n);
-	bool large = j->cfg.direct_least && len >= j->cfg.direct_least && can_be_direct(j);
-	uint32_t pad = large ? frame_padding(j->w.end + len) : 0;
 
+	c->direct = j->cfg.direct_least && len >= j->cfg.direct_least && can_be_direct(j);
+	c->blocks = n;
+	c->off = j->w.end;
+	c->len = 0;
+	c->iov_first = c->iov_count = 0;
 	for (unsigned i = 0; i < n; i++) {
 		struct pending *p = queue_at(j, i);
 
-		encode_block(j, p, i == n - 1 ? pad : 0);
-		c->iov[2 * i] = (struct iovec){p->out->head, p->frame.p.frame_len};
-		c->iov[2 * i + 1] = (struct iovec){p->out->data, p->frame.data_len};
+		encode_block(
+			j, p, c->direct && (p->whole || i == n - 1 || queue_at(j, i + 1)->whole));
 	}
-	c->blocks = n;
-	c->iov_first = 0;
-	c->iov_count = 2 * n;
-	c->off = j->w.end;
-	c->left = c->len = len + pad;
-	c->direct = large;
+	c->left = c->len;
 }
 
+/* As a direct write wants it where a page begins. */
+static bool is_pages(const struct iovec *v)
+{
+	return ((uintptr_t)v->iov_base | v->iov_len) % FRAME_ALIGN == 0;
+}
+
+/* Whole blocks from here on. */
+static unsigned pages_ahead(const struct commit *c)
+{
+	uint64_t len = 0;
+	unsigned n = 0;
+
+	for (; n < c->iov_count && len < PAGES_AT_ONCE && is_pages(&c->iov[c->iov_first + n]); n++)
+		len += c->iov[c->iov_first + n].iov_len;
+	return n;
+}
+
+/* Up to the next whole block. */
 static size_t gather(const struct commit *c, uint8_t *out, size_t room)
 {
 	size_t len = 0;
@@ -100,6 +161,8 @@ static size_t gather(const struct commit *c, uint8_t *out, size_t room)
 		const struct iovec *v = &c->iov[c->iov_first + i];
 		size_t n = v->iov_len < room - len ? v->iov_len : room - len;
 
+		if ((c->off + len) % FRAME_ALIGN == 0 && is_pages(v))
+			break;
 		memcpy(out + len, v->iov_base, n);
 		len += n;
 	}
@@ -110,11 +173,15 @@ int commit_write_on(struct journal *j)
 {
 	struct commit *c = &j->commit;
 	size_t to_page = -c->off % FRAME_ALIGN;
+	unsigned whole = to_page ? 0 : pages_ahead(c);
 
 	c->tag++;
 	if (!c->direct)
 		return j->fs->io_writev(j->fs->ctx, j->io, j->w.fd, c->iov + c->iov_first,
 			c->iov_count, c->off, c->tag);
+	if (whole)
+		return j->fs->io_writev(j->fs->ctx, j->io, j->w.direct_fd, c->iov + c->iov_first,
+			whole, c->off, c->tag);
 	c->piece = (struct iovec){j->piece, gather(c, j->piece, to_page ? to_page : PIECE)};
 	assert((c->off + c->piece.iov_len) % FRAME_ALIGN == 0);
 	return j->fs->io_writev(j->fs->ctx, j->io, to_page ? j->w.fd : j->w.direct_fd, &c->piece, 1,
@@ -126,6 +193,7 @@ bool commit_not_direct(struct journal *j, int64_t res)
 	if (!j->commit.direct || (res != -EINVAL && res != -EOPNOTSUPP))
 		return false;
 	segment_close_direct(&j->w);
+	j->presser.whole_least = 0;
 	j->commit.direct = false;
 	return true;
 }

@@ -119,12 +119,12 @@ static int press(struct rewriting *w, const struct journal_records *r, struct bl
 	bound = zpress_bound(c->raw.len);
 	if (!fresh(&c->data, bound) || !fresh(&c->again, c->raw.len + 1))
 		return -ENOMEM;
-	n = zpress_data(c->z, w->job->level, c->raw.data, c->raw.len, c->data.data, bound);
+	n = zpress_data(
+		c->z, w->job->level, c->raw.data, c->raw.len, c->data.data, bound, &f->data_crc);
 	if (n == 0)
 		return -ENOMEM;
 	c->data.len = n;
 	f->data_len = (uint32_t)n;
-	f->data_crc = crc32c(0, c->data.data, n);
 	/* The old file goes: what takes its place is looked at once more. */
 	if (zread_frame(c->in.z, c->data.data, n, c->again.data, c->raw.len) != 0 ||
 		memcmp(c->again.data, c->raw.data, c->raw.len) != 0)

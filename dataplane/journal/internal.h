@@ -19,7 +19,8 @@
 #include "dataplane/journal/zframe.h"
 
 #define CACHE_LINE	     64
-#define COMMIT_MAX_BLOCKS    256u /* of one commit; two iovecs each, IOV_MAX is 1024 */
+#define COMMIT_MAX_BLOCKS    256u			 /* of one commit */
+#define COMMIT_MAX_IOVS	     (2 * COMMIT_MAX_BLOCKS + 1) /* IOV_MAX is 1024 */
 #define SEGMENT_MAX_BLOCKS   (1u << 18)
 #define SEGMENT_RESERVE_STEP (16u << 20)
 #define COMPRESSORS_MAX	     64u
@@ -29,10 +30,10 @@ enum pend_state { PEND_QUEUED, PEND_COMPRESSING, PEND_READY };
 
 /* Where a block's frames are made. LIFO, so that under low load a warm one is used again. */
 struct output {
-	uint8_t *head; /* BLOCK_FIXED bytes for the committer, then the columns' payload */
-	size_t head_cap;
-	uint8_t *data;
-	size_t data_cap;
+	uint8_t *head; /* BLOCK_FIXED bytes for the committer, the columns' payload, padding, data;
+			  its beginning is a page's */
+	size_t cap;
+	uint8_t *data; /* where in it */
 	struct output *next;
 };
 
@@ -45,6 +46,8 @@ struct pending {
 	struct pending *next;  /* in the compressors' queue */
 	uint64_t taken_us;
 	struct output *out;
+	bool whole;   /* data follows directly, so that all of it is pages: commit_write.c's */
+	uint32_t pad; /* ... because of so many bytes behind the payload, not counted in it */
 	struct block_frame frame;
 };
 
@@ -75,6 +78,7 @@ _Static_assert(sizeof(struct journal_port) == 3 * CACHE_LINE, "ports do not shar
 /* A compressor's memory; the committer has one too. */
 struct presser {
 	struct zpress *z;
+	uint64_t whole_least; /* a raw block is made whole from so many bytes on; 0: none is */
 	uint8_t *columns;
 	struct columns_last *last;
 	uint64_t *seq;
@@ -118,10 +122,11 @@ struct commit {
 	uint64_t tag; /* of the operation under way: one of its own for each, so that the late end
 			 of an earlier one is never taken for it */
 	unsigned blocks; /* the first of the queue */
-	struct iovec iov[2 * COMMIT_MAX_BLOCKS];
+	struct iovec iov[COMMIT_MAX_IOVS];
 	unsigned iov_first, iov_count;
-	struct iovec piece; /* what of these is being written past the page cache */
-	bool direct;	    /* it goes past it */
+	uint8_t pad[FRAME_PAD_MOST]; /* of a first block that is whole where no page begins */
+	struct iovec piece;	     /* what of these is being written past the page cache */
+	bool direct;		     /* it goes past it */
 	uint64_t off, left;
 	uint64_t len; /* in all */
 	uint64_t started_us;
@@ -290,8 +295,8 @@ void commit_error(struct journal *j, int sys, const char *what);
 
 /* commit_write.c: the frames of the first `n` blocks of the queue, written in one or more pieces.
  */
-/* Bytes of them without padding. */
-uint64_t commit_len(const struct journal *j, unsigned n);
+/* The most bytes that they take. */
+uint64_t commit_room(const struct journal *j, unsigned n);
 /* Makes them ready for the segment that is open. */
 void commit_encode(struct journal *j, unsigned n);
 /* Writes what is left, or a piece of it: 0 or -errno. */

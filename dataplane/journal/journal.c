@@ -94,6 +94,7 @@ static int open_all(
 	j->w.fs = j->fs;
 	j->w.dir = j->cfg.dir;
 	j->w.aligned = j->cfg.direct_least > 0;
+	j->presser.whole_least = j->cfg.direct_least;
 	j->w.id[0] = j->id[0];
 	j->w.id[1] = j->id[1];
 	index_init(&j->w.index, &key);

@@ -58,11 +58,10 @@ static int port_init(struct journal *j, struct journal_port *p, unsigned index)
 
 static int output_init(struct output *o, uint32_t block_size)
 {
-	o->head_cap = BLOCK_FIXED + zpress_bound(COLUMNS_BOUND) + FRAME_PAD_MOST;
-	o->data_cap = zpress_bound(block_size);
-	o->head = memory_map(o->head_cap);
-	o->data = memory_map(o->data_cap);
-	return o->head && o->data ? 0 : -1;
+	o->cap = BLOCK_FIXED + zpress_bound(COLUMNS_BOUND) + FRAME_PAD_MOST +
+		 zpress_bound(block_size);
+	o->head = memory_map_aligned(o->cap);
+	return o->head ? 0 : -1;
 }
 
 static int pool_alloc(struct journal *j)
@@ -98,12 +97,13 @@ static int pool_alloc(struct journal *j)
 /* As many as the ports have blocks at hand are used first, before any other. */
 void pool_populate(struct journal *j)
 {
+	size_t likely = HEAD_LIKELY + zpress_bound(j->cfg.block_size);
 	struct output *o = j->output_free;
 
 	for (unsigned i = 0; i < j->port_count; i++)
 		for (unsigned k = 0; k < j->ports[i].keep && o; k++, o = o->next) {
-			memory_populate(o->head, HEAD_LIKELY);
-			memory_populate(o->data, o->data_cap);
+			memory_be_huge(o->head, likely);
+			memory_populate(o->head, likely);
 		}
 }
 
@@ -135,10 +135,8 @@ void pool_close(struct journal *j)
 	for (unsigned i = 0; i < j->cfg.pool_blocks; i++) {
 		if (j->blocks)
 			block_free(j->blocks[i]);
-		if (j->outputs) {
-			memory_unmap(j->outputs[i].head, j->outputs[i].head_cap);
-			memory_unmap(j->outputs[i].data, j->outputs[i].data_cap);
-		}
+		if (j->outputs)
+			memory_unmap(j->outputs[i].head, j->outputs[i].cap);
 	}
 	free(j->ports);
 	free(j->blocks);

@@ -64,6 +64,18 @@ static void times_of(const struct block *b, uint64_t *first, uint64_t *last)
 	*last = hi;
 }
 
+/* A raw block's length is known before it is made: it may be made so that it needs no copying to be
+ * written past the page cache. Any other's header is left room for what padding it may get. */
+static void place_data(const struct presser *pr, struct pending *p, int level)
+{
+	uint64_t len = (uint64_t)BLOCK_FIXED + p->frame.payload.len;
+	uint64_t all = len + zpress_raw_len(p->block->raw_len);
+
+	p->whole = level == zpress_raw_level() && pr->whole_least && all >= pr->whole_least;
+	p->pad = p->whole ? frame_padding(all) : 0;
+	p->out->data = p->out->head + len + (p->whole ? p->pad : FRAME_PAD_MOST);
+}
+
 void press_block(struct presser *pr, struct pending *p, int level)
 {
 	const struct block *b = p->block;
@@ -71,6 +83,7 @@ void press_block(struct presser *pr, struct pending *p, int level)
 	struct journal_part part;
 	struct journal_records r = records_of_block(b, &part);
 	size_t columns = columns_encode(&r, pr->last, pr->seq, pr->columns, COLUMNS_BOUND);
+	struct output *o = p->out;
 	size_t data;
 
 	assert(columns > 0); /* block.h bounds what a block can hold: COLUMNS_BOUND is more */
@@ -81,14 +94,15 @@ void press_block(struct presser *pr, struct pending *p, int level)
 	f->lcore = b->lcore;
 	f->flags = level == zpress_raw_level() ? BLOCK_FLAG_RAW : 0;
 	times_of(b, &f->first_ns, &f->last_ns);
-	if (zpress_payload(pr->z, pr->columns, columns, p->out->head + BLOCK_FIXED,
-		    p->out->head_cap - BLOCK_FIXED, &f->payload) != 0)
+	if (zpress_payload(pr->z, pr->columns, columns, o->head + BLOCK_FIXED, o->cap - BLOCK_FIXED,
+		    &f->payload) != 0)
 		abort(); /* room is there: only memory can have run out */
-	data = zpress_data(pr->z, level, b->raw, b->raw_len, p->out->data, p->out->data_cap);
+	place_data(pr, p, level);
+	data = zpress_data(pr->z, level, b->raw, b->raw_len, o->data,
+		o->cap - (size_t)(o->data - o->head), &f->data_crc);
 	if (data == 0)
 		abort();
 	f->data_len = (uint32_t)data;
-	f->data_crc = crc32c(0, p->out->data, data);
 }
 
 void press_queue(struct journal *j, struct pending *p)

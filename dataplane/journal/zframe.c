@@ -15,9 +15,11 @@
 #define STORE_DESCRIPTOR 0xa4u /* content size of four bytes, single segment, checksum */
 #define STORE_BLOCK	 (128u << 10)
 #define STORE_BLOCK_HEAD 3u
+#define STORE_PIECE	 (16u << 10) /* stays in the first cache for all three that read it */
 
 struct zpress {
 	ZSTD_CCtx *cctx;
+	XXH64_state_t *sum;
 	int payload_level;
 };
 
@@ -29,15 +31,15 @@ struct zpress *zpress_new(void)
 {
 	struct zpress *z = calloc(1, sizeof(*z));
 
-	if (z)
-		z->cctx = ZSTD_createCCtx();
-	if (z && !z->cctx) {
-		free(z);
+	if (!z)
 		return NULL;
-	}
-	if (z)
-		z->payload_level = 1;
-	return z;
+	z->cctx = ZSTD_createCCtx();
+	z->sum = XXH64_createState();
+	z->payload_level = 1;
+	if (z->cctx && z->sum)
+		return z;
+	zpress_free(z);
+	return NULL;
 }
 
 void zpress_set_payload_level(struct zpress *z, int level)
@@ -50,6 +52,7 @@ void zpress_free(struct zpress *z)
 	if (!z)
 		return;
 	ZSTD_freeCCtx(z->cctx);
+	XXH64_freeState(z->sum);
 	free(z);
 }
 
@@ -85,39 +88,73 @@ static size_t press(struct zpress *z, int level, int checksum, const void *raw, 
 	return ZSTD_isError(n) ? 0 : n;
 }
 
+static size_t raw_blocks(size_t len)
+{
+	return len ? (len + STORE_BLOCK - 1) / STORE_BLOCK : 1;
+}
+
+size_t zpress_raw_len(size_t len)
+{
+	return STORE_HEAD + raw_blocks(len) * STORE_BLOCK_HEAD + len + STORE_TAIL;
+}
+
+/* Copied and summed up piece by piece, so that memory is read once. */
+static uint32_t store_block(
+	struct zpress *z, const uint8_t *raw, size_t len, bool last, uint8_t *out, uint32_t crc)
+{
+	store_le16(out, (uint16_t)(len << 3 | last)); /* type 0: raw */
+	out[2] = (uint8_t)(len >> 13);
+	crc = crc32c(crc, out, STORE_BLOCK_HEAD);
+	out += STORE_BLOCK_HEAD;
+	for (size_t at = 0, n; at < len; at += n) {
+		n = len - at < STORE_PIECE ? len - at : STORE_PIECE;
+		memcpy(out + at, raw + at, n);
+		XXH64_update(z->sum, raw + at, n);
+		crc = crc32c(crc, raw + at, n);
+	}
+	return crc;
+}
+
 /*
  * A frame of raw blocks (RFC 8878, 3.1.1): content size in four bytes, a single segment, checksum.
  * zstd's own least level copies everything three times on the way.
  */
-static size_t store(const uint8_t *raw, size_t len, uint8_t *out, size_t cap)
+static size_t store(
+	struct zpress *z, const uint8_t *raw, size_t len, uint8_t *out, size_t cap, uint32_t *crc)
 {
-	size_t blocks = len ? (len + STORE_BLOCK - 1) / STORE_BLOCK : 1;
 	uint8_t *to = out + STORE_HEAD;
+	size_t blocks = raw_blocks(len);
 
-	if (len > UINT32_MAX || cap < STORE_HEAD + STORE_TAIL + len + blocks * STORE_BLOCK_HEAD)
+	if (len > UINT32_MAX || cap < zpress_raw_len(len))
 		return 0;
 	store_le32(out, ZSTD_MAGICNUMBER);
 	out[4] = STORE_DESCRIPTOR;
 	store_le32(out + 5, (uint32_t)len);
+	*crc = crc32c(0, out, STORE_HEAD);
+	XXH64_reset(z->sum, 0);
 	for (size_t i = 0; i < blocks; i++) {
 		bool last = i + 1 == blocks;
 		size_t n = last ? len - i * STORE_BLOCK : STORE_BLOCK;
 
-		store_le16(to, (uint16_t)(n << 3 | last)); /* type 0: raw */
-		to[2] = (uint8_t)(n >> 13);
-		memcpy(to + STORE_BLOCK_HEAD, raw + i * STORE_BLOCK, n);
+		*crc = store_block(z, raw + i * STORE_BLOCK, n, last, to, *crc);
 		to += STORE_BLOCK_HEAD + n;
 	}
-	store_le32(to, (uint32_t)XXH64(raw, len, 0));
+	store_le32(to, (uint32_t)XXH64_digest(z->sum));
+	*crc = crc32c(*crc, to, STORE_TAIL);
 	return (size_t)(to + STORE_TAIL - out);
 }
 
-size_t zpress_data(struct zpress *z, int level, const void *raw, size_t len, void *out, size_t cap)
+size_t zpress_data(struct zpress *z, int level, const void *raw, size_t len, void *out, size_t cap,
+	uint32_t *crc)
 {
+	size_t n;
+
 	if (level == zpress_raw_level())
-		return store(raw, len, out, cap);
+		return store(z, raw, len, out, cap, crc);
 	tune(z, level);
-	return press(z, level, 1, raw, len, out, cap);
+	n = press(z, level, 1, raw, len, out, cap);
+	*crc = crc32c(0, out, n);
+	return n;
 }
 
 int zpress_payload(struct zpress *z, const void *raw, size_t len, void *out, size_t cap,

@@ -24,8 +24,13 @@ void zpress_set_payload_level(struct zpress *z, int level);
 /* The level that stores: for blocks that no compressor took in time. */
 int zpress_raw_level(void);
 
-/* A data frame of `len` bytes; its length, or 0 where `cap` is too small or memory is out. */
-size_t zpress_data(struct zpress *z, int level, const void *raw, size_t len, void *out, size_t cap);
+/* What a data frame of so many bytes takes at that level. */
+size_t zpress_raw_len(size_t len);
+
+/* A data frame of `len` bytes, and its CRC32C; its length, or 0 where `cap` is too small or memory
+ * is out. */
+size_t zpress_data(struct zpress *z, int level, const void *raw, size_t len, void *out, size_t cap,
+	uint32_t *crc);
 
 /* Compresses a payload into `out` and fills `p`; 0 or -1 as above. */
 int zpress_payload(struct zpress *z, const void *raw, size_t len, void *out, size_t cap,

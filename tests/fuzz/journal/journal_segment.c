@@ -88,8 +88,7 @@ static void add_block(struct assembly *a, const struct description *d, struct bl
 	f->rows = d->rows;
 	f->raw_len = d->data_len;
 	set_times(d, f, columns);
-	f->data_len = (uint32_t)zpress_data(a->z, 1, raw, d->data_len, packed, bound);
-	f->data_crc = crc32c(0, packed, f->data_len);
+	f->data_len = (uint32_t)zpress_data(a->z, 1, raw, d->data_len, packed, bound, &f->data_crc);
 	at = bytes_buf_room(&a->file, BLOCK_FIXED);
 	block_frame_encode(f, at);
 	bytes_buf_add(&a->file, payload->data, payload->len);

@@ -98,6 +98,12 @@ static void end(struct place *p)
 		memfs_free(p->fs);
 }
 
+/* What is pressed before the next commit is as if a compressor had done it: of any length. */
+static void copied(struct place *p, bool yes)
+{
+	p->j->presser.whole_least = yes ? 0 : p->cfg.direct_least;
+}
+
 static void large_commits_go_direct(void **state)
 {
 	struct place p;
@@ -140,6 +146,7 @@ static void whatever_is_missing_to_a_page(void **state)
 	(void)state;
 	begin(&p, MEMFS_DIRECT);
 	for (unsigned i = 0; i < 600; i++) {
+		copied(&p, i >= 300);
 		send(&p, 140 + i % 30);
 		assert_int_equal(p.j->w.end % PAGE, 0);
 	}
@@ -155,11 +162,52 @@ static void a_commit_larger_than_a_piece_goes_in_several(void **state)
 	begin(&p, MEMFS_DIRECT);
 	for (unsigned i = 0; i < POOL / 2; i++)
 		submit(&p, 1900);
+	copied(&p, true);
 	test_settle(p.j);
 	take_back(&p);
 	assert_true(p.j->commit.len > 7u << 20);
 	assert_int_equal(memfs_direct_writes(p.fs), 2);
+	for (unsigned i = 0; i < POOL / 2; i++)
+		submit(&p, 1900);
+	test_settle(p.j);
+	take_back(&p);
+	assert_true(p.j->commit.len > 7u << 20);
+	assert_int_equal(memfs_direct_writes(p.fs), 2 + 2);
 	end(&p);
+}
+
+/* Written from where they were made, in one write with their neighbours of the kind; what lies
+ * before is copied, and padded up to them. */
+static void whole_blocks_among_others(void **state)
+{
+	static const struct {
+		unsigned logs[6], writes;
+	} row[] = {
+		{{LARGE, LARGE, LARGE}, 1},
+		{{9, LARGE}, 2},
+		{{LARGE, 9}, 2},
+		{{9, 11, LARGE, 10, LARGE, LARGE}, 4},
+		{{LARGE, 9, 10, 11, LARGE, 1}, 4},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++)
+		for (unsigned before = 0; before < 2; before++) { /* a page begins, or not */
+			struct place p;
+			uint64_t writes;
+
+			begin(&p, MEMFS_DIRECT);
+			send(&p, before ? 3 : LARGE);
+			writes = memfs_direct_writes(p.fs);
+			for (unsigned k = 0; k < 6 && row[i].logs[k]; k++)
+				submit(&p, row[i].logs[k]);
+			test_settle(p.j);
+			take_back(&p);
+			assert_int_equal(p.j->w.end % PAGE, 0);
+			assert_in_range(memfs_direct_writes(p.fs) - writes, row[i].writes - before,
+				row[i].writes + before);
+			end(&p);
+		}
 }
 
 static void through_the_page_cache_where_it_must_be(void **state)
@@ -174,6 +222,8 @@ static void through_the_page_cache_where_it_must_be(void **state)
 		assert_int_equal(counted(&p.j->write_errors), 0);
 		assert_int_equal(p.j->seg_count, 1);
 		assert_int_equal(memfs_direct_writes(p.fs) > 0, how == MEMFS_DIRECT_SHORT);
+		assert_int_equal(p.j->presser.whole_least > 0, how == MEMFS_DIRECT_SHORT);
+		assert_int_equal(p.j->w.end % PAGE == 0, how == MEMFS_DIRECT_SHORT);
 		end(&p);
 	}
 }
@@ -185,6 +235,7 @@ static void never_where_it_is_not_wanted(void **state)
 	(void)state;
 	begin(&p, MEMFS_DIRECT);
 	p.j->cfg.direct_least = 0;
+	copied(&p, true);
 	for (unsigned i = 0; i < 3; i++)
 		send(&p, LARGE);
 	assert_int_equal(memfs_direct_writes(p.fs), 0);
@@ -281,6 +332,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(large_commits_go_direct),
+		cmocka_unit_test(whole_blocks_among_others),
 		cmocka_unit_test(a_small_commit_is_not_padded),
 		cmocka_unit_test(whatever_is_missing_to_a_page),
 		cmocka_unit_test(a_commit_larger_than_a_piece_goes_in_several),

@@ -319,6 +319,7 @@ static void data_frames_round_trip_at_all_levels(void **state)
 	struct zread *rd = zread_new();
 	const size_t stored[] = {0, 1, 255, 256, 65792, 131071, 131072, 131073, 200000};
 	size_t len = 200000;
+	uint32_t crc;
 	uint8_t *raw = malloc(len);
 	uint8_t *back = malloc(len);
 	uint8_t *out = malloc(zpress_bound(len));
@@ -329,23 +330,28 @@ static void data_frames_round_trip_at_all_levels(void **state)
 	memset(raw + len - 1024, '\n', 1024);
 	for (unsigned i = 0; i < 5; i++) {
 		int level = levels[i] ? levels[i] : zpress_raw_level();
-		size_t n = zpress_data(z, level, raw, len, out, zpress_bound(len));
+		size_t n = zpress_data(z, level, raw, len, out, zpress_bound(len), &crc);
 
 		assert_true(n > 0);
+		assert_int_equal(crc, crc32c(0, out, n));
 		assert_int_equal(zread_frame(rd, out, n, back, len), 0);
 		assert_memory_equal(raw, back, len);
 		assert_int_equal(zread_frame(rd, out, n, back, len - 1), -1);
 		assert_int_equal(zread_frame(rd, out, n - 1, back, len), -1);
-		assert_int_equal(zpress_data(z, level, raw, len, out, 10), 0);
+		assert_int_equal(zpress_data(z, level, raw, len, out, 10, &crc), 0);
 	}
-	assert_true(zpress_data(z, 1, raw, 0, out, 100) > 0);
+	assert_true(zpress_data(z, 1, raw, 0, out, 100, &crc) > 0);
 	for (size_t k = 0; k < sizeof(stored) / sizeof(*stored); k++) {
-		size_t n = zpress_data(z, zpress_raw_level(), raw, stored[k], out, stored[k] + 100);
+		size_t n = zpress_data(
+			z, zpress_raw_level(), raw, stored[k], out, stored[k] + 100, &crc);
 
 		assert_in_range(n, stored[k] + 1, stored[k] + 20);
+		assert_int_equal(n, zpress_raw_len(stored[k]));
+		assert_int_equal(crc, crc32c(0, out, n));
 		assert_int_equal(zread_frame(rd, out, n, back, stored[k]), 0);
 		assert_memory_equal(raw, back, stored[k]);
-		assert_int_equal(zpress_data(z, zpress_raw_level(), raw, stored[k], out, n - 1), 0);
+		assert_int_equal(
+			zpress_data(z, zpress_raw_level(), raw, stored[k], out, n - 1, &crc), 0);
 		out[n - 1] ^= 1; /* the checksum's */
 		assert_int_equal(zread_frame(rd, out, n, back, stored[k]), -1);
 	}

@@ -36,8 +36,8 @@ static void write_range(struct segment_writer *w, uint64_t first, uint64_t last,
 	assert_int_equal(zpress_payload(pr.z, pr.columns, n, head + BLOCK_FIXED,
 				 sizeof(head) - BLOCK_FIXED, &f.payload),
 		0);
-	f.data_len = (uint32_t)zpress_data(pr.z, 3, b->raw, b->raw_len, data, sizeof(data));
-	f.data_crc = crc32c(0, data, f.data_len);
+	f.data_len =
+		(uint32_t)zpress_data(pr.z, 3, b->raw, b->raw_len, data, sizeof(data), &f.data_crc);
 	f.p.id[0] = w->id[0];
 	f.p.id[1] = w->id[1];
 	f.p.segment = w->first_block;
