@@ -20,6 +20,7 @@
 #include <rte_rcu_qsbr.h>
 #include <rte_ring.h>
 
+#include "dataplane/base/nap.h"
 #include "dataplane/base/waker.h"
 #include "dataplane/dp.h"
 #include "dataplane/intake.h"
@@ -127,6 +128,7 @@ struct lcore {
 	uint64_t now_us, now_ns;
 	const struct dp_policy *policy;
 	bool draining; /* the end has begun: nobody listens any more */
+	struct nap nap;
 
 	struct intake in;
 	struct worker *worker; /* NULL when no worker */

@@ -4,8 +4,9 @@
  * `poll: busy` never sleeps and makes no system call. `poll: adaptive` sleeps after a while without
  * work: it says so (waker), looks at every ring once more, goes offline for RCU and waits for an
  * rx interrupt, a wake-up by another thread or its next timer; where a port has no interrupts it
- * waits IDLE_SLEEP_US at most. `poll: shared` does that too, and lets others run every few rounds
- * without work: a compressor, the committer or the kernel's own threads behind a sync may wait for
+ * waits IDLE_SLEEP_US at most. `poll: shared` does that too, and looks away after a few rounds
+ * without work, for as long as its rings bear at the rate of late (nap.h), or yields where that is
+ * not worth it: a compressor, the committer or the kernel's own threads behind a sync may wait for
  * this very CPU.
  */
 #include <errno.h>
@@ -139,32 +140,59 @@ static bool came_meanwhile(struct lcore *l)
 	return l->is_rx && rx_round(l);
 }
 
-static void idle_sleep(struct lcore *l)
+/* For any of these, for the next timer, and not longer than `wait` microseconds; if there is
+ * nothing to do. */
+static void wait_for(struct lcore *l, struct sleep_fds *fds, uint64_t wait)
 {
-	struct sleep_fds fds = {.n = 0};
+	uint64_t deadline = next_deadline(l);
 	struct timespec ts;
-	uint64_t deadline, wait = SLEEP_MAX_US;
 
-	fds.v[fds.n++] = (struct pollfd){.fd = l->waker.fd, .events = POLLIN};
-	waker_prepare(&l->waker);
-	if (!interrupts_on(l, &fds))
-		wait = IDLE_SLEEP_US;
-	deadline = next_deadline(l);
 	if (deadline <= l->now_us)
-		wait = 0;
-	else if (deadline - l->now_us < wait)
+		return;
+	if (deadline - l->now_us < wait)
 		wait = deadline - l->now_us;
-	if (wait > 0 && lcore_rings_empty(l) && desk_idle(l) &&
+	if (lcore_rings_empty(l) && desk_idle(l) &&
 		!atomic_load_explicit(&l->call, memory_order_relaxed) && !intake_round(&l->in) &&
 		!came_meanwhile(l)) {
 		rte_rcu_qsbr_thread_offline(l->dp->qsbr, l->index);
 		ts.tv_sec = 0;
 		ts.tv_nsec = (long)wait * 1000;
-		if (ppoll(fds.v, fds.n, &ts, NULL) < 0 && errno != EINTR)
+		if (ppoll(fds->v, fds->n, &ts, NULL) < 0 && errno != EINTR)
 			abort(); /* our own descriptors */
 		rte_rcu_qsbr_thread_online(l->dp->qsbr, l->index);
 	}
+}
+
+static struct sleep_fds sleep_begin(struct lcore *l)
+{
+	struct sleep_fds fds = {.v = {{.fd = l->waker.fd, .events = POLLIN}}, .n = 1};
+
+	waker_prepare(&l->waker);
+	return fds;
+}
+
+static void idle_sleep(struct lcore *l)
+{
+	struct sleep_fds fds = sleep_begin(l);
+
+	wait_for(l, &fds, interrupts_on(l, &fds) ? SLEEP_MAX_US : IDLE_SLEEP_US);
 	interrupts_off(l, &fds);
+	waker_done(&l->waker);
+}
+
+/* Frames do not wake it: it comes back before a ring can be full. */
+static void let_others_run(struct lcore *l)
+{
+	uint64_t wait = nap_us(
+		&l->nap, atomic_load_explicit(&l->told_packets, memory_order_relaxed), l->now_us);
+	struct sleep_fds fds;
+
+	if (!wait) {
+		sched_yield();
+		return;
+	}
+	fds = sleep_begin(l);
+	wait_for(l, &fds, wait);
 	waker_done(&l->waker);
 }
 
@@ -236,7 +264,7 @@ int lcore_main(void *arg)
 		}
 		if (++idle < IDLE_ROUNDS) {
 			if (shared && idle % YIELD_ROUNDS == 0)
-				sched_yield();
+				let_others_run(l);
 			else
 				rte_pause();
 			continue;
