@@ -8,12 +8,13 @@
 
 #include <stdint.h>
 
-#define NAP_FRAMES 64u /* a quarter of the smallest ring in use */
-#define NAP_MOST_US                                                                                \
-	250u /* what an answer may come later by; and a million frames a second begin in it,       \
-		before their rate is known, and fit into a ring of 256 */
-#define NAP_LEAST_US 100u /* falling asleep and waking up take a good tenth of it */
-#define NAP_WATCH_US 1000u
+#define NAP_FRAMES   64u   /* a quarter of the smallest ring in use */
+#define NAP_WATCH_US 1000u /* from one look at the rate to the next */
+/* What an answer may come later by; a million frames a second that begin in it, before their rate
+ * is known, fit into a ring of 256. */
+#define NAP_MOST_US 250u
+/* Falling asleep and waking up take a good tenth of it. */
+#define NAP_LEAST_US 100u
 
 struct nap {
 	uint64_t watched_us, frames; /* when the rate was last looked at, and what had come then */
