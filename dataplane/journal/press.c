@@ -83,6 +83,7 @@ void press_block(struct presser *pr, struct pending *p, int level)
 	struct journal_part part;
 	struct journal_records r = records_of_block(b, &part);
 	size_t columns = columns_encode(&r, pr->last, pr->seq, pr->columns, COLUMNS_BOUND);
+	bool stored = level == zpress_raw_level();
 	struct output *o = p->out;
 	size_t data;
 
@@ -92,10 +93,10 @@ void press_block(struct presser *pr, struct pending *p, int level)
 	f->rows = b->row_count;
 	f->raw_len = b->raw_len;
 	f->lcore = b->lcore;
-	f->flags = level == zpress_raw_level() ? BLOCK_FLAG_RAW : 0;
+	f->flags = stored ? BLOCK_FLAG_RAW : 0;
 	times_of(b, &f->first_ns, &f->last_ns);
-	if (zpress_payload(pr->z, pr->columns, columns, o->head + BLOCK_FIXED, o->cap - BLOCK_FIXED,
-		    &f->payload) != 0)
+	if ((stored ? zpress_payload_raw : zpress_payload)(pr->z, pr->columns, columns,
+		    o->head + BLOCK_FIXED, o->cap - BLOCK_FIXED, &f->payload) != 0)
 		abort(); /* room is there: only memory can have run out */
 	place_data(pr, p, level);
 	data = zpress_data(pr->z, level, b->raw, b->raw_len, o->data,

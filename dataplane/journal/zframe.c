@@ -12,7 +12,8 @@
 
 #define STORE_HEAD	 9u /* magic, descriptor, content size */
 #define STORE_TAIL	 4u
-#define STORE_DESCRIPTOR 0xa4u /* content size of four bytes, single segment, checksum */
+#define STORE_DESCRIPTOR 0xa0u /* content size of four bytes, single segment */
+#define STORE_CHECKSUM	 0x04u /* and this */
 #define STORE_BLOCK	 (128u << 10)
 #define STORE_BLOCK_HEAD 3u
 #define STORE_PIECE	 (16u << 10) /* stays in the first cache for all three that read it */
@@ -99,8 +100,8 @@ size_t zpress_raw_len(size_t len)
 }
 
 /* Copied and summed up piece by piece, so that memory is read once. */
-static uint32_t store_block(
-	struct zpress *z, const uint8_t *raw, size_t len, bool last, uint8_t *out, uint32_t crc)
+static uint32_t store_block(struct zpress *z, bool checksum, const uint8_t *raw, size_t len,
+	bool last, uint8_t *out, uint32_t crc)
 {
 	store_le16(out, (uint16_t)(len << 3 | last)); /* type 0: raw */
 	out[2] = (uint8_t)(len >> 13);
@@ -109,18 +110,19 @@ static uint32_t store_block(
 	for (size_t at = 0, n; at < len; at += n) {
 		n = len - at < STORE_PIECE ? len - at : STORE_PIECE;
 		memcpy(out + at, raw + at, n);
-		XXH64_update(z->sum, raw + at, n);
+		if (checksum)
+			XXH64_update(z->sum, raw + at, n);
 		crc = crc32c(crc, raw + at, n);
 	}
 	return crc;
 }
 
 /*
- * A frame of raw blocks (RFC 8878, 3.1.1): content size in four bytes, a single segment, checksum.
- * zstd's own least level copies everything three times on the way.
+ * A frame of raw blocks (RFC 8878, 3.1.1): content size in four bytes, a single segment. zstd's own
+ * least level copies everything three times on the way.
  */
-static size_t store(
-	struct zpress *z, const uint8_t *raw, size_t len, uint8_t *out, size_t cap, uint32_t *crc)
+static size_t store(struct zpress *z, bool checksum, const uint8_t *raw, size_t len, uint8_t *out,
+	size_t cap, uint32_t *crc)
 {
 	uint8_t *to = out + STORE_HEAD;
 	size_t blocks = raw_blocks(len);
@@ -128,7 +130,7 @@ static size_t store(
 	if (len > UINT32_MAX || cap < zpress_raw_len(len))
 		return 0;
 	store_le32(out, ZSTD_MAGICNUMBER);
-	out[4] = STORE_DESCRIPTOR;
+	out[4] = checksum ? STORE_DESCRIPTOR | STORE_CHECKSUM : STORE_DESCRIPTOR;
 	store_le32(out + 5, (uint32_t)len);
 	*crc = crc32c(0, out, STORE_HEAD);
 	XXH64_reset(z->sum, 0);
@@ -136,9 +138,11 @@ static size_t store(
 		bool last = i + 1 == blocks;
 		size_t n = last ? len - i * STORE_BLOCK : STORE_BLOCK;
 
-		*crc = store_block(z, raw + i * STORE_BLOCK, n, last, to, *crc);
+		*crc = store_block(z, checksum, raw + i * STORE_BLOCK, n, last, to, *crc);
 		to += STORE_BLOCK_HEAD + n;
 	}
+	if (!checksum)
+		return (size_t)(to - out);
 	store_le32(to, (uint32_t)XXH64_digest(z->sum));
 	*crc = crc32c(*crc, to, STORE_TAIL);
 	return (size_t)(to + STORE_TAIL - out);
@@ -150,7 +154,7 @@ size_t zpress_data(struct zpress *z, int level, const void *raw, size_t len, voi
 	size_t n;
 
 	if (level == zpress_raw_level())
-		return store(z, raw, len, out, cap, crc);
+		return store(z, true, raw, len, out, cap, crc);
 	tune(z, level);
 	n = press(z, level, 1, raw, len, out, cap);
 	*crc = crc32c(0, out, n);
@@ -171,6 +175,16 @@ int zpress_payload(struct zpress *z, const void *raw, size_t len, void *out, siz
 	p->len = (uint32_t)n;
 	p->crc = crc32c(0, out, n);
 	return 0;
+}
+
+int zpress_payload_raw(struct zpress *z, const void *raw, size_t len, void *out, size_t cap,
+	struct frame_payload *p)
+{
+	size_t n = store(z, false, raw, len, out, cap, &p->crc);
+
+	p->raw_len = (uint32_t)len;
+	p->len = (uint32_t)n;
+	return n == 0 ? -1 : 0;
 }
 
 int zpress_payload_buf(struct zpress *z, const struct bytes_buf *raw, struct bytes_buf *out,

@@ -35,7 +35,10 @@ size_t zpress_data(struct zpress *z, int level, const void *raw, size_t len, voi
 /* Compresses a payload into `out` and fills `p`; 0 or -1 as above. */
 int zpress_payload(struct zpress *z, const void *raw, size_t len, void *out, size_t cap,
 	struct frame_payload *p);
-/* The same, appended to `out`. */
+/* The same, stored: it goes with a data frame that is. -1: `cap` is too small. */
+int zpress_payload_raw(struct zpress *z, const void *raw, size_t len, void *out, size_t cap,
+	struct frame_payload *p);
+/* A compressed one, appended to `out`. */
 int zpress_payload_buf(struct zpress *z, const struct bytes_buf *raw, struct bytes_buf *out,
 	struct frame_payload *p);
 

@@ -319,6 +319,7 @@ static void data_frames_round_trip_at_all_levels(void **state)
 	struct zread *rd = zread_new();
 	const size_t stored[] = {0, 1, 255, 256, 65792, 131071, 131072, 131073, 200000};
 	size_t len = 200000;
+	struct frame_payload p;
 	uint32_t crc;
 	uint8_t *raw = malloc(len);
 	uint8_t *back = malloc(len);
@@ -354,6 +355,14 @@ static void data_frames_round_trip_at_all_levels(void **state)
 			zpress_data(z, zpress_raw_level(), raw, stored[k], out, n - 1, &crc), 0);
 		out[n - 1] ^= 1; /* the checksum's */
 		assert_int_equal(zread_frame(rd, out, n, back, stored[k]), -1);
+		assert_int_equal(
+			zpress_payload_raw(z, raw, stored[k], out, stored[k] + 100, &p), 0);
+		assert_int_equal(p.len, n - 4); /* without */
+		assert_int_equal(p.raw_len, stored[k]);
+		assert_int_equal(p.crc, crc32c(0, out, p.len));
+		assert_int_equal(zread_frame(rd, out, p.len, back, stored[k]), 0);
+		assert_memory_equal(raw, back, stored[k]);
+		assert_int_equal(zpress_payload_raw(z, raw, stored[k], out, p.len - 1, &p), -1);
 	}
 	free(raw);
 	free(back);
