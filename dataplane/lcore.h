@@ -129,6 +129,7 @@ struct lcore {
 	const struct dp_policy *policy;
 	bool draining; /* the end has begun: nobody listens any more */
 	struct nap nap;
+	uint64_t handed; /* frames that other lcores have handed over */
 
 	struct intake in;
 	struct worker *worker; /* NULL when no worker */

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include <rte_cycles.h>
@@ -140,17 +141,25 @@ static bool came_meanwhile(struct lcore *l)
 	return l->is_rx && rx_round(l);
 }
 
+/* Until the next timer. */
+static uint64_t until_deadline(struct lcore *l)
+{
+	uint64_t deadline = next_deadline(l);
+
+	return deadline > l->now_us ? deadline - l->now_us : 0;
+}
+
 /* For any of these, for the next timer, and not longer than `wait` microseconds; if there is
  * nothing to do. */
 static void wait_for(struct lcore *l, struct sleep_fds *fds, uint64_t wait)
 {
-	uint64_t deadline = next_deadline(l);
+	uint64_t until = until_deadline(l);
 	struct timespec ts;
 
-	if (deadline <= l->now_us)
+	if (until == 0)
 		return;
-	if (deadline - l->now_us < wait)
-		wait = deadline - l->now_us;
+	if (until < wait)
+		wait = until;
 	if (lcore_rings_empty(l) && desk_idle(l) &&
 		!atomic_load_explicit(&l->call, memory_order_relaxed) && !intake_round(&l->in) &&
 		!came_meanwhile(l)) {
@@ -183,11 +192,11 @@ static void idle_sleep(struct lcore *l)
 /* Frames do not wake it: it comes back before a ring can be full. */
 static void let_others_run(struct lcore *l)
 {
-	uint64_t wait = nap_us(
-		&l->nap, atomic_load_explicit(&l->told_packets, memory_order_relaxed), l->now_us);
+	uint64_t frames = atomic_load_explicit(&l->told_packets, memory_order_relaxed) + l->handed;
+	uint64_t wait = nap_us(&l->nap, frames, l->now_us);
 	struct sleep_fds fds;
 
-	if (!wait) {
+	if (!wait || until_deadline(l) < NAP_LEAST_US) {
 		sched_yield();
 		return;
 	}
@@ -226,6 +235,8 @@ int lcore_main(void *arg)
 	unsigned idle = 0;
 	uint64_t last;
 
+	if (shared)
+		prctl(PR_SET_TIMERSLACK, 1000UL); /* it comes back when it said */
 	journal_port_populate(l->in.port);
 	last = clock_ns(CLOCK_MONOTONIC);
 	rte_rcu_qsbr_thread_register(d->qsbr, l->index);

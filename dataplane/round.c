@@ -17,6 +17,7 @@ static bool drain_rings(struct lcore *l)
 		if (!l->in_ring[i])
 			continue;
 		n = rte_ring_sc_dequeue_burst(l->in_ring[i], (void **)m, RING_BURST, NULL);
+		l->handed += n;
 		for (unsigned k = 0; k < n; k++) {
 			switch ((enum pkt_kind)pkt_meta(m[k])->kind) {
 			case PKT_TCP:

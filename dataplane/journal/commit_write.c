@@ -16,8 +16,8 @@
 #include "dataplane/journal/internal.h"
 #include "dataplane/journal/memory.h"
 
-#define PIECE	      (4u << 20) /* of what is copied for a direct write */
-#define PAGES_AT_ONCE (6u << 20) /* of what is not, about */
+#define PIECE	       (4u << 20) /* of what is copied for a direct write */
+#define DIRECT_AT_ONCE (6u << 20) /* of all of it, about */
 
 _Static_assert(PIECE % FRAME_ALIGN == 0, "a piece leaves the next one aligned");
 
@@ -37,7 +37,14 @@ static uint64_t commit_len(const struct journal *j, unsigned n)
 
 uint64_t commit_room(const struct journal *j, unsigned n)
 {
-	return commit_len(j, n) + (uint64_t)n * FRAME_PAD_MOST;
+	uint64_t len = commit_len(j, n);
+	unsigned pads = 1; /* the last one's, and before each whole one */
+
+	if (!j->cfg.direct_least || len < j->cfg.direct_least)
+		return len;
+	for (unsigned i = 0; i < n; i++)
+		pads += queue_at(j, i)->whole;
+	return len + (uint64_t)pads * FRAME_PAD_MOST;
 }
 
 /* The header as it stands in this segment, `pad` bytes of padding counted, which are put there;
@@ -141,51 +148,66 @@ static bool is_pages(const struct iovec *v)
 	return ((uintptr_t)v->iov_base | v->iov_len) % FRAME_ALIGN == 0;
 }
 
-/* Whole blocks from here on. */
-static unsigned pages_ahead(const struct commit *c)
-{
-	uint64_t len = 0;
-	unsigned n = 0;
-
-	for (; n < c->iov_count && len < PAGES_AT_ONCE && is_pages(&c->iov[c->iov_first + n]); n++)
-		len += c->iov[c->iov_first + n].iov_len;
-	return n;
-}
-
-/* Up to the next whole block. */
-static size_t gather(const struct commit *c, uint8_t *out, size_t room)
+/* Copies what lies before the next whole block; up to `room`. */
+static size_t gather(struct commit *c, size_t at, unsigned *i, uint8_t *out, size_t room)
 {
 	size_t len = 0;
 
-	for (unsigned i = 0; i < c->iov_count && len < room; i++) {
-		const struct iovec *v = &c->iov[c->iov_first + i];
+	while (*i < c->iov_count && len < room) {
+		const struct iovec *v = &c->iov[c->iov_first + *i];
 		size_t n = v->iov_len < room - len ? v->iov_len : room - len;
 
-		if ((c->off + len) % FRAME_ALIGN == 0 && is_pages(v))
+		if ((c->off + at + len) % FRAME_ALIGN == 0 && is_pages(v))
 			break;
 		memcpy(out + len, v->iov_base, n);
 		len += n;
+		*i += n == v->iov_len; /* else there is no more room */
 	}
 	return len;
+}
+
+/* From a page's beginning on: whole blocks from where they are, the rest from j->piece. */
+static unsigned lay_out(struct journal *j)
+{
+	struct commit *c = &j->commit;
+	size_t len = 0, copied = 0;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->iov_count && len < DIRECT_AT_ONCE;) {
+		struct iovec *v = &c->direct_iov[n++];
+
+		if (is_pages(&c->iov[c->iov_first + i])) {
+			*v = c->iov[c->iov_first + i++];
+		} else if (copied < PIECE) {
+			v->iov_base = j->piece + copied;
+			v->iov_len = gather(c, len, &i, v->iov_base, PIECE - copied);
+			copied += v->iov_len;
+		} else {
+			n--;
+			break;
+		}
+		assert(v->iov_len % FRAME_ALIGN == 0);
+		len += v->iov_len;
+	}
+	return n;
 }
 
 int commit_write_on(struct journal *j)
 {
 	struct commit *c = &j->commit;
 	size_t to_page = -c->off % FRAME_ALIGN;
-	unsigned whole = to_page ? 0 : pages_ahead(c);
+	unsigned first = 0;
 
 	c->tag++;
 	if (!c->direct)
 		return j->fs->io_writev(j->fs->ctx, j->io, j->w.fd, c->iov + c->iov_first,
 			c->iov_count, c->off, c->tag);
-	if (whole)
-		return j->fs->io_writev(j->fs->ctx, j->io, j->w.direct_fd, c->iov + c->iov_first,
-			whole, c->off, c->tag);
-	c->piece = (struct iovec){j->piece, gather(c, j->piece, to_page ? to_page : PIECE)};
-	assert((c->off + c->piece.iov_len) % FRAME_ALIGN == 0);
-	return j->fs->io_writev(j->fs->ctx, j->io, to_page ? j->w.fd : j->w.direct_fd, &c->piece, 1,
-		c->off, c->tag);
+	if (!to_page)
+		return j->fs->io_writev(j->fs->ctx, j->io, j->w.direct_fd, c->direct_iov,
+			lay_out(j), c->off, c->tag);
+	c->direct_iov[0] = (struct iovec){j->piece, gather(c, 0, &first, j->piece, to_page)};
+	assert(c->direct_iov[0].iov_len == to_page);
+	return j->fs->io_writev(j->fs->ctx, j->io, j->w.fd, c->direct_iov, 1, c->off, c->tag);
 }
 
 bool commit_not_direct(struct journal *j, int64_t res)

@@ -31,7 +31,7 @@ enum pend_state { PEND_QUEUED, PEND_COMPRESSING, PEND_READY };
 /* Where a block's frames are made. LIFO, so that under low load a warm one is used again. */
 struct output {
 	uint8_t *head; /* BLOCK_FIXED bytes for the committer, the columns' payload, padding, data;
-			  its beginning is a page's */
+			  its beginning is a huge page's */
 	size_t cap;
 	uint8_t *data; /* where in it */
 	struct output *next;
@@ -125,8 +125,8 @@ struct commit {
 	struct iovec iov[COMMIT_MAX_IOVS];
 	unsigned iov_first, iov_count;
 	uint8_t pad[FRAME_PAD_MOST]; /* of a first block that is whole where no page begins */
-	struct iovec piece;	     /* what of these is being written past the page cache */
-	bool direct;		     /* it goes past it */
+	struct iovec direct_iov[COMMIT_MAX_IOVS]; /* what of these is written past the page cache */
+	bool direct;				  /* it goes past it */
 	uint64_t off, left;
 	uint64_t len; /* in all */
 	uint64_t started_us;
@@ -167,6 +167,8 @@ struct journal {
 	struct block **blocks; /* all of them */
 	struct pending *pendings;
 	struct output *outputs;
+	uint8_t *outputs_mem; /* of all of them, each `output_stride` bytes */
+	size_t output_stride;
 	struct output *output_free;
 	struct block **shared; /* free blocks that no port holds */
 	unsigned shared_count;

@@ -56,12 +56,25 @@ static int port_init(struct journal *j, struct journal_port *p, unsigned index)
 	return p->free_stack && p->to_journal && p->done && p->granted ? 0 : -1;
 }
 
-static int output_init(struct output *o, uint32_t block_size)
+/* One mapping for all: apart, each would be one of the few that a process may have. */
+static int outputs_alloc(struct journal *j, unsigned n)
 {
-	o->cap = BLOCK_FIXED + zpress_bound(COLUMNS_BOUND) + FRAME_PAD_MOST +
-		 zpress_bound(block_size);
-	o->head = memory_map_aligned(o->cap);
-	return o->head ? 0 : -1;
+	size_t cap = BLOCK_FIXED + zpress_bound(COLUMNS_BOUND) + FRAME_PAD_MOST +
+		     zpress_bound(j->cfg.block_size);
+
+	j->output_stride = (cap + MEMORY_HUGE - 1) & ~(size_t)(MEMORY_HUGE - 1);
+	j->outputs_mem = memory_map_aligned(n * j->output_stride);
+	if (!j->outputs_mem)
+		return -1;
+	for (unsigned i = 0; i < n; i++) {
+		struct output *o = &j->outputs[i];
+
+		o->head = j->outputs_mem + i * j->output_stride;
+		o->cap = cap;
+		o->next = j->output_free;
+		j->output_free = o;
+	}
+	return 0;
 }
 
 static int pool_alloc(struct journal *j)
@@ -81,14 +94,14 @@ static int pool_alloc(struct journal *j)
 	for (unsigned i = 0; i < j->port_count; i++)
 		if (port_init(j, &j->ports[i], i) != 0)
 			return -1;
+	if (outputs_alloc(j, n) != 0)
+		return -1;
 	for (unsigned i = 0; i < n; i++) {
 		j->blocks[i] = block_new(j->cfg.block_size);
-		if (!j->blocks[i] || output_init(&j->outputs[i], j->cfg.block_size) != 0)
+		if (!j->blocks[i])
 			return -1;
 		j->pendings[i].block = j->blocks[i];
 		j->blocks[i]->journal_priv = &j->pendings[i];
-		j->outputs[i].next = j->output_free;
-		j->output_free = &j->outputs[i];
 		j->shared[j->shared_count++] = j->blocks[i];
 	}
 	return 0;
@@ -102,7 +115,8 @@ void pool_populate(struct journal *j)
 
 	for (unsigned i = 0; i < j->port_count; i++)
 		for (unsigned k = 0; k < j->ports[i].keep && o; k++, o = o->next) {
-			memory_be_huge(o->head, likely);
+			if (likely >= MEMORY_HUGE / 2) /* else most of one would be for nothing */
+				memory_be_huge(o->head, likely);
 			memory_populate(o->head, likely);
 		}
 }
@@ -132,12 +146,9 @@ void pool_close(struct journal *j)
 		free(j->ports[i].done);
 		free(j->ports[i].granted);
 	}
-	for (unsigned i = 0; i < j->cfg.pool_blocks; i++) {
-		if (j->blocks)
-			block_free(j->blocks[i]);
-		if (j->outputs)
-			memory_unmap(j->outputs[i].head, j->outputs[i].cap);
-	}
+	for (unsigned i = 0; j->blocks && i < j->cfg.pool_blocks; i++)
+		block_free(j->blocks[i]);
+	memory_unmap(j->outputs_mem, j->cfg.pool_blocks * j->output_stride);
 	free(j->ports);
 	free(j->blocks);
 	free(j->pendings);

@@ -17,7 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "dataplane/base/crc32c.h"
 #include "dataplane/journal/internal.h"
 #include "dataplane/journal/memory.h"
 

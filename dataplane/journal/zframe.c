@@ -16,7 +16,7 @@
 #define STORE_CHECKSUM	 0x04u /* and this */
 #define STORE_BLOCK	 (128u << 10)
 #define STORE_BLOCK_HEAD 3u
-#define STORE_PIECE	 (16u << 10) /* stays in the first cache for all three that read it */
+#define STORE_PIECE	 (15u << 10) /* stays in the first cache for all three that read it */
 
 struct zpress {
 	ZSTD_CCtx *cctx;

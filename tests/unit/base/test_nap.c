@@ -1,6 +1,7 @@
-/* A polling thread that looks away is back before a ring is full. */
+/* A polling thread that looks away is back before a ring is full, once it knows the rate. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <cmocka.h>
@@ -33,21 +34,46 @@ static void what_comes_meanwhile_fits(void **state)
 	}
 }
 
+/* A millisecond of frames, then nothing for four: only the first finds it asleep for long. */
+static void bursts_are_remembered(void **state)
+{
+	struct nap n = {0};
+	uint64_t frames = 0, slept = 0;
+
+	(void)state;
+	for (uint64_t now = 1000000; now < 1050000;) {
+		bool burst = now / 1000 % 5 == 0;
+		uint64_t us = nap_us(&n, frames, now);
+
+		if (now > 1002000)
+			assert_true(us * 2000 / 1000 <= SMALLEST_RING);
+		slept += us;
+		us = us ? us : 10;
+		frames += burst ? us * 2000 / 1000 : 0; /* two million a second */
+		now += us;
+	}
+	assert_true(slept > 0);
+}
+
 static void a_rate_is_forgotten_when_nothing_comes(void **state)
 {
 	struct nap n = {0};
+	uint64_t now = 1000000;
 
 	(void)state;
-	nap_us(&n, 0, 1000000);
-	assert_int_equal(nap_us(&n, 5000, 1001000), 0);
-	assert_int_equal(nap_us(&n, 5000, 1001000 + NAP_WATCH_US - 1), 0);
-	assert_int_equal(nap_us(&n, 5000, 1001000 + NAP_WATCH_US), NAP_MOST_US);
+	nap_us(&n, 0, now);
+	assert_int_equal(nap_us(&n, 5000, now += NAP_WATCH_US), 0);
+	assert_int_equal(nap_us(&n, 5000, now + NAP_WATCH_US - 1), 0);
+	for (unsigned i = 0; i < 100; i++)
+		nap_us(&n, 5000, now += NAP_WATCH_US);
+	assert_int_equal(nap_us(&n, 5000, now), NAP_MOST_US);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_comes_meanwhile_fits),
+		cmocka_unit_test(bursts_are_remembered),
 		cmocka_unit_test(a_rate_is_forgotten_when_nothing_comes),
 	};
 

@@ -372,6 +372,7 @@ struct memfs *memfs_new(void)
 
 void memfs_free(struct memfs *m)
 {
+	memfs_io_forget(m);
 	disk_free(&m->disk);
 	if (m->picture)
 		disk_free(m->picture);

@@ -61,6 +61,9 @@ struct started {
 	uint64_t tag;
 	int64_t result;
 	unsigned delay;
+	struct iovec *iov; /* of a write past the page cache: a disk reads them until it is told */
+	unsigned iovs;
+	uint8_t *was; /* what these held */
 };
 
 struct journal_io {
@@ -123,6 +126,7 @@ int memfs_sync_now(struct memfs *m, int fd);
 /* ---- memfs_io.c: operations that end later ------------------------------------------------ */
 
 void memfs_io_table(struct journal_fs *table);
+void memfs_io_forget(struct memfs *m); /* what is under way */
 
 static inline uint64_t memfs_random(uint64_t *s)
 {

@@ -2,11 +2,28 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/unit/journal/memfs_internal.h"
 
 #define SLOW_ROUNDS  100u
 #define DIRECT_ALIGN 4096u
+
+static void forget(struct started *s)
+{
+	free(s->iov);
+	free(s->was);
+	s->iov = NULL;
+	s->was = NULL;
+	s->iovs = 0;
+}
+
+void memfs_io_forget(struct memfs *m)
+{
+	for (unsigned i = 0; i < m->io.n; i++)
+		forget(&m->io.v[i]);
+	m->io.n = 0;
+}
 
 static int io_open(void *ctx, unsigned depth, int efd, struct journal_io **io, const char **what)
 {
@@ -14,7 +31,7 @@ static int io_open(void *ctx, unsigned depth, int efd, struct journal_io **io, c
 
 	(void)efd;
 	assert(depth <= MAX_IO);
-	m->io.n = 0;
+	memfs_io_forget(m);
 	*io = &m->io;
 	*what = "memory";
 	return 0;
@@ -22,8 +39,8 @@ static int io_open(void *ctx, unsigned depth, int efd, struct journal_io **io, c
 
 static void io_close(void *ctx, struct journal_io *io)
 {
-	(void)ctx;
 	(void)io;
+	memfs_io_forget(ctx);
 }
 
 /* What a file system makes of a write past the page cache: its length, or an error. */
@@ -43,6 +60,27 @@ static int64_t direct(struct memfs *m, const struct iovec *iov, unsigned n, uint
 	return (int64_t)(m->direct == MEMFS_DIRECT_SHORT ? (len / 2 + 511) & ~511ull : len);
 }
 
+/* Whoever writes past the page cache keeps the memory as it is until the end of the write is told.
+ */
+static void is_unchanged(struct started *s)
+{
+	const uint8_t *was = s->was;
+
+	for (unsigned i = 0; i < s->iovs; was += s->iov[i++].iov_len)
+		assert(memcmp(s->iov[i].iov_base, was, s->iov[i].iov_len) == 0);
+	forget(s);
+}
+
+static void keep(struct started *s, const struct iovec *iov, unsigned n, struct bytes *all)
+{
+	s->iov = malloc(n * sizeof(*iov));
+	assert(s->iov);
+	memcpy(s->iov, iov, n * sizeof(*iov));
+	s->iovs = n;
+	s->was = all->p;
+	all->p = NULL;
+}
+
 static int io_writev(void *ctx, struct journal_io *io, int fd, const struct iovec *iov, unsigned n,
 	uint64_t off, uint64_t tag)
 {
@@ -60,10 +98,13 @@ static int io_writev(void *ctx, struct journal_io *io, int fd, const struct iove
 	}
 	if (res == 0)
 		res = memfs_write_now(m, fd, all.p, all.len, off, half);
-	free(all.p);
 	assert(io->n < MAX_IO);
-	io->v[io->n++] = (struct started){
+	io->v[io->n] = (struct started){
 		.fd = fd, .tag = tag, .result = res, .delay = m->slow ? SLOW_ROUNDS : m->delay};
+	if (m->fd[fd].direct)
+		keep(&io->v[io->n], iov, n, &all);
+	io->n++;
+	free(all.p);
 	m->slow = false;
 	return 0;
 }
@@ -101,6 +142,7 @@ static int io_reap(
 			io->v[kept++] = *s;
 			continue;
 		}
+		is_unchanged(s);
 		v[got++] = (struct journal_io_done){.tag = s->tag, .result = s->result};
 	}
 	io->n = kept;

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dataplane/base/crc32c.h"
 #include "dataplane/journal/internal.h"
 #include "tests/unit/journal/place.h"
 
