@@ -166,25 +166,23 @@ static size_t gather(struct commit *c, size_t at, unsigned *i, uint8_t *out, siz
 	return len;
 }
 
-/* From a page's beginning on: whole blocks from where they are, the rest from j->piece. */
+/* From a page's beginning on: whole blocks from where they are, the rest from j->piece. When that
+ * is full, what is copied last may be a part: it ends there. */
 static unsigned lay_out(struct journal *j)
 {
 	struct commit *c = &j->commit;
 	size_t len = 0, copied = 0;
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < c->iov_count && len < DIRECT_AT_ONCE;) {
+	for (unsigned i = 0; i < c->iov_count && len < DIRECT_AT_ONCE && copied < PIECE;) {
 		struct iovec *v = &c->direct_iov[n++];
 
 		if (is_pages(&c->iov[c->iov_first + i])) {
 			*v = c->iov[c->iov_first + i++];
-		} else if (copied < PIECE) {
+		} else {
 			v->iov_base = j->piece + copied;
 			v->iov_len = gather(c, len, &i, v->iov_base, PIECE - copied);
 			copied += v->iov_len;
-		} else {
-			n--;
-			break;
 		}
 		assert(v->iov_len % FRAME_ALIGN == 0);
 		len += v->iov_len;

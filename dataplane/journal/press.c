@@ -65,12 +65,12 @@ static void times_of(const struct block *b, uint64_t *first, uint64_t *last)
 
 /* A raw block's length is known before it is made: it may be made so that it needs no copying to be
  * written past the page cache. Any other's header is left room for what padding it may get. */
-static void place_data(const struct presser *pr, struct pending *p, int level)
+static void place_data(const struct presser *pr, struct pending *p, bool stored)
 {
 	uint64_t len = (uint64_t)BLOCK_FIXED + p->frame.payload.len;
 	uint64_t all = len + zpress_raw_len(p->block->raw_len);
 
-	p->whole = level == zpress_raw_level() && pr->whole_least && all >= pr->whole_least;
+	p->whole = stored && pr->whole_least && all >= pr->whole_least;
 	p->pad = p->whole ? frame_padding(all) : 0;
 	p->out->data = p->out->head + len + (p->whole ? p->pad : FRAME_PAD_MOST);
 }
@@ -97,7 +97,7 @@ void press_block(struct presser *pr, struct pending *p, int level)
 	if ((stored ? zpress_payload_raw : zpress_payload)(pr->z, pr->columns, columns,
 		    o->head + BLOCK_FIXED, o->cap - BLOCK_FIXED, &f->payload) != 0)
 		abort(); /* room is there: only memory can have run out */
-	place_data(pr, p, level);
+	place_data(pr, p, stored);
 	data = zpress_data(pr->z, level, b->raw, b->raw_len, o->data,
 		o->cap - (size_t)(o->data - o->head), &f->data_crc);
 	if (data == 0)

@@ -215,6 +215,46 @@ static void whole_blocks_among_others(void **state)
 		}
 }
 
+/* What is copied may by chance be pages in memory, begin in the middle of one on the disk, and be
+ * where a piece is full: then the rest of it comes next, not all of it once more. */
+static void a_part_of_what_looks_whole(void **state)
+{
+	const size_t before = (4u << 20) - PAGE + 100, len = before + 2 * PAGE + PAGE - 100;
+	uint8_t *bytes = aligned_alloc(PAGE, 2 * len / PAGE * PAGE), *back = malloc(len);
+	uint8_t *pages = aligned_alloc(PAGE, 2 * PAGE);
+	struct journal_io_done done;
+	struct commit *c;
+	struct place p;
+
+	(void)state;
+	begin(&p, MEMFS_DIRECT);
+	send(&p, LARGE); /* has opened the file */
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = (uint8_t)(i * 2654435761u >> 13);
+	memcpy(pages, bytes + before, 2 * PAGE);
+	c = &p.j->commit;
+	c->direct = true;
+	c->off = p.j->w.end;
+	c->left = len;
+	c->iov_first = 0;
+	c->iov_count = 3;
+	c->iov[0] = (struct iovec){bytes, before};
+	c->iov[1] = (struct iovec){pages, 2 * PAGE};
+	c->iov[2] = (struct iovec){bytes + before + 2 * PAGE, PAGE - 100};
+	while (c->left > 0) {
+		assert_int_equal(commit_write_on(p.j), 0);
+		assert_int_equal(p.j->fs->io_reap(p.j->fs->ctx, p.j->io, &done, 1, true), 1);
+		assert_in_range(done.result, 1, c->left);
+		commit_advance(c, (uint64_t)done.result);
+	}
+	assert_int_equal(journal_fs_read(p.j->fs, p.j->w.fd, back, len, p.j->w.end), len);
+	assert_memory_equal(back, bytes, len);
+	free(bytes);
+	free(back);
+	free(pages);
+	end(&p);
+}
+
 static void through_the_page_cache_where_it_must_be(void **state)
 {
 	struct place p;
@@ -344,6 +384,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(large_commits_go_direct),
 		cmocka_unit_test(whole_blocks_among_others),
+		cmocka_unit_test(a_part_of_what_looks_whole),
 		cmocka_unit_test(a_small_commit_is_not_padded),
 		cmocka_unit_test(whatever_is_missing_to_a_page),
 		cmocka_unit_test(a_commit_larger_than_a_piece_goes_in_several),
