@@ -68,9 +68,12 @@ void tls_conn_free(struct tls_conn *c)
 	free(c);
 }
 
+/* SSL_get_error() looks into the thread's queue, which another's call may have left something in. To
+ * clear it takes three dozen calls of free(), full or not: a tenth of a short record. */
 static void begin_call(struct tls_conn *c)
 {
-	ERR_clear_error();
+	if (ERR_peek_error())
+		ERR_clear_error();
 	c->budget = BUDGET;
 	c->cut_short = false;
 	c->wrote = false;
@@ -159,6 +162,17 @@ static enum tls_status status_of(struct tls_conn *c, int rc)
 	return TLS_FAILED;
 }
 
+/* Neither OpenSSL nor the transport holds a byte, nor has the peer ended: what SSL_read_ex() takes a
+ * buffer, a read and an error to find out. In a post-handshake message it may have to write. */
+static bool nothing_to_read(const struct tls_conn *c)
+{
+	struct tls_span v;
+
+	return c->established && !SSL_has_pending(c->ssl) && !SSL_in_init(c->ssl) &&
+	       c->transport->peek(c->transport_ctx, &v, 1) == 0 &&
+	       !c->transport->ended(c->transport_ctx);
+}
+
 enum tls_status tls_conn_read(struct tls_conn *c, void *to, size_t size, size_t *got)
 {
 	enum tls_status status;
@@ -167,6 +181,8 @@ enum tls_status tls_conn_read(struct tls_conn *c, void *to, size_t size, size_t 
 	*got = 0;
 	if (c->failed)
 		return TLS_FAILED;
+	if (nothing_to_read(c))
+		return TLS_WAIT;
 	begin_call(c);
 	c->budget = READ_BUDGET;
 	rc = SSL_read_ex(c->ssl, to, size, got);

@@ -109,12 +109,14 @@ static bool is_text(const uint8_t *p, uint32_t len)
 static enum oftp_error read_number(const struct option *o, const uint8_t *p, uint32_t len, void *to)
 {
 	static const uint8_t size[] = {[U8] = 1, [U16] = 2, [U32] = 4, [U64] = 8};
-	uint64_t v = 0;
+	uint64_t v;
 
 	if (len != size[o->kind])
 		return OFTP_E_OPTION;
-	for (uint32_t i = 0; i < len; i++)
-		v = v << 8 | p[i];
+	v = o->kind == U8    ? p[0]
+	    : o->kind == U16 ? load_be16(p)
+	    : o->kind == U32 ? load_be32(p)
+			     : load_be64(p);
 	if (v < o->min || v > o->max)
 		return OFTP_E_VALUE;
 	if (o->kind == U8)
@@ -214,12 +216,24 @@ static enum oftp_error check_item(const struct oftp_msg *m)
 	return OFTP_OK;
 }
 
+/* Nearly all stand in the order of their codes: there is mostly nothing to search. */
 static int option_of(unsigned code, unsigned type)
 {
-	for (int i = 0; i < OFTP_OPTIONS; i++)
-		if (options[i].code == code)
-			return (options[i].needed | options[i].allowed) & T(type) ? i : -1;
-	return -1;
+	unsigned i = code - 1 < OFTP_OPTIONS ? code - 1 : OFTP_OPTIONS - 1;
+
+	for (unsigned n = 0; options[i].code != code; i = (i + 1) % OFTP_OPTIONS)
+		if (++n == OFTP_OPTIONS)
+			return -1;
+	return (options[i].needed | options[i].allowed) & T(type) ? (int)i : -1;
+}
+
+static uint32_t needed_by(unsigned type)
+{
+	uint32_t has = 0;
+
+	for (unsigned i = 0; i < OFTP_OPTIONS; i++)
+		has |= (options[i].needed >> type & 1) << i;
+	return has;
 }
 
 enum oftp_error oftp_decode(const struct oftp_header *h, const uint8_t *body, struct oftp_msg *m)
@@ -258,9 +272,8 @@ enum oftp_error oftp_decode(const struct oftp_header *h, const uint8_t *body, st
 		if (e != OFTP_OK)
 			return e;
 	}
-	for (int i = 0; i < OFTP_OPTIONS; i++)
-		if ((options[i].needed & T(h->type)) && !oftp_has(m, (enum oftp_option)i))
-			return OFTP_E_MISSING;
+	if (needed_by(h->type) & ~m->has)
+		return OFTP_E_MISSING;
 	return h->type == OFTP_LOG_DATA ? check_item(m) : OFTP_OK;
 }
 
