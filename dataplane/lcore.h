@@ -79,6 +79,7 @@ struct port {
 	struct net_port *net; /* owned by `owner` */
 	struct lcore *owner;  /* first rx lcore that polls it */
 	uint16_t rx_queues, tx_queues;
+	uint32_t rx_ring; /* frames that a queue holds, 0: it holds no buffers of ours */
 	bool rx_csum, rx_intr, intr_is_file, missed_known, started;
 	bool partial_csum; /* see NET_CSUM_PARTIAL */
 	char driver[DP_NAME];

@@ -189,11 +189,28 @@ static void idle_sleep(struct lcore *l)
 	waker_done(&l->waker);
 }
 
+/* Of the smallest of its rings. */
+static uint32_t room_of(const struct lcore *l)
+{
+	uint32_t room = l->rx_count ? NAP_FRAMES_MOST : NAP_FRAMES;
+
+	for (unsigned i = 0; i < l->rx_count; i++)
+		if (nap_room(l->rx[i].port->rx_ring) < room)
+			room = nap_room(l->rx[i].port->rx_ring);
+	return room;
+}
+
+/* Who has no sessions of its own may take in frames for those who do. */
+static bool has_answers(const struct lcore *l)
+{
+	return !l->worker || worker_session_count(l->worker) > 0;
+}
+
 /* Frames do not wake it: it comes back before a ring can be full. */
 static void let_others_run(struct lcore *l)
 {
 	uint64_t frames = atomic_load_explicit(&l->told_packets, memory_order_relaxed) + l->handed;
-	uint64_t wait = nap_us(&l->nap, frames, l->now_us);
+	uint64_t wait = nap_us(&l->nap, frames, has_answers(l), l->now_us);
 	struct sleep_fds fds;
 
 	if (!wait || until_deadline(l) < NAP_LEAST_US) {
@@ -237,6 +254,7 @@ int lcore_main(void *arg)
 
 	if (shared)
 		prctl(PR_SET_TIMERSLACK, 1000UL); /* it comes back when it said */
+	l->nap.room = room_of(l);
 	journal_port_populate(l->in.port);
 	last = clock_ns(CLOCK_MONOTONIC);
 	rte_rcu_qsbr_thread_register(d->qsbr, l->index);

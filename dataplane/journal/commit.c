@@ -18,6 +18,7 @@
 #define SPACE_CHECK_BYTES (16u << 20)
 #define NO_SPACE_WAIT_US  1000000u
 #define BEHIND_PART	  8u
+#define GATHER_BYTES	  (1u << 20)
 #define DISK_RATE_LEAST	  20u /* bytes per microsecond: 20 MB/s */
 
 static bool no_space(int sys)
@@ -141,6 +142,13 @@ static bool may_begin(struct journal *j, uint64_t now_us)
 }
 
 /* ---- a commit ------------------------------------------------------------------------------ */
+
+/* When the oldest of the queue has waited since its first log for as long as it may. */
+static uint64_t gather_until(const struct journal *j)
+{
+	return queue_at(j, 0)->block->first_us +
+	       atomic_load_explicit(&j->interval_unacked_us, memory_order_relaxed);
+}
 
 static void begin(struct journal *j, unsigned n, uint64_t now_us)
 {
@@ -336,6 +344,24 @@ static void try_resume(struct journal *j, uint64_t now_us)
 		resume_done(j, JOURNAL_OK); /* else the commit that follows tells */
 }
 
+/* Blocks that nobody waits for are written several at a time, as long as there is room for them: a
+ * sync costs as much for one as for all. */
+static bool gathers(const struct journal *j, unsigned ready, uint64_t now_us)
+{
+	uint64_t bytes = 0;
+
+	if (j->queue_len * 2 >= j->cfg.pool_blocks || ready == COMMIT_MAX_BLOCKS)
+		return false;
+	for (unsigned i = 0; i < ready; i++) {
+		const struct pending *p = queue_at(j, i);
+
+		bytes += p->frame.data_len;
+		if (p->block->acked || bytes >= GATHER_BYTES)
+			return false;
+	}
+	return now_us < gather_until(j);
+}
+
 bool commit_step(struct journal *j, uint64_t now_us)
 {
 	bool any = reap(j);
@@ -359,7 +385,7 @@ bool commit_step(struct journal *j, uint64_t now_us)
 		return any || n > 0;
 	}
 	n = press_ready(j, now_us);
-	if (n == 0)
+	if (n == 0 || (!stopping && gathers(j, n, now_us)))
 		return any;
 	begin(j, n, now_us);
 	return true;
@@ -368,7 +394,7 @@ bool commit_step(struct journal *j, uint64_t now_us)
 uint64_t commit_deadline(const struct journal *j, uint64_t now_us)
 {
 	uint64_t at = now_us + 1000000;
-	uint64_t due[2];
+	uint64_t due[3];
 
 	if (j->commit.phase != COMMIT_IDLE)
 		return at;
@@ -376,11 +402,13 @@ uint64_t commit_deadline(const struct journal *j, uint64_t now_us)
 		return j->hold_until_us;
 	if (j->queue_len == 0)
 		return at;
-	due[0] = atomic_load_explicit(&j->interval_us, memory_order_relaxed);
-	due[1] = atomic_load_explicit(&j->interval_unacked_us, memory_order_relaxed);
-	for (unsigned i = 0; i < 2; i++) {
-		/* Past both the head is being compressed, and its compressor will wake us. */
-		due[i] += queue_at(j, 0)->taken_us;
+	due[0] = queue_at(j, 0)->taken_us +
+		 atomic_load_explicit(&j->interval_us, memory_order_relaxed);
+	due[1] = queue_at(j, 0)->taken_us +
+		 atomic_load_explicit(&j->interval_unacked_us, memory_order_relaxed);
+	due[2] = gather_until(j);
+	/* Past all of them the head is being compressed, and its compressor will wake us. */
+	for (unsigned i = 0; i < 3; i++) {
 		if (due[i] > now_us && due[i] < at)
 			at = due[i];
 	}

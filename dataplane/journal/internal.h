@@ -60,11 +60,12 @@ struct journal_port {
 	_Atomic uint64_t no_block;
 	unsigned free_count, keep;
 	unsigned outstanding; /* submitted, not completed */
+	uint64_t early_us;    /* from when on a block may go before its interval is over */
 	unsigned index;
 	_Atomic uint32_t free_shown; /* free_count for journal_status() */
 	_Atomic uint32_t handed;     /* blocks put into to_journal so far */
 	_Atomic uint32_t got;	     /* blocks taken from granted so far */
-	uint8_t pad[2 * CACHE_LINE - 84];
+	uint8_t pad[2 * CACHE_LINE - 96];
 	/* the committer's */
 	_Atomic uint32_t want;	/* set by the lcore, cleared by the committer */
 	_Atomic uint32_t given; /* blocks put into granted so far */

@@ -112,9 +112,10 @@ uint32_t journal_port_free(const struct journal_port *p);
 /* Gives a block back that was got and not submitted, or was completed. */
 void journal_block_put(struct journal_port *p, struct block *b);
 
-/* Should this non-empty block go now? (full enough, its interval over, or acknowledged rows in it
- * and no commit in flight.) `now_us` monotonic. */
-bool journal_should_submit(const struct journal_port *p, const struct block *b, uint64_t now_us);
+/* Should this non-empty block go now? (full enough, its interval over, or acknowledged rows in it,
+ * no commit in flight, and none asked for within the last millisecond.) `now_us` monotonic. Who is
+ * told yes submits it. */
+bool journal_should_submit(struct journal_port *p, const struct block *b, uint64_t now_us);
 /* The instant at which journal_should_submit() will say yes for it at the latest. */
 uint64_t journal_submit_deadline(const struct journal_port *p, const struct block *b);
 

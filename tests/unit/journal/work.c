@@ -124,7 +124,7 @@ bool work_send(struct work *w, unsigned port, unsigned logs)
 	if (w->sent[sender] % 3 == 0)
 		block_delta_add(b, 0, DROP_malformed, 1);
 	b->acked = port == 0;
-	b->first_us = 1;
+	b->first_us = memfs_table(w->fs)->mono_us(w->fs);
 	journal_submit(p, b);
 	step(w);
 	take_completions(w);
@@ -133,7 +133,7 @@ bool work_send(struct work *w, unsigned port, unsigned logs)
 
 void work_settle(struct work *w)
 {
-	for (unsigned i = 0; i < 200; i++) {
+	for (unsigned i = 0; i < 800; i++) { /* longer than any commit-interval */
 		step(w);
 		take_completions(w);
 		if (w->j->queue_len == 0 && i > 3)

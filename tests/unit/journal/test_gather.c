@@ -1,0 +1,177 @@
+/* How long blocks that nobody waits for wait for each other; counted in rounds, no thread runs. */
+#include <stdio.h>
+#include <string.h>
+
+#include "dataplane/journal/internal.h"
+#include "tests/unit/journal/memfs.h"
+#include "tests/unit/journal/util.h"
+
+#define INTERVAL_US 50000u
+
+struct place {
+	struct memfs *fs;
+	struct journal_config cfg;
+	struct journal *j;
+};
+
+static uint64_t now(struct place *p)
+{
+	return p->cfg.fs->mono_us(p->cfg.fs->ctx);
+}
+
+static void begin(struct place *p, unsigned pool_blocks)
+{
+	p->fs = memfs_new();
+	test_config(&p->cfg, "/j");
+	p->cfg.fs = memfs_table(p->fs);
+	p->cfg.pool_blocks = pool_blocks;
+	p->cfg.commit_interval_unacked_us = INTERVAL_US;
+	assert_int_equal(journal_open(&p->cfg, 1, &p->j, NULL, NULL), JOURNAL_OK);
+}
+
+static void step(struct place *p)
+{
+	struct journal_port *port = journal_port(p->j, 0);
+	struct block *b;
+
+	for (unsigned i = 0; i < 6; i++)
+		journal_step(p->j, now(p));
+	while (journal_completed(port, &b, 1) == 1) {
+		assert_int_equal(b->error, 0);
+		journal_block_put(port, b);
+	}
+}
+
+static void end(struct place *p)
+{
+	memfs_advance(p->fs, INTERVAL_US);
+	step(p);
+	assert_int_equal(p->j->queue_len, 0);
+	journal_close(p->j);
+	memfs_free(p->fs);
+}
+
+static struct block *block(struct place *p, bool acked)
+{
+	struct block *b = journal_block_get(journal_port(p->j, 0));
+
+	assert_non_null(b);
+	b->acked = acked;
+	b->first_us = now(p);
+	return b;
+}
+
+/* Handed over half a millisecond after its first log. */
+static void send(struct place *p, bool acked)
+{
+	struct block *b = block(p, acked);
+
+	assert_true(test_log(b, "d", 1, "log", 3));
+	memfs_advance(p->fs, 500);
+	journal_submit(journal_port(p->j, 0), b);
+	step(p);
+}
+
+static void assert_committed(struct place *p, unsigned commits, unsigned waiting)
+{
+	assert_int_equal(counted(&p->j->commits), commits);
+	assert_int_equal(p->j->queue_len, waiting);
+}
+
+static void they_go_when_the_oldest_has_waited(void **state)
+{
+	struct place p;
+	uint64_t until;
+
+	(void)state;
+	begin(&p, 16);
+	until = now(&p) + INTERVAL_US;
+	send(&p, false);
+	memfs_advance(p.fs, 20000);
+	send(&p, false);
+	memfs_advance(p.fs, until - now(&p) - 1);
+	step(&p);
+	assert_committed(&p, 0, 2);
+	/* A committer that sleeps wakes for it. */
+	assert_int_equal(commit_deadline(p.j, now(&p)), until);
+	memfs_advance(p.fs, 1);
+	step(&p);
+	assert_committed(&p, 1, 0);
+	end(&p);
+}
+
+static void one_that_is_waited_for_takes_them_along(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 16);
+	send(&p, false);
+	send(&p, false);
+	assert_committed(&p, 0, 2);
+	send(&p, true);
+	assert_committed(&p, 1, 0);
+	end(&p);
+}
+
+static void half_of_the_pool_is_enough(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 16);
+	for (unsigned i = 0; i < 7; i++)
+		send(&p, false);
+	assert_committed(&p, 0, 7);
+	send(&p, false);
+	assert_committed(&p, 1, 0);
+	end(&p);
+}
+
+/* Of what does not compress. */
+static void send_large(struct place *p, uint64_t *seed)
+{
+	struct block *b = block(p, false);
+	char line[1000];
+
+	for (unsigned k = 0; k < 60; k++) {
+		for (unsigned i = 0; i < sizeof(line); i++) {
+			*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+			line[i] = (char)(' ' + (*seed >> 40) % 95);
+		}
+		assert_true(test_log(b, "d", 1, line, sizeof(line)));
+	}
+	journal_submit(journal_port(p->j, 0), b);
+	step(p);
+}
+
+static void a_mebibyte_is_enough(void **state)
+{
+	uint64_t seed = 1;
+	struct place p;
+	unsigned n = 0;
+
+	(void)state;
+	begin(&p, 128);
+	while (counted(&p.j->commits) == 0) {
+		assert_true(n < 40);
+		send_large(&p, &seed);
+		n++;
+	}
+	assert_true(n > 16);
+	assert_int_equal(p.j->queue_len, 0);
+	assert_true(counted(&p.j->disk_bytes) > 1u << 20);
+	end(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(they_go_when_the_oldest_has_waited),
+		cmocka_unit_test(one_that_is_waited_for_takes_them_along),
+		cmocka_unit_test(half_of_the_pool_is_enough),
+		cmocka_unit_test(a_mebibyte_is_enough),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
