@@ -40,6 +40,13 @@ static short wanted(const SSL *ssl, int rc)
 	}
 }
 
+/* To clear a queue that is empty costs as much as a short record. */
+static void errors_begin(void)
+{
+	if (ERR_peek_error())
+		ERR_clear_error();
+}
+
 static int shake_hands(struct load_flow *f)
 {
 	uint64_t end = load_now_ns() + (uint64_t)HANDSHAKE_S * 1000000000u;
@@ -49,7 +56,7 @@ static int shake_hands(struct load_flow *f)
 		short events;
 		int rc;
 
-		ERR_clear_error();
+		errors_begin();
 		rc = SSL_connect(f->ssl);
 		if (rc == 1)
 			return 0;
@@ -150,7 +157,7 @@ ssize_t link_write(struct load_flow *f, const void *data, size_t len)
 	ssize_t n;
 
 	if (f->ssl) {
-		ERR_clear_error();
+		errors_begin();
 		if (SSL_write_ex(f->ssl, data, len, &written) == 1)
 			return (ssize_t)written;
 		return wanted(f->ssl, 0) ? LINK_NOTHING : LINK_FAILED;
@@ -172,7 +179,7 @@ ssize_t link_read(struct load_flow *f, void *to, size_t size)
 		/* OpenSSL takes half a microsecond to find that there is nothing. */
 		if (f->on_ring && !SSL_has_pending(f->ssl) && native_silent(f))
 			return LINK_NOTHING;
-		ERR_clear_error();
+		errors_begin();
 		if (SSL_read_ex(f->ssl, to, size, &got) == 1)
 			return (ssize_t)got;
 		if (wanted(f->ssl, 0))
@@ -224,7 +231,7 @@ bool link_end(struct load_flow *f, uint64_t end_ns)
 	while (f->ssl) {
 		int rc;
 
-		ERR_clear_error();
+		errors_begin();
 		rc = SSL_shutdown(f->ssl);
 		if (rc >= 0)
 			break;
@@ -248,31 +255,60 @@ void link_close(struct load_flow *f)
 	f->fd = -1;
 }
 
+/* Room for each flow's, of the one thread that sends; NULL: there is no memory. */
+static struct pollfd *poll_room(const struct load *l)
+{
+	static struct pollfd *p;
+	static uint32_t room;
+
+	if (room < l->o->plan.flows) {
+		struct pollfd *more = realloc(p, l->o->plan.flows * sizeof(*p));
+
+		if (!more)
+			return NULL;
+		p = more;
+		room = l->o->plan.flows;
+	}
+	return p;
+}
+
 void load_wait(struct load *l, uint64_t timeout_us)
 {
-	static struct pollfd *p; /* of the one thread that sends */
-	static uint32_t room;
 	struct timespec ts = {
 		.tv_sec = (time_t)(timeout_us / 1000000),
 		.tv_nsec = (long)(timeout_us % 1000000) * 1000,
 	};
+	struct pollfd *p;
 	nfds_t n = 0;
 
 	if (l->o->vhost) {
 		native_idle(l);
 		return;
 	}
-	if (room < l->o->plan.flows) {
-		struct pollfd *more = realloc(p, l->o->plan.flows * sizeof(*p));
-
-		if (!more)
-			return; /* it turns instead */
-		p = more;
-		room = l->o->plan.flows;
-	}
+	p = poll_room(l);
+	if (!p)
+		return; /* it turns instead */
 	for (uint32_t f = 0; f < l->o->plan.flows; f++)
 		if (!l->flows[f].failed)
 			p[n++] =
 				(struct pollfd){.fd = l->flows[f].fd, .events = l->flows[f].events};
 	ppoll(p, n, &ts, NULL);
+}
+
+void load_spoken(struct load *l, bool *spoken)
+{
+	const struct timespec at_once = {0};
+	struct pollfd *p = l->o->vhost ? NULL : poll_room(l);
+
+	for (uint32_t i = 0; i < l->o->plan.flows; i++) {
+		const struct load_flow *f = &l->flows[i];
+
+		spoken[i] = !f->failed && f->on_ring && !native_silent(f);
+		if (p)
+			p[i] = (struct pollfd){.fd = f->failed ? -1 : f->fd, .events = POLLIN};
+	}
+	if (!p || ppoll(p, l->o->plan.flows, &at_once, NULL) <= 0)
+		return;
+	for (uint32_t i = 0; i < l->o->plan.flows; i++)
+		spoken[i] = p[i].revents != 0;
 }

@@ -93,6 +93,8 @@ struct load {
 	const struct load_options *o;
 	const struct lines *lines;
 	struct load_flow *flows;
+	bool *spoken;	      /* by flow; load_spoken() */
+	uint32_t failed;      /* flows */
 	struct load_tls *tls; /* NULL: plain */
 	uint64_t start_ns;
 	uint64_t at;	       /* the log that is handed over next, of all */
@@ -100,6 +102,7 @@ struct load {
 	struct histogram acks; /* us to its acknowledgement, from when it was due (open loop) or
 				* handed over */
 	uint64_t acked;
+	uint64_t heard_ns;   /* when all flows were last listened to; open loop */
 	uint64_t idle_ns;    /* that a transport which never sleeps has turned for nothing */
 	uint64_t refused_ns; /* since when no flow has taken anything */
 
@@ -118,6 +121,9 @@ struct load_transport {
 	 * 0 when the flow can take none now, -1 when it has failed.
 	 */
 	int (*send)(struct load *l, struct load_flow *f, uint32_t n);
+	/* Takes in what the peer has said by now; -1 when the flow has failed. NULL: peers say
+	 * nothing that counts. */
+	int (*hear)(struct load *l, struct load_flow *f);
 	/* All that was handed over has left, and the peer has been told of the end. false: it has
 	 * failed, or did not get done within `timeout_s`. */
 	bool (*finish)(struct load *l, struct load_flow *f, double timeout_s);
@@ -184,6 +190,8 @@ void link_close(struct load_flow *f);
 void link_nodelay(struct load_flow *f);
 /* struct load_transport.wait of streams: for f->events of each flow. */
 void load_wait(struct load *l, uint64_t timeout_us);
+/* Of which flows there may be something to take in, at once: spoken[flow]. */
+void load_spoken(struct load *l, bool *spoken);
 
 /* The same over a ring (native.c): what link.c does with a socket. */
 int native_connect(struct load *l, struct load_flow *f);

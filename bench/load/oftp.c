@@ -211,6 +211,11 @@ static int oftp_send(struct load *l, struct load_flow *f, uint32_t n)
 	return (int)sent;
 }
 
+static int oftp_hear(struct load *l, struct load_flow *f)
+{
+	return take_in(l, f) ? 0 : -1;
+}
+
 static bool oftp_finish(struct load *l, struct load_flow *f, double timeout_s)
 {
 	uint64_t end = load_now_ns() + (uint64_t)(timeout_s * 1e9);
@@ -240,6 +245,7 @@ const struct load_transport load_oftp = {
 	.name = "oftp",
 	.open = oftp_open,
 	.send = oftp_send,
+	.hear = oftp_hear,
 	.finish = oftp_finish,
 	.wait = load_wait,
 	.close = oftp_close,

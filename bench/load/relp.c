@@ -161,6 +161,11 @@ static int relp_send(struct load *l, struct load_flow *f, uint32_t n)
 	return sent;
 }
 
+static int relp_hear(struct load *l, struct load_flow *f)
+{
+	return take_answers(l, f) ? 0 : -1;
+}
+
 static bool relp_finish(struct load *l, struct load_flow *f, double timeout_s)
 {
 	uint64_t end = load_now_ns() + (uint64_t)(timeout_s * 1e9);
@@ -190,6 +195,7 @@ const struct load_transport load_relp = {
 	.name = "relp",
 	.open = relp_open,
 	.send = relp_send,
+	.hear = relp_hear,
 	.finish = relp_finish,
 	.wait = load_wait,
 	.close = relp_close,

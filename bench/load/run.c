@@ -16,6 +16,8 @@
 
 #define FINISH_S  30.0
 #define SLEEP_MIN 60000u /* ns: below this the loop turns instead of sleeping */
+/* Flows are listened to so often, whosever turn it is: an answer counts from when it is there. */
+#define HEAR_NS 100000u
 
 static const struct load_transport *const transports[] = {
 	&load_udp, &load_tcp, &load_counted, &load_relp, &load_oftp};
@@ -76,23 +78,52 @@ static void note_lag(struct load *l, uint64_t first, uint32_t n)
 	}
 }
 
+static void sleep_until(uint64_t ns)
+{
+	struct timespec ts = {
+		.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
+}
+
+static void flow_failed(struct load *l, struct load_flow *f)
+{
+	fprintf(stderr, "sluice-load: flow %u failed after %llu logs\n", f->index,
+		(unsigned long long)f->next);
+	f->failed = true;
+	l->failed++;
+	atomic_fetch_add(&l->errors, 1);
+}
+
+static void hear(struct load *l, const struct load_transport *t, uint64_t now)
+{
+	if (!t->hear || now < l->heard_ns + HEAR_NS)
+		return;
+	l->heard_ns = now;
+	load_spoken(l, l->spoken);
+	for (uint32_t i = 0; i < l->o->plan.flows; i++)
+		if (l->spoken[i] && t->hear(l, &l->flows[i]) != 0)
+			flow_failed(l, &l->flows[i]);
+}
+
 /* How many are due now; sleeps while there is none. */
-static uint64_t due_now(struct load *l, uint64_t sent)
+static uint64_t due_now(struct load *l, const struct load_transport *t, uint64_t sent)
 {
 	for (;;) {
 		uint64_t now = load_now_ns();
 		uint64_t next = load_due_ns(l, sent);
 		uint64_t n = due_count(l->start_ns, l->o->rate, sent, now);
 
+		hear(l, t, now);
 		if (n > 0)
 			return n;
 		native_send_off();
 		if (next - now > SLEEP_MIN) {
 			uint64_t wake = next - SLEEP_MIN / 2;
-			struct timespec ts = {.tv_sec = (time_t)(wake / 1000000000u),
-				.tv_nsec = (long)(wake % 1000000000u)};
 
-			clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
+			if (t->hear && l->heard_ns + HEAR_NS < wake)
+				wake = l->heard_ns + HEAR_NS;
+			sleep_until(wake);
 		}
 	}
 }
@@ -103,12 +134,12 @@ static void loop(struct load *l, const struct load_transport *t)
 	uint64_t end =
 		o->duration_s > 0 ? l->start_ns + (uint64_t)(o->duration_s * 1e9) : UINT64_MAX;
 	uint64_t most = o->count ? o->count : UINT64_MAX;
-	uint32_t flow = 0, refused = 0, failed = 0;
+	uint32_t flow = 0, refused = 0;
 	uint64_t sent = 0;
 
 	if (o->rate > 0 && o->duration_s > 0 && floor(o->duration_s * o->rate) < (double)most)
 		most = (uint64_t)(o->duration_s * o->rate);
-	while (sent < most && failed < o->plan.flows) {
+	while (sent < most && l->failed < o->plan.flows) {
 		struct load_flow *f = &l->flows[flow];
 		uint64_t n = most - sent;
 		int got;
@@ -116,20 +147,15 @@ static void loop(struct load *l, const struct load_transport *t)
 		if (o->rate <= 0 && load_now_ns() >= end)
 			break;
 		if (o->rate > 0) {
-			uint64_t due = due_now(l, sent);
+			uint64_t due = due_now(l, t, sent);
 
 			n = due < n ? due : n;
 		}
 		flow = flow + 1 == o->plan.flows ? 0 : flow + 1;
 		l->at = sent;
 		got = f->failed ? 0 : t->send(l, f, n < o->batch ? (uint32_t)n : o->batch);
-		if (got < 0) {
-			fprintf(stderr, "sluice-load: flow %u failed after %llu logs\n", f->index,
-				(unsigned long long)f->next);
-			f->failed = true;
-			failed++;
-			atomic_fetch_add(&l->errors, 1);
-		}
+		if (got < 0)
+			flow_failed(l, f);
 		if (got <= 0 && refused == 0)
 			l->refused_ns = load_now_ns();
 		if (got > 0) {
@@ -188,6 +214,7 @@ static void close_all(struct load *l, const struct load_transport *t)
 		if (t->close)
 			t->close(l, &l->flows[f]);
 	free(l->flows);
+	free(l->spoken);
 	lines_free((struct lines *)l->lines);
 	load_tls_free(l->tls);
 	free(l);
@@ -212,7 +239,8 @@ int load_run(const struct load_options *o, json_t **result)
 		goto out;
 	l->lines = lines_new(o->seed, o->templates, &o->plan);
 	l->flows = calloc(o->plan.flows, sizeof(*l->flows));
-	if (!l->lines || !l->flows || !open_flows(l, t))
+	l->spoken = calloc(o->plan.flows, sizeof(*l->spoken));
+	if (!l->lines || !l->flows || !l->spoken || !open_flows(l, t))
 		goto out;
 	if (o->durable) {
 		latency = calloc(1, sizeof(*latency));
