@@ -100,15 +100,23 @@ def relp(bench):
 
 
 def oftp(bench):
-    """The OFTP profile over 64 connections, window 128, until each log is confirmed; RELP beside it."""
+    """The OFTP profile over 64 connections, window 128, until each log is confirmed; RELP beside it, in the clear
+    and in the same TLS."""
     with secure.Certificates(bench, 64) as certs:
         def sluiced(kind):
             return lambda: kind(bench.directory, {"limits": {"handshake-rate": "none"}}, certs)
 
+        in_tls = ["--certs", certs, "--tls-version", "1.3"]
+
         entrants = [(name, make, ["--protocol", "relp", *WINDOW], {"window": 128, "framing": "relp, in the clear"})
                     for name, make in relp_receivers(bench).items()]
+        for records, size in (("16 KiB", "16384"), ("a log", "1")):
+            words = ["--protocol", "relp", *WINDOW, *in_tls, "--write-bytes", size]
+            entrants += [(name, make, words, {"window": 128, "framing": f"relp, in TLS, records of {records}"})
+                         for name, make in (("sluiced", sluiced(Sluice)), ("sluiced, native", sluiced(RingSluice)),
+                                            ("rsyslog", lambda: Rsyslog(bench.directory, "relp", 64, certs)))]
         for logs in (1, 16):
-            words = ["--protocol", "oftp", *WINDOW, "--certs", certs, "--tls-version", "1.3", "--item-logs", str(logs)]
+            words = ["--protocol", "oftp", *WINDOW, *in_tls, "--item-logs", str(logs)]
             entrants += [(name, sluiced(kind), words,
                           {"window": 128, "framing": f"oftp, {logs} an item", "item_logs": logs, "codec": "raw"})
                          for name, kind in (("sluiced", Sluice), ("sluiced, native", RingSluice))]
