@@ -405,7 +405,7 @@ bool intake_round(struct intake *in)
 uint64_t intake_deadline(const struct intake *in)
 {
 	if (in->block && in->block->row_count > 0)
-		return journal_submit_deadline(in->port, in->block);
+		return journal_submit_deadline(in->port, in->block, in->now_us);
 	if (device_any_dirty(in->devices))
 		return in->told_us + TELL_DELTAS_US;
 	return UINT64_MAX;

@@ -263,8 +263,10 @@ int port_start(struct dp *d, struct port *p, const struct dp_port_config *cfg, s
 		return -1;
 	}
 	p->started = true;
-	/* virtio takes fewer than it is asked for, where its ring is smaller, and tells nobody. */
-	p->rx_ring = (buffers - rte_mempool_avail_count(d->pool)) / p->rx_queues;
+	/* virtio takes fewer than it is asked for, where its ring is smaller, and tells nobody.
+	 * What a tap takes are pieces of one frame: its queue is the kernel's. */
+	if (strcmp(p->driver, "net_tap") != 0)
+		p->rx_ring = (buffers - rte_mempool_avail_count(d->pool)) / p->rx_queues;
 	find_interrupts(p);
 	/* Neighbours' requests come by broadcast and multicast; ND groups are filtered by net. */
 	rte_eth_allmulticast_enable(p->eth);

@@ -24,6 +24,7 @@ void dp_drain_begin(struct dp *d, uint64_t now_us)
 	d->drain_us = d->ran_us = now_us;
 	atomic_store_explicit(&d->phase, DP_DRAIN, memory_order_release);
 	d->own.now_us = now_us;
+	journal_hurry(d->journal);
 	intake_flush(&d->own);
 }
 

@@ -102,7 +102,7 @@ struct load {
 	struct histogram acks; /* us to its acknowledgement, from when it was due (open loop) or
 				* handed over */
 	uint64_t acked;
-	uint64_t heard_ns;   /* when all flows were last listened to; open loop */
+	uint64_t hear_ns;    /* when all flows are listened to next; open loop */
 	uint64_t idle_ns;    /* that a transport which never sleeps has turned for nothing */
 	uint64_t refused_ns; /* since when no flow has taken anything */
 

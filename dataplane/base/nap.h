@@ -27,17 +27,16 @@ struct nap {
 /* Of a ring of so many frames; 0: nothing is known of it. */
 static inline uint32_t nap_room(uint32_t ring)
 {
-	uint32_t room = ring / 4;
-
-	room = room < NAP_FRAMES_MOST ? room : NAP_FRAMES_MOST;
-	return room > NAP_FRAMES ? room : NAP_FRAMES;
+	if (ring == 0)
+		return NAP_FRAMES;
+	return ring / 4 < NAP_FRAMES_MOST ? ring / 4 : NAP_FRAMES_MOST;
 }
 
 /* Microseconds, or 0: it is not worth it. `frames`: all that have come so far; `answers`: somebody
  * may wait for one. */
 static inline uint64_t nap_us(struct nap *n, uint64_t frames, bool answers, uint64_t now_us)
 {
-	uint64_t most = answers ? NAP_MOST_US : (uint64_t)NAP_MOST_US * n->room / NAP_FRAMES;
+	uint64_t most = (uint64_t)NAP_MOST_US * n->room / NAP_FRAMES;
 	uint64_t us = now_us - n->watched_us;
 
 	if (us >= NAP_WATCH_US) {
@@ -48,9 +47,10 @@ static inline uint64_t nap_us(struct nap *n, uint64_t frames, bool answers, uint
 		n->frames = frames;
 		n->watched_us = now_us;
 	}
-	if (n->per_ms * most < n->room * UINT64_C(1000))
-		return most;
-	us = n->room * UINT64_C(1000) / n->per_ms;
+	if (answers && most > NAP_MOST_US)
+		most = NAP_MOST_US;
+	us = n->per_ms * most < n->room * UINT64_C(1000) ? most
+							 : n->room * UINT64_C(1000) / n->per_ms;
 	return us < NAP_LEAST_US ? 0 : us;
 }
 

@@ -1,7 +1,6 @@
 #include "dataplane/framing/oftp.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "dataplane/base/bytes.h"
@@ -228,17 +227,12 @@ static int option_of(unsigned code, unsigned type)
 	return (options[i].needed | options[i].allowed) & T(type) ? (int)i : -1;
 }
 
-/* Of every item that comes: found out once. A type that needs nothing is asked after again. */
 static uint32_t needed_by(unsigned type)
 {
-	static _Atomic uint32_t known[OFTP_ERROR + 1];
-	uint32_t has = atomic_load_explicit(&known[type], memory_order_relaxed);
+	uint32_t has = 0;
 
-	if (has)
-		return has;
 	for (unsigned i = 0; i < OFTP_OPTIONS; i++)
 		has |= (options[i].needed >> type & 1) << i;
-	atomic_store_explicit(&known[type], has, memory_order_relaxed);
 	return has;
 }
 

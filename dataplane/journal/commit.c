@@ -18,7 +18,8 @@
 #define SPACE_CHECK_BYTES (16u << 20)
 #define NO_SPACE_WAIT_US  1000000u
 #define BEHIND_PART	  8u
-#define GATHER_BYTES	  (1u << 20)
+#define GROUP_BYTES	  (1u << 20)
+#define GROUP_POOL_PART	  4u
 #define DISK_RATE_LEAST	  20u /* bytes per microsecond: 20 MB/s */
 
 static bool no_space(int sys)
@@ -142,13 +143,6 @@ static bool may_begin(struct journal *j, uint64_t now_us)
 }
 
 /* ---- a commit ------------------------------------------------------------------------------ */
-
-/* When the oldest of the queue has waited since its first log for as long as it may. */
-static uint64_t gather_until(const struct journal *j)
-{
-	return queue_at(j, 0)->block->first_us +
-	       atomic_load_explicit(&j->interval_unacked_us, memory_order_relaxed);
-}
 
 static void begin(struct journal *j, unsigned n, uint64_t now_us)
 {
@@ -344,22 +338,30 @@ static void try_resume(struct journal *j, uint64_t now_us)
 		resume_done(j, JOURNAL_OK); /* else the commit that follows tells */
 }
 
-/* Blocks that nobody waits for are written several at a time, as long as there is room for them: a
- * sync costs as much for one as for all. */
-static bool gathers(const struct journal *j, unsigned ready, uint64_t now_us)
+/*
+ * Group commit: blocks that nobody waits for are written several at a time, as long as there is
+ * room for them and none has waited for its interval since its first log; a sync costs as much for
+ * one as for all. Until when they wait for more, or 0.
+ */
+static uint64_t group_until(const struct journal *j, unsigned ready)
 {
-	uint64_t bytes = 0;
+	uint64_t oldest = UINT64_MAX, bytes = 0;
 
-	if (j->queue_len * 2 >= j->cfg.pool_blocks || ready == COMMIT_MAX_BLOCKS)
-		return false;
-	for (unsigned i = 0; i < ready; i++) {
+	if (j->queue_len * GROUP_POOL_PART >= j->cfg.pool_blocks || j->failures > 0 ||
+		atomic_load_explicit(&j->hurry, memory_order_relaxed))
+		return 0;
+	for (unsigned i = 0; i < j->queue_len; i++) {
 		const struct pending *p = queue_at(j, i);
 
-		bytes += p->frame.data_len;
-		if (p->block->acked || bytes >= GATHER_BYTES)
-			return false;
+		if (p->block->acked)
+			return 0; /* it may be the next one's turn, or the committer's to store it
+				   */
+		if (i < ready && (bytes += p->frame.data_len) >= GROUP_BYTES)
+			return 0;
+		if (p->block->first_us < oldest)
+			oldest = p->block->first_us;
 	}
-	return now_us < gather_until(j);
+	return oldest + atomic_load_explicit(&j->interval_unacked_us, memory_order_relaxed);
 }
 
 bool commit_step(struct journal *j, uint64_t now_us)
@@ -368,6 +370,7 @@ bool commit_step(struct journal *j, uint64_t now_us)
 	bool stopping = atomic_load(&j->stopping);
 	unsigned n;
 
+	j->group_until_us = 0;
 	try_resume(j, now_us);
 	if (j->commit.phase != COMMIT_IDLE)
 		return press_ahead(j, now_us) || any;
@@ -385,8 +388,12 @@ bool commit_step(struct journal *j, uint64_t now_us)
 		return any || n > 0;
 	}
 	n = press_ready(j, now_us);
-	if (n == 0 || (!stopping && gathers(j, n, now_us)))
+	if (n == 0)
 		return any;
+	j->group_until_us = stopping ? 0 : group_until(j, n);
+	if (j->group_until_us > now_us)
+		return any;
+	j->group_until_us = 0;
 	begin(j, n, now_us);
 	return true;
 }
@@ -394,7 +401,7 @@ bool commit_step(struct journal *j, uint64_t now_us)
 uint64_t commit_deadline(const struct journal *j, uint64_t now_us)
 {
 	uint64_t at = now_us + 1000000;
-	uint64_t due[3];
+	uint64_t due[2];
 
 	if (j->commit.phase != COMMIT_IDLE)
 		return at;
@@ -402,13 +409,13 @@ uint64_t commit_deadline(const struct journal *j, uint64_t now_us)
 		return j->hold_until_us;
 	if (j->queue_len == 0)
 		return at;
-	due[0] = queue_at(j, 0)->taken_us +
-		 atomic_load_explicit(&j->interval_us, memory_order_relaxed);
-	due[1] = queue_at(j, 0)->taken_us +
-		 atomic_load_explicit(&j->interval_unacked_us, memory_order_relaxed);
-	due[2] = gather_until(j);
-	/* Past all of them the head is being compressed, and its compressor will wake us. */
-	for (unsigned i = 0; i < 3; i++) {
+	if (j->group_until_us)
+		return j->group_until_us; /* even if it is over by now */
+	due[0] = atomic_load_explicit(&j->interval_us, memory_order_relaxed);
+	due[1] = atomic_load_explicit(&j->interval_unacked_us, memory_order_relaxed);
+	for (unsigned i = 0; i < 2; i++) {
+		/* Past both the head is being compressed, and its compressor will wake us. */
+		due[i] += queue_at(j, 0)->taken_us;
 		if (due[i] > now_us && due[i] < at)
 			at = due[i];
 	}

@@ -147,9 +147,11 @@ struct journal {
 	_Alignas(CACHE_LINE) _Atomic uint64_t interval_us, interval_unacked_us;
 	struct journal_port *ports;
 	const struct journal_fs *fs;
-	_Atomic int state; /* enum journal_state */
-	_Atomic int level; /* zstd, at intake */
-	_Atomic bool busy; /* a commit is under way or blocks wait for one */
+	_Atomic int state;     /* enum journal_state */
+	_Atomic int level;     /* zstd, at intake */
+	_Atomic bool busy;     /* a commit is under way or blocks wait for one */
+	_Atomic bool grouping; /* they wait for others, not the other way round */
+	_Atomic bool hurry;    /* journal_hurry() */
 	_Atomic bool stopping;
 	_Atomic bool poke; /* something to see to that no ring holds */
 	_Atomic bool config_new;
@@ -180,8 +182,9 @@ struct journal {
 	unsigned queue_head, queue_len;
 	uint64_t last_number;
 	struct commit commit;
-	uint8_t *piece;	    /* commit_write.c's; NULL: not needed yet */
-	uint64_t disk_rate; /* bytes per microsecond, of recent commits that were large */
+	uint64_t group_until_us; /* its head waits for others until then; 0: it does not */
+	uint8_t *piece;		 /* commit_write.c's; NULL: not needed yet */
+	uint64_t disk_rate;	 /* bytes per microsecond, of recent commits that were large */
 	struct journal_io *io;
 	const char *io_what;
 	uint64_t hold_until_us;

@@ -210,6 +210,7 @@ bool journal_step(struct journal *j, uint64_t now_us)
 	rotate_age(j, now_us);
 	retention_step(j, now_us);
 	atomic_store_explicit(&j->busy, j->queue_len > 0, memory_order_relaxed);
+	atomic_store_explicit(&j->grouping, j->group_until_us > 0, memory_order_relaxed);
 	return any;
 }
 
@@ -234,7 +235,7 @@ static void busy_nap(struct journal *j, uint64_t worked_us)
 	uint64_t now_us = j->fs->mono_us(j->fs->ctx);
 	struct timespec ts = {0, BUSY_NAP_NS};
 
-	if (j->queue_len > 0 || now_us - worked_us > BUSY_FOR_US) {
+	if ((j->queue_len > 0 && !j->group_until_us) || now_us - worked_us > BUSY_FOR_US) {
 		waker_prepare(&j->waker);
 		if (!journal_has_work(j))
 			sleep_until(j, CALM_NAP_US);
@@ -323,6 +324,12 @@ static void poke(struct journal *j)
 {
 	atomic_store_explicit(&j->poke, true, memory_order_release);
 	waker_wake(&j->waker);
+}
+
+void journal_hurry(struct journal *j)
+{
+	atomic_store(&j->hurry, true);
+	poke(j);
 }
 
 void journal_stop(struct journal *j)

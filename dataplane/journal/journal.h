@@ -112,12 +112,13 @@ uint32_t journal_port_free(const struct journal_port *p);
 /* Gives a block back that was got and not submitted, or was completed. */
 void journal_block_put(struct journal_port *p, struct block *b);
 
-/* Should this non-empty block go now? (full enough, its interval over, or acknowledged rows in it,
- * no commit in flight, and none asked for within the last millisecond.) `now_us` monotonic. Who is
+/* Should this non-empty block go now? Full enough, its interval over, or acknowledged rows in it,
+ * no commit in flight, and the last yes of this port a millisecond ago. `now_us` monotonic. Who is
  * told yes submits it. */
 bool journal_should_submit(struct journal_port *p, const struct block *b, uint64_t now_us);
-/* The instant at which journal_should_submit() will say yes for it at the latest. */
-uint64_t journal_submit_deadline(const struct journal_port *p, const struct block *b);
+/* The instant at which to ask again if nothing happens before. */
+uint64_t journal_submit_deadline(
+	const struct journal_port *p, const struct block *b, uint64_t now_us);
 
 /* Hands a block over; never fails (the ring holds the whole pool). */
 void journal_submit(struct journal_port *p, struct block *b);
@@ -159,6 +160,8 @@ void journal_status(struct journal *j, struct journal_status *st);
 /* Cheap, lock-free: is intake open? Acknowledging sources ask before logins. */
 enum journal_state journal_state(const struct journal *j);
 
+/* From now on no block waits for others: whoever stops waits for them all. Any thread. */
+void journal_hurry(struct journal *j);
 /* After repair: a failed journal tries again. */
 int journal_resume(struct journal *j, struct journal_fault *fault);
 /* Retention and commit intervals, live. */

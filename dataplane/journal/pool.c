@@ -258,29 +258,40 @@ void journal_block_put(struct journal_port *p, struct block *b)
 	hand_over(p, b);
 }
 
-static bool may_go_early(const struct journal_port *p, const struct block *b, uint64_t now_us)
-{
-	return b->acked && p->outstanding == 0 && now_us >= p->early_us &&
-	       !atomic_load_explicit(&p->j->busy, memory_order_relaxed);
-}
-
-bool journal_should_submit(struct journal_port *p, const struct block *b, uint64_t now_us)
-{
-	if (b->raw_size - b->raw_len >= b->raw_size / 16 &&
-		b->row_count < BLOCK_MAX_ROWS - BLOCK_MAX_ROWS / 16 &&
-		!may_go_early(p, b, now_us) && now_us < journal_submit_deadline(p, b))
-		return false;
-	p->early_us = now_us + EARLY_US;
-	return true;
-}
-
-uint64_t journal_submit_deadline(const struct journal_port *p, const struct block *b)
+static uint64_t interval_end(const struct journal_port *p, const struct block *b)
 {
 	const struct journal *j = p->j;
 
 	return b->first_us +
 	       atomic_load_explicit(
 		       b->acked ? &j->interval_us : &j->interval_unacked_us, memory_order_relaxed);
+}
+
+/* But for the distance that it keeps. Blocks that wait for others are in nobody's way. */
+static bool may_go_early(const struct journal_port *p, const struct block *b)
+{
+	return b->acked && (atomic_load_explicit(&p->j->grouping, memory_order_relaxed) ||
+				   (p->outstanding == 0 && !atomic_load_explicit(&p->j->busy,
+								   memory_order_relaxed)));
+}
+
+bool journal_should_submit(struct journal_port *p, const struct block *b, uint64_t now_us)
+{
+	bool full = b->raw_size - b->raw_len < b->raw_size / 16 ||
+		    b->row_count >= BLOCK_MAX_ROWS - BLOCK_MAX_ROWS / 16;
+
+	if (!full && now_us < interval_end(p, b) && (now_us < p->early_us || !may_go_early(p, b)))
+		return false;
+	p->early_us = now_us + EARLY_US;
+	return true;
+}
+
+uint64_t journal_submit_deadline(
+	const struct journal_port *p, const struct block *b, uint64_t now_us)
+{
+	uint64_t end = interval_end(p, b);
+
+	return now_us < p->early_us && p->early_us < end && may_go_early(p, b) ? p->early_us : end;
 }
 
 void journal_submit(struct journal_port *p, struct block *b)

@@ -26,20 +26,20 @@ static void begin(struct place *p, unsigned pool_blocks)
 	p->cfg.fs = memfs_table(p->fs);
 	p->cfg.pool_blocks = pool_blocks;
 	p->cfg.commit_interval_unacked_us = INTERVAL_US;
-	assert_int_equal(journal_open(&p->cfg, 1, &p->j, NULL, NULL), JOURNAL_OK);
+	assert_int_equal(journal_open(&p->cfg, 2, &p->j, NULL, NULL), JOURNAL_OK);
 }
 
 static void step(struct place *p)
 {
-	struct journal_port *port = journal_port(p->j, 0);
 	struct block *b;
 
 	for (unsigned i = 0; i < 6; i++)
 		journal_step(p->j, now(p));
-	while (journal_completed(port, &b, 1) == 1) {
-		assert_int_equal(b->error, 0);
-		journal_block_put(port, b);
-	}
+	for (unsigned i = 0; i < 2; i++)
+		while (journal_completed(journal_port(p->j, i), &b, 1) == 1) {
+			assert_int_equal(b->error, 0);
+			journal_block_put(journal_port(p->j, i), b);
+		}
 }
 
 static void end(struct place *p)
@@ -92,8 +92,10 @@ static void they_go_when_the_oldest_has_waited(void **state)
 	memfs_advance(p.fs, until - now(&p) - 1);
 	step(&p);
 	assert_committed(&p, 0, 2);
-	/* A committer that sleeps wakes for it. */
+	/* A committer that sleeps wakes for it, and does not fall asleep where it is over by then.
+	 */
 	assert_int_equal(commit_deadline(p.j, now(&p)), until);
+	assert_int_equal(commit_deadline(p.j, until + 5), until);
 	memfs_advance(p.fs, 1);
 	step(&p);
 	assert_committed(&p, 1, 0);
@@ -114,15 +116,98 @@ static void one_that_is_waited_for_takes_them_along(void **state)
 	end(&p);
 }
 
-static void half_of_the_pool_is_enough(void **state)
+/* A compressor has the first, none has begun the second: the committer stores it when it is due. */
+static void one_that_is_waited_for_is_due_behind_them(void **state)
+{
+	struct journal_port *port;
+	struct place p;
+	struct block *b;
+
+	(void)state;
+	begin(&p, 16);
+	port = journal_port(p.j, 0);
+	p.j->press.threads = 1; /* in name only */
+	b = block(&p, false);
+	assert_true(test_log(b, "d", 1, "log", 3));
+	journal_submit(port, b);
+	step(&p);
+	press_block(&p.j->presser, b->journal_priv, 1);
+	p.j->press.head = p.j->press.tail = NULL;
+	((struct pending *)b->journal_priv)->state = PEND_READY;
+	step(&p);
+	assert_committed(&p, 0, 1);
+	send(&p, true);
+	assert_committed(&p, 1, 1);
+	memfs_advance(p.fs, p.cfg.commit_interval_us);
+	step(&p);
+	assert_committed(&p, 2, 0);
+	p.j->press.threads = 0;
+	end(&p);
+}
+
+/* Of another lcore, handed over when its interval was over. */
+static void the_oldest_is_not_always_the_first(void **state)
+{
+	struct place p;
+	struct block *b;
+
+	(void)state;
+	begin(&p, 16);
+	b = journal_block_get(journal_port(p.j, 1));
+	assert_true(test_log(b, "e", 1, "log", 3));
+	b->first_us = now(&p);
+	memfs_advance(p.fs, INTERVAL_US - 5000);
+	send(&p, false);
+	assert_committed(&p, 0, 1);
+	memfs_advance(p.fs, b->first_us + INTERVAL_US - now(&p));
+	journal_submit(journal_port(p.j, 1), b);
+	step(&p);
+	assert_committed(&p, 1, 0);
+	end(&p);
+}
+
+/* Blocks that wait keep nobody else from going early; who stops does not wait for others. */
+static void they_are_in_nobodys_way(void **state)
+{
+	struct journal_port *port;
+	struct place p;
+	struct block *b;
+
+	(void)state;
+	begin(&p, 16);
+	port = journal_port(p.j, 0);
+	send(&p, false);
+	b = block(&p, true);
+	assert_true(test_log(b, "d", 1, "log", 3));
+	assert_true(journal_should_submit(port, b, now(&p)));
+	journal_submit(port, b);
+	step(&p);
+	assert_committed(&p, 1, 0);
+	/* The next one is asked after again when it may. */
+	send(&p, false);
+	b = block(&p, true);
+	assert_true(test_log(b, "d", 1, "log", 3));
+	b->first_us = now(&p);
+	assert_false(journal_should_submit(port, b, now(&p)));
+	assert_true(journal_submit_deadline(port, b, now(&p)) < now(&p) + 1000);
+	journal_block_put(port, b);
+	journal_hurry(p.j);
+	step(&p);
+	assert_committed(&p, 2, 0);
+	send(&p, false);
+	assert_committed(&p, 3, 0);
+	end(&p);
+}
+
+static void a_quarter_of_the_pool_is_enough(void **state)
 {
 	struct place p;
 
 	(void)state;
 	begin(&p, 16);
-	for (unsigned i = 0; i < 7; i++)
+	for (unsigned i = 0; i < 3; i++)
 		send(&p, false);
-	assert_committed(&p, 0, 7);
+	assert_committed(&p, 0, 3);
 	send(&p, false);
 	assert_committed(&p, 1, 0);
 	end(&p);
@@ -169,7 +254,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(they_go_when_the_oldest_has_waited),
 		cmocka_unit_test(one_that_is_waited_for_takes_them_along),
-		cmocka_unit_test(half_of_the_pool_is_enough),
+		cmocka_unit_test(one_that_is_waited_for_is_due_behind_them),
+		cmocka_unit_test(the_oldest_is_not_always_the_first),
+		cmocka_unit_test(they_are_in_nobodys_way),
+		cmocka_unit_test(a_quarter_of_the_pool_is_enough),
 		cmocka_unit_test(a_mebibyte_is_enough),
 	};
 
