@@ -68,8 +68,8 @@ void tls_conn_free(struct tls_conn *c)
 	free(c);
 }
 
-/* SSL_get_error() looks into the thread's queue, which another's call may have left something in. To
- * clear it takes three dozen calls of free(), full or not: a tenth of a short record. */
+/* SSL_get_error() looks into the thread's queue, which another's call may have left something in.
+ * To clear it takes three dozen calls of free(), full or not: a tenth of a short record. */
 static void begin_call(struct tls_conn *c)
 {
 	if (ERR_peek_error())
@@ -162,8 +162,8 @@ static enum tls_status status_of(struct tls_conn *c, int rc)
 	return TLS_FAILED;
 }
 
-/* Neither OpenSSL nor the transport holds a byte, nor has the peer ended: what SSL_read_ex() takes a
- * buffer, a read and an error to find out. In a post-handshake message it may have to write. */
+/* Neither OpenSSL nor the transport holds a byte, nor has the peer ended: what SSL_read_ex() takes
+ * a buffer, a read and an error to find out. In a post-handshake message it may have to write. */
 static bool nothing_to_read(const struct tls_conn *c)
 {
 	struct tls_span v;

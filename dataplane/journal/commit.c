@@ -354,8 +354,7 @@ static uint64_t group_until(const struct journal *j, unsigned ready)
 		const struct pending *p = queue_at(j, i);
 
 		if (p->block->acked)
-			return 0; /* it may be the next one's turn, or the committer's to store it
-				   */
+			return 0; /* wherever it stands: the committer may have to store it */
 		if (i < ready && (bytes += p->frame.data_len) >= GROUP_BYTES)
 			return 0;
 		if (p->block->first_us < oldest)
