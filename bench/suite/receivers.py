@@ -329,9 +329,6 @@ class Rsyslog(Peer):
             time.sleep(0.05)
         return super().compare()
 
-    def kind(self):
-        return "relp-tls" if self.protocol == "relp" and self.certs else self.protocol
-
     def command(self):
         return ["/usr/sbin/rsyslogd", "-n", "-f", f"{self.inside}/conf", "-i", f"{self.inside}/pid"]
 

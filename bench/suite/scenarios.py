@@ -112,9 +112,8 @@ def oftp(bench):
                     for name, make in relp_receivers(bench).items()]
         for records, size in (("16 KiB", "16384"), ("a log", "1")):
             words = ["--protocol", "relp", *WINDOW, *in_tls, "--write-bytes", size]
-            entrants += [(name, make, words, {"window": 128, "framing": f"relp, in TLS, records of {records}"})
-                         for name, make in (("sluiced", sluiced(Sluice)), ("sluiced, native", sluiced(RingSluice)),
-                                            ("rsyslog", lambda: Rsyslog(bench.directory, "relp", 64, certs)))]
+            entrants += [(name, sluiced(kind), words, {"window": 128, "framing": f"relp, in TLS, records of {records}"})
+                         for name, kind in (("sluiced", Sluice), ("sluiced, native", RingSluice))]
         for logs in (1, 16):
             words = ["--protocol", "oftp", *WINDOW, *in_tls, "--item-logs", str(logs)]
             entrants += [(name, sluiced(kind), words,
