@@ -3,16 +3,9 @@
 #include <string.h>
 
 #include "dataplane/journal/internal.h"
-#include "tests/unit/journal/memfs.h"
-#include "tests/unit/journal/util.h"
+#include "tests/unit/journal/place.h"
 
 #define INTERVAL_US 50000u
-
-struct place {
-	struct memfs *fs;
-	struct journal_config cfg;
-	struct journal *j;
-};
 
 static uint64_t now(struct place *p)
 {
@@ -51,7 +44,7 @@ static void end(struct place *p)
 	memfs_free(p->fs);
 }
 
-static struct block *block(struct place *p, bool acked)
+static struct block *empty_block(struct place *p, bool acked)
 {
 	struct block *b = journal_block_get(journal_port(p->j, 0));
 
@@ -61,12 +54,19 @@ static struct block *block(struct place *p, bool acked)
 	return b;
 }
 
+static struct block *block(struct place *p, bool acked)
+{
+	struct block *b = empty_block(p, acked);
+
+	assert_true(test_log(b, "d", 1, "log", 3));
+	return b;
+}
+
 /* Handed over half a millisecond after its first log. */
 static void send(struct place *p, bool acked)
 {
 	struct block *b = block(p, acked);
 
-	assert_true(test_log(b, "d", 1, "log", 3));
 	memfs_advance(p->fs, 500);
 	journal_submit(journal_port(p->j, 0), b);
 	step(p);
@@ -128,7 +128,6 @@ static void one_that_is_waited_for_is_due_behind_them(void **state)
 	port = journal_port(p.j, 0);
 	p.j->press.threads = 1; /* in name only */
 	b = block(&p, false);
-	assert_true(test_log(b, "d", 1, "log", 3));
 	journal_submit(port, b);
 	step(&p);
 	press_block(&p.j->presser, b->journal_priv, 1);
@@ -178,7 +177,6 @@ static void they_are_in_nobodys_way(void **state)
 	port = journal_port(p.j, 0);
 	send(&p, false);
 	b = block(&p, true);
-	assert_true(test_log(b, "d", 1, "log", 3));
 	assert_true(journal_should_submit(port, b, now(&p)));
 	journal_submit(port, b);
 	step(&p);
@@ -186,7 +184,6 @@ static void they_are_in_nobodys_way(void **state)
 	/* The next one is asked after again when it may. */
 	send(&p, false);
 	b = block(&p, true);
-	assert_true(test_log(b, "d", 1, "log", 3));
 	b->first_us = now(&p);
 	assert_false(journal_should_submit(port, b, now(&p)));
 	assert_true(journal_submit_deadline(port, b, now(&p)) < now(&p) + 1000);
@@ -196,6 +193,49 @@ static void they_are_in_nobodys_way(void **state)
 	assert_committed(&p, 2, 0);
 	send(&p, false);
 	assert_committed(&p, 3, 0);
+	end(&p);
+}
+
+/* After a failure the first commit tells whether it works again: at once. */
+static void nothing_waits_after_a_failure(void **state)
+{
+	struct place p;
+
+	(void)state;
+	begin(&p, 16);
+	p.j->failures = 1;
+	send(&p, false);
+	assert_committed(&p, 1, 0);
+	end(&p);
+}
+
+static void early_blocks_keep_their_distance(void **state)
+{
+	struct journal_port *port;
+	struct place p;
+	struct block *b;
+	uint64_t t;
+
+	(void)state;
+	begin(&p, 16);
+	port = journal_port(p.j, 0);
+	t = now(&p);
+	b = block(&p, true);
+	assert_true(journal_should_submit(port, b, t)); /* none has gone before */
+	journal_submit(port, b);
+	step(&p);
+	b = block(&p, true);
+	b->first_us = t + 500;
+	assert_false(journal_should_submit(port, b, t + 999));
+	assert_true(journal_should_submit(port, b, t + 1000));
+	/* One that is kept back does not wait longer than its interval. */
+	b->first_us = t + 700;
+	assert_false(journal_should_submit(port, b, t + 1699));
+	assert_true(journal_should_submit(port, b, t + 1700));
+	b->acked = false;
+	assert_false(journal_should_submit(port, b, t + 700 + INTERVAL_US - 1));
+	assert_true(journal_should_submit(port, b, t + 700 + INTERVAL_US));
+	journal_block_put(port, b);
 	end(&p);
 }
 
@@ -216,7 +256,7 @@ static void a_quarter_of_the_pool_is_enough(void **state)
 /* Of what does not compress. */
 static void send_large(struct place *p, uint64_t *seed)
 {
-	struct block *b = block(p, false);
+	struct block *b = empty_block(p, false);
 	char line[1000];
 
 	for (unsigned k = 0; k < 60; k++) {
@@ -257,6 +297,8 @@ int main(void)
 		cmocka_unit_test(one_that_is_waited_for_is_due_behind_them),
 		cmocka_unit_test(the_oldest_is_not_always_the_first),
 		cmocka_unit_test(they_are_in_nobodys_way),
+		cmocka_unit_test(nothing_waits_after_a_failure),
+		cmocka_unit_test(early_blocks_keep_their_distance),
 		cmocka_unit_test(a_quarter_of_the_pool_is_enough),
 		cmocka_unit_test(a_mebibyte_is_enough),
 	};

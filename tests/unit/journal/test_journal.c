@@ -271,72 +271,6 @@ static void failed_journal_is_resumed_from_another_thread(void **state)
 	test_dir_remove(dir);
 }
 
-static struct block *acked_block(struct journal_port *port, uint64_t now_us)
-{
-	struct block *b = journal_block_get(port);
-
-	test_log(b, "d", 1, "log", 3);
-	b->acked = true;
-	b->first_us = now_us;
-	return b;
-}
-
-static void submit_and_wait(struct journal_port *port, struct block *b)
-{
-	journal_submit(port, b);
-	while (journal_completed(port, &b, 1) == 0)
-		sched_yield();
-	journal_block_put(port, b);
-}
-
-static void early_blocks_keep_their_distance(void **state)
-{
-	const uint64_t now = 5000000;
-	struct journal_config cfg;
-	struct journal_fault fault;
-	struct journal_port *port;
-	struct journal *j;
-	struct block *b;
-	char dir[256];
-
-	(void)state;
-	test_dir_make(dir);
-	test_config(&cfg, dir);
-	cfg.compressors = 0;
-	cfg.commit_interval_us = 100000;
-	cfg.commit_interval_unacked_us = 200000;
-	assert_int_equal(journal_open(&cfg, 1, &j, NULL, &fault), JOURNAL_OK);
-	assert_int_equal(journal_start(j, &fault), JOURNAL_OK);
-	port = journal_port(j, 0);
-	/* Nothing has gone before: at once. */
-	b = acked_block(port, now);
-	assert_true(journal_should_submit(port, b, now));
-	submit_and_wait(port, b);
-	/* Nothing is in flight, but one has just gone; then, as soon as the committer is idle. */
-	b = acked_block(port, now + 10);
-	for (unsigned i = 0; i < 1000; i++, sched_yield())
-		assert_false(journal_should_submit(port, b, now + 999));
-	while (!journal_should_submit(port, b, now + 1000))
-		sched_yield();
-	submit_and_wait(port, b);
-	/* Nobody waits for this one: only when its interval is over. */
-	b = acked_block(port, now + 10);
-	b->acked = false;
-	assert_false(journal_should_submit(port, b, now + 200009));
-	assert_true(journal_should_submit(port, b, now + 200010));
-	journal_block_put(port, b);
-	/* One that has gone for any reason keeps the next one back, but not beyond its interval. */
-	b = acked_block(port, now + 150000);
-	assert_false(journal_should_submit(port, b, now + 201009));
-	b->first_us = now + 101000;
-	assert_false(journal_should_submit(port, b, now + 200999));
-	assert_true(journal_should_submit(port, b, now + 201000));
-	journal_block_put(port, b);
-	journal_stop(j);
-	journal_close(j);
-	test_dir_remove(dir);
-}
-
 /* Where io_uring is forbidden (containers), the same is done by plain system calls. */
 static void forbid_io_uring(void)
 {
@@ -486,7 +420,6 @@ int main(void)
 		cmocka_unit_test(producers_busy_poll),
 		cmocka_unit_test(producers_without_compressors_many_segments),
 		cmocka_unit_test(failed_journal_is_resumed_from_another_thread),
-		cmocka_unit_test(early_blocks_keep_their_distance),
 		cmocka_unit_test(without_io_uring),
 		cmocka_unit_test(blocks_at_hand_are_in_memory_at_once),
 		cmocka_unit_test(granted_blocks_lie_beneath_those_at_hand),
