@@ -5,6 +5,7 @@
 
 #include "dataplane/base/bytes.h"
 
+/* The numbers first, of 1 << kind bytes. */
 enum kind { U8, U16, U32, U64, TEXT, BYTES, DISK, KEEPALIVE, STREAM, SERIALS, REST };
 
 #define OPTION_HEAD 4u
@@ -108,26 +109,19 @@ static bool is_text(const uint8_t *p, uint32_t len)
 
 static enum oftp_error read_number(const struct option *o, const uint8_t *p, uint32_t len, void *to)
 {
-	static const uint8_t size[] = {[U8] = 1, [U16] = 2, [U32] = 4, [U64] = 8};
 	uint64_t v;
 
-	if (len != size[o->kind])
+	if (len != 1u << o->kind)
 		return OFTP_E_OPTION;
-	v = o->kind == U8    ? p[0]
-	    : o->kind == U16 ? load_be16(p)
-	    : o->kind == U32 ? load_be32(p)
-			     : load_be64(p);
-	if (v < o->min || v > o->max)
-		return OFTP_E_VALUE;
 	if (o->kind == U8)
-		*(uint8_t *)to = (uint8_t)v;
+		*(uint8_t *)to = (uint8_t)(v = p[0]);
 	else if (o->kind == U16)
-		*(uint16_t *)to = (uint16_t)v;
+		*(uint16_t *)to = (uint16_t)(v = load_be16(p));
 	else if (o->kind == U32)
-		*(uint32_t *)to = (uint32_t)v;
+		*(uint32_t *)to = (uint32_t)(v = load_be32(p));
 	else
-		*(uint64_t *)to = v;
-	return OFTP_OK;
+		*(uint64_t *)to = v = load_be64(p);
+	return v >= o->min && v <= o->max ? OFTP_OK : OFTP_E_VALUE;
 }
 
 static enum oftp_error read_stream(struct oftp_msg *m, const uint8_t *p, uint32_t len)
@@ -155,12 +149,9 @@ static enum oftp_error read_option(
 {
 	void *to = (uint8_t *)m + o->at;
 
-	switch ((enum kind)o->kind) {
-	case U8:
-	case U16:
-	case U32:
-	case U64:
+	if (o->kind <= U64)
 		return read_number(o, p, len, to);
+	switch ((enum kind)o->kind) {
 	case STREAM:
 		return read_stream(m, p, len);
 	case DISK:
@@ -175,6 +166,10 @@ static enum oftp_error read_option(
 		m->keepalive =
 			(struct oftp_keepalive){.status = p[0], .disk_used_pm = load_be32(p + 1)};
 		return p[0] <= OFTP_WAIT ? OFTP_OK : OFTP_E_VALUE;
+	case U8:
+	case U16:
+	case U32:
+	case U64:
 	case TEXT:
 	case SERIALS:
 	case BYTES:
@@ -216,21 +211,27 @@ static enum oftp_error check_item(const struct oftp_msg *m)
 	return OFTP_OK;
 }
 
-/* Nearly all stand in the order of their codes: there is mostly nothing to search. */
-static int option_of(unsigned code, unsigned type)
+/* What `code` is in a message of this type, or NULL. Nearly all stand in the order of their codes:
+ * there is mostly nothing to search. */
+static inline const struct option *option_of(unsigned code, unsigned type)
 {
-	unsigned i = code - 1 < OFTP_OPTIONS ? code - 1 : OFTP_OPTIONS - 1;
+	const struct option *end = options + OFTP_OPTIONS;
+	const struct option *o = options + (code - 1 < OFTP_OPTIONS ? code - 1 : OFTP_OPTIONS - 1);
 
-	for (unsigned n = 0; options[i].code != code; i = (i + 1) % OFTP_OPTIONS)
-		if (++n == OFTP_OPTIONS)
-			return -1;
-	return (options[i].needed | options[i].allowed) & T(type) ? (int)i : -1;
+	if (o->code != code) {
+		for (o = options; o < end && o->code != code; o++)
+			;
+		if (o == end)
+			return NULL;
+	}
+	return (o->needed | o->allowed) & T(type) ? o : NULL;
 }
 
-static uint32_t needed_by(unsigned type)
+static inline uint32_t needed_by(unsigned type)
 {
 	uint32_t has = 0;
 
+#pragma GCC unroll 32 /* a constant, where the type is one */
 	for (unsigned i = 0; i < OFTP_OPTIONS; i++)
 		has |= (options[i].needed >> type & 1) << i;
 	return has;
@@ -248,33 +249,36 @@ enum oftp_error oftp_decode(const struct oftp_header *h, const uint8_t *body, st
 	if (h->type == 0 || h->type > OFTP_ERROR)
 		return OFTP_E_TYPE;
 	while (byte_reader_left(&r) > 0) {
-		uint16_t code = byte_reader_be16(&r);
-		uint32_t len = byte_reader_be16(&r);
-		int i = option_of(code, h->type);
+		const uint8_t *p = byte_reader_take(&r, OPTION_HEAD);
+		const struct option *o;
 		enum oftp_error e;
-		const uint8_t *p;
+		uint32_t len, bit;
 
-		if (i >= 0 && options[i].kind == REST && !r.failed) {
+		if (!p)
+			return OFTP_E_OPTION;
+		o = option_of(load_be16(p), h->type);
+		len = load_be16(p + 2);
+		if (o && o->kind == REST) {
 			if (len != 0)
 				return OFTP_E_OPTION;
 			len = (uint32_t)byte_reader_left(&r);
 		}
 		p = byte_reader_take(&r, len);
-		if (r.failed)
+		if (!p)
 			return OFTP_E_OPTION;
-		if (i < 0)
+		if (!o)
 			continue;
-		if (oftp_has(m, (enum oftp_option)i) && options[i].kind != STREAM &&
-			options[i].kind != SERIALS)
+		bit = 1u << (o - options);
+		if (m->has & bit && o->kind != STREAM && o->kind != SERIALS)
 			return OFTP_E_OPTION;
-		m->has |= 1u << i;
-		e = read_option(m, &options[i], p, len);
+		m->has |= bit;
+		e = read_option(m, o, p, len);
 		if (e != OFTP_OK)
 			return e;
 	}
-	if (needed_by(h->type) & ~m->has)
-		return OFTP_E_MISSING;
-	return h->type == OFTP_LOG_DATA ? check_item(m) : OFTP_OK;
+	if (h->type == OFTP_LOG_DATA)
+		return needed_by(OFTP_LOG_DATA) & ~m->has ? OFTP_E_MISSING : check_item(m);
+	return needed_by(h->type) & ~m->has ? OFTP_E_MISSING : OFTP_OK;
 }
 
 /* ---- writing ---- */
