@@ -3,6 +3,7 @@
  * so that every equation holds in what is shown; one device's entries of several lcores are one
  * account here.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,13 +44,18 @@ static void copy_account(struct dp_account *a, const struct device *d)
 }
 _Static_assert(DP_DEVICE_NAME == DEVICE_NAME_MAX, "names are copied whole");
 
+static bool is_silent(const struct device *d)
+{
+	return d->received == 0 && d->client_dropped == 0;
+}
+
 static void copy_accounts(const struct intake *in, struct account_call *c)
 {
 	c->count = 0;
 	for (; c->at < device_count(in->devices) && c->count < ACCOUNTS_A_CALL; c->at++) {
 		const struct device *d = device_at(in->devices, c->at);
 
-		if (d->received == 0 && d->client_dropped == 0)
+		if (is_silent(d))
 			continue;
 		copy_account(&c->v[c->count++], d);
 	}
@@ -151,37 +157,68 @@ unsigned dp_accounts(struct dp *d, dp_account_fn fn, void *ctx)
 	return n;
 }
 
-struct find_ctx {
-	const char *name;
-	struct dp_account *a;
-	bool found;
+/* Of all devices or of one: added up where they are kept, as many at a time as are copied. */
+struct sum_call {
+	const char *name; /* NULL: all */
+	struct dp_account sum;
+	uint32_t at;
+	bool found, end;
 };
 
-static void find_fn(void *ctx, const struct dp_account *a)
+static void sum_accounts(const struct intake *in, struct sum_call *c)
 {
-	struct find_ctx *f = ctx;
+	uint32_t count = device_count(in->devices);
 
-	if (strcmp(a->device, f->name) != 0)
-		return;
-	*f->a = *a;
-	f->found = true;
+	for (uint32_t n = 0; c->at < count && n < ACCOUNTS_A_CALL; c->at++, n++) {
+		const struct device *d = device_at(in->devices, c->at);
+		struct dp_account one;
+
+		if (is_silent(d) || (c->name && strcmp(d->name, c->name) != 0))
+			continue;
+		copy_account(&one, d);
+		add_account(&c->sum, &one);
+		c->found = true;
+	}
+	c->end = c->at >= count;
+}
+
+static void sum_fn(struct lcore *l, void *arg)
+{
+	sum_accounts(&l->in, arg);
+}
+
+static void sum_up(struct dp *d, struct sum_call *c)
+{
+	for (unsigned i = 0; i < d->lcores_count; i++) {
+		c->at = 0;
+		do {
+			/* As in collect(). */
+			if (lcore_run(d->lcores[i], sum_fn, c) != 0)
+				break;
+		} while (!c->end);
+	}
+	c->at = 0;
+	do
+		sum_accounts(&d->own, c);
+	while (!c->end);
 }
 
 bool dp_account_get(struct dp *d, const char *device, struct dp_account *a)
 {
-	struct find_ctx f = {.name = device, .a = a};
+	struct sum_call c = {.name = device};
 
-	dp_accounts(d, find_fn, &f);
-	return f.found;
-}
-
-static void total_fn(void *ctx, const struct dp_account *a)
-{
-	add_account(ctx, a);
+	sum_up(d, &c);
+	if (!c.found)
+		return false;
+	*a = c.sum;
+	snprintf(a->device, sizeof(a->device), "%s", device);
+	return true;
 }
 
 void dp_account_total(struct dp *d, struct dp_account *a)
 {
-	memset(a, 0, sizeof(*a));
-	dp_accounts(d, total_fn, a);
+	struct sum_call c = {0};
+
+	sum_up(d, &c);
+	*a = c.sum;
 }

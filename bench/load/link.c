@@ -303,7 +303,8 @@ void load_spoken(struct load *l, bool *spoken)
 	for (uint32_t i = 0; i < l->o->plan.flows; i++) {
 		const struct load_flow *f = &l->flows[i];
 
-		spoken[i] = !f->failed && f->on_ring && !native_silent(f);
+		/* Without room to ask for all, each is asked. */
+		spoken[i] = !f->failed && (f->on_ring ? !native_silent(f) : !p);
 		if (p)
 			p[i] = (struct pollfd){.fd = f->failed ? -1 : f->fd, .events = POLLIN};
 	}

@@ -280,6 +280,10 @@ bool load_options_parse(struct load_options *o, int argc, char **argv)
 		fputs("sluice-load: each flow needs a device of its own\n", stderr);
 		return false;
 	}
+	if (o->huge && !o->vhost) {
+		fputs("sluice-load: --huge is DPDK's memory, so it needs --vhost\n", stderr);
+		return false;
+	}
 	if (o->duration_s <= 0 && o->count == 0)
 		o->duration_s = 10;
 	return optind == argc;

@@ -14,70 +14,9 @@ import secure
 from bulk import bulk
 from cases import Failed
 from receivers import BUILD, LOAD, RECEIVER_CPU, SENDER_CPU, Rsyslog, Sluice, SyslogNg
-from ring import Copied, RingNull, RingSluice, Testpmd
+from ring import RingSluice
 from runs import contest, middle, one_run, settings_of, streams
-
-
-# ---- udp
-
-UDP_RECEIVERS = {
-    ("sluiced", "same"): lambda b: Sluice(b.directory),
-    ("rsyslog", "same"): lambda b: Rsyslog(b.directory, "udp", 1),
-    ("syslog-ng", "same"): lambda b: SyslogNg(b.directory, "udp", 1),
-    ("sluiced", "native"): lambda b: RingSluice(b.directory),
-}
-LOSS_ALLOWED = 0.001
-
-
-def udp_at(bench, make, rate):
-    """One run at this rate, with a receiver of its own."""
-    with make(bench) as receiver:
-        result = one_run(receiver, "--protocol", "udp", "--rate", str(int(rate)), "--duration",
-                         str(bench.seconds), "--flows", "4", "--devices", "64")
-        result["receiver"] = receiver
-        return result
-
-
-def udp(bench):
-    """Highest rate without loss (at most 0.1 %, no backlog at the end), one socket buffer of 64 MiB; and as fast as
-    the ring takes it."""
-    found = {who: [] for who in UDP_RECEIVERS}
-    for _ in range(bench.runs):
-        for who, make in UDP_RECEIVERS.items():
-            kept = {}
-
-            def trial(rate, make=make, kept=kept):
-                result = udp_at(bench, make, rate)
-                good = (result["lost"] <= LOSS_ALLOWED * result["sent"] and result["backlog_s"] < 0.3 +
-                        0.05 * bench.seconds)
-                bench.say(f"  {int(rate):>10,}/s lost {result['lost']} backlog {result['backlog_s']:.2f} s")
-                if good:
-                    kept["best"] = result
-                return good
-
-            bench.say(f"udp {', '.join(who)} path")
-            if found[who]:  # near what the last run has found; each rate is tried anew
-                measure.lossless(trial, 0.85 * found[who][-1]["logs_per_s"], 2000000, steps=2, growth=1.2)
-            else:
-                measure.lossless(trial, 200000, 2000000, steps=2 if bench.quick else 4)
-            if "best" in kept:
-                found[who].append(kept["best"])
-    for (name, path), runs in found.items():
-        if not runs:
-            bench.say(f"udp        {name}, {path} path: no rate without loss")
-            continue
-        bench.row("udp", name, path, [(r["logs_per_s"], r["bytes_per_s"], r["cpu_us"]) for r in runs],
-                  settings_of(runs[0]["receiver"], runs, loss_allowed=LOSS_ALLOWED, rate="open loop",
-                              seconds=bench.seconds), lost=sum(r["lost"] for r in runs))
-    udp_on_ring(bench)
-
-
-def udp_on_ring(bench):
-    """Closed loop, as a full ring is waited for: what stores nothing beside what does not even look,
-    and what only copies."""
-    makers = {"sluiced, null journal": lambda: RingNull(bench.directory), "testpmd rxonly": lambda: Testpmd(
-        bench.directory), "frames copied, no more": lambda: Copied(bench.directory)}
-    streams(bench, "udp", makers, ["--protocol", "udp", "--flows", "4", "--devices", "64"])
+from udp import udp
 
 
 # ---- what goes over TCP
@@ -178,15 +117,20 @@ def latency(bench):
         held.append(beside.held((SENDER_CPU, RECEIVER_CPU), bench.seconds))
         runs.append(undisturbed(bench, lambda rate=rates[-1] / 2: answered(bench, words, rate)))
     disk = middle([r["disk"] for r in runs])
+    # Within a run, as how fast the disk is changes from one to the next.
+    ratios = {key: [round(r["report"]["ack_latency_us"][key] / r["disk"][key], 2) for r in runs] for key in ("p50", "p99")}
     nothing = [(0, 0, 0)] * bench.runs
     bench.row("latency", "sluiced", "native", [(r["logs_per_s"], r["bytes_per_s"], r["cpu_us"]) for r in runs],
               settings_of(runs[0]["receiver"], runs, at_most_logs_per_s=measure.spread(rates)[0],
                           attempts=[r["attempts"] for r in runs], counted_from="when the log was due",
                           attempts_are="stolen_s, p50, p99, fdatasync's p99 beside; each after a rest",
                           rest_s=0 if bench.quick else REST_S, until="rsp", protocol="relp",
-                          fdatasync_us=middle(alone), fdatasync_beside_us=disk,
+                          fdatasync_us=middle(alone), fdatasync_beside_us=disk, by_fdatasync_beside=ratios,
                           sender_lag_us=middle([r["report"]["lag_us"] for r in runs])),
               latency=middle([r["report"]["ack_latency_us"] for r in runs]))
+    for key, each in ratios.items():
+        low, high = min(each), max(each)
+        bench.say(f"           {key} is {measure.spread(each)[0]} times ({low} to {high}) fdatasync's in the same run")
     bench.row("latency", "fdatasync in the same seconds", "disk", nothing,
               {"bytes": 65536, "every_s": beside.PACE_S, "fifo": all(r["fifo"] for r in runs)}, latency=disk)
     bench.row("latency", "fdatasync alone", "disk", nothing, {"bytes": 65536, "writes": writes}, latency=middle(alone))

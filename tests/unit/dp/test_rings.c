@@ -318,6 +318,43 @@ static void trusted_relays_speak_for_devices_and_long_logs_are_cut(void **state)
 	dp_policy_publish(rig.dp, &cfg.policy);
 }
 
+/* Each by two relays, whose logs may be on two lcores. */
+static void more_devices_are_added_up_than_are_looked_at_at_once(void **state)
+{
+	const unsigned many = 600;
+	struct dp_account a, before;
+	struct dp_config cfg;
+	char log[64];
+
+	(void)state;
+	dp_config_defaults(&cfg);
+	cfg.policy.trust_devid_count = 1;
+	ip_prefix_parse(&cfg.policy.trust_devid[0].addr, &(unsigned){0}, "192.0.2.0");
+	cfg.policy.trust_devid[0].len = 96 + 24;
+	dp_policy_publish(rig.dp, &cfg.policy);
+	dp_account_total(rig.dp, &before);
+	for (unsigned i = 0; i < 2 * many; i++) {
+		int n = snprintf(log, sizeof(log), "<189>devid=\"FGTMANY%05u\" x", i % many);
+
+		rig_udp(&rig, i < many ? 31 : 32, 5000, 514, log, (uint32_t)n);
+	}
+	sent += 2 * many;
+	rig_wait_stored(&rig, sent);
+	dp_account_total(rig.dp, &a);
+	assert_int_equal(a.received, before.received + 2 * many);
+	for (unsigned i = 0; i < many; i += many - 1) {
+		snprintf(log, sizeof(log), "FGTMANY%05u", i);
+		assert_true(dp_account_get(rig.dp, log, &a));
+		assert_string_equal(a.device, log);
+		assert_int_equal(a.received, 2);
+		assert_int_equal(a.stored, 2);
+	}
+	assert_false(dp_account_get(rig.dp, "FGTMANY00600", &a));
+	dp_config_defaults(&cfg);
+	dp_policy_publish(rig.dp, &cfg.policy);
+	rig_check_equations(&rig);
+}
+
 static void own_events_are_a_device(void **state)
 {
 	struct dp_account a;
@@ -403,6 +440,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_session_is_listed_and_killed),
 		cmocka_unit_test(a_new_policy_takes_effect),
 		cmocka_unit_test(trusted_relays_speak_for_devices_and_long_logs_are_cut),
+		cmocka_unit_test(more_devices_are_added_up_than_are_looked_at_at_once),
 		cmocka_unit_test(own_events_are_a_device),
 		cmocka_unit_test(all_is_read_back_byte_for_byte_after_the_stop),
 	};
