@@ -67,14 +67,10 @@ void m_account_show(struct call *call)
 	if (device) {
 		shape_account(t, &e.run, e.device, &e.life, dp_journal(call->c->dp), true);
 	} else {
-		struct roster r;
+		struct journal_state_device life;
 
-		if (roster_take(&r, call->c->dp) != 0) {
-			call_fail(call, REASON_FAILED, "out of memory");
-			return;
-		}
-		add_total(t, call->c, &r.life);
-		roster_free(&r);
+		roster_life(call->c->dp, &life);
+		add_total(t, call->c, &life);
 	}
 	text_char(t, '}');
 }

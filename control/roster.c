@@ -66,6 +66,20 @@ static void add_life(
 	e->life = *d;
 }
 
+static void sum_life(
+	void *ctx, const char *device, size_t len, const struct journal_state_device *d)
+{
+	(void)device;
+	(void)len;
+	sum(ctx, d);
+}
+
+void roster_life(struct dp *dp, struct journal_state_device *life)
+{
+	*life = (struct journal_state_device){0};
+	journal_each_device(dp_journal(dp), sum_life, life);
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(

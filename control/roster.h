@@ -25,6 +25,8 @@ struct roster {
 /* 0, or -1: out of memory. */
 int roster_take(struct roster *r, struct dp *dp);
 void roster_free(struct roster *r);
+/* The sum of all alone, without a list. */
+void roster_life(struct dp *dp, struct journal_state_device *life);
 
 /* One device; false: neither seen in this run nor ever before. */
 bool roster_find(struct dp *dp, const char *device, struct roster_entry *e);

@@ -3,6 +3,7 @@
  * so that every equation holds in what is shown; one device's entries of several lcores are one
  * account here.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,6 +208,7 @@ bool dp_account_get(struct dp *d, const char *device, struct dp_account *a)
 {
 	struct sum_call c = {.name = device};
 
+	assert(device);
 	sum_up(d, &c);
 	if (!c.found)
 		return false;

@@ -304,7 +304,7 @@ void load_spoken(struct load *l, bool *spoken)
 		const struct load_flow *f = &l->flows[i];
 
 		/* Without room to ask for all, each is asked. */
-		spoken[i] = !f->failed && (f->on_ring ? !native_silent(f) : !p);
+		spoken[i] = !f->failed && (l->o->vhost ? f->on_ring && !native_silent(f) : !p);
 		if (p)
 			p[i] = (struct pollfd){.fd = f->failed ? -1 : f->fd, .events = POLLIN};
 	}

@@ -202,9 +202,17 @@ class Sluice(Receiver):
 
     def total(self):
         """Of all devices but sluiced itself, asked for without a list of them, which takes seconds where there are 100,000.
-        Its own is asked for later, so that what it says meanwhile is not taken for somebody's log."""
-        total, own = (self.appliance.ctl("account", "show", *who) for who in ((), ("under-test",)))
-        return {key: total[key] - own[key] for key in ("received", "stored", "pending")}
+        Its own is asked for before and after, until it has said nothing in between."""
+        own = None
+        while True:
+            before, own = own, self.account("under-test")
+            if own == before:
+                return {key: total[key] - own[key] for key in own}
+            total = self.account()
+
+    def account(self, *device):
+        said = self.appliance.ctl("account", "show", *device)
+        return {key: said[key] for key in ("received", "stored", "pending")}
 
     def stored(self):
         return self.total()["stored"]

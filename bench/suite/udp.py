@@ -17,12 +17,12 @@ LOSS_ALLOWED = 0.001
 LONG_S = 30
 
 
-def at(bench, make, rate, seconds):
-    """One run at this rate, with a receiver of its own."""
+def at(bench, make, rate, seconds, kept=False):
+    """One run at this rate, with a receiver of its own; what its disk holds then, where that is asked for."""
     with make(bench) as receiver:
         result = one_run(receiver, *WORDS, "--rate", str(int(rate)), "--duration", str(seconds))
         result["receiver"] = receiver
-        result["kept"] = receiver.kept()
+        result["kept"] = receiver.kept() if kept else {}
         return result
 
 
@@ -76,7 +76,7 @@ def sustained(bench, peers):
     found = {name: [] for name in plan}
     for _ in range(bench.runs):
         for name, how in plan.items():
-            found[name].append(at(bench, *how))
+            found[name].append(at(bench, *how, kept=True))
     cpu = [ours["cpu_us"] / theirs["cpu_us"] for ours, theirs in zip(found["sluiced"], found[who[0]])]
     for name, runs in found.items():
         more = {"kept": [r["kept"] for r in runs], "cpu_of_peers": [round(c, 3) for c in cpu]} if name == "sluiced" else {}
@@ -84,6 +84,9 @@ def sustained(bench, peers):
                   [(r["logs_per_s"], r["bytes_per_s"], r["cpu_us"]) for r in runs],
                   settings_of(runs[0]["receiver"], runs, rate="open loop", seconds=plan[name][2],
                               lost_of_each=[r["lost"] for r in runs], **more), lost=sum(r["lost"] for r in runs))
+    lost = {name: max(r["lost"] / r["sent"] for r in runs) for name, runs in found.items()}
+    bench.say("           lost at most " + ", ".join(f"{name} {share:.2%}" for name, share in lost.items())
+              + "; CPU is by what was stored")
     bench.say(f"           CPU a log {measure.spread(cpu)[0]:.3f} of {who[0]}'s ({min(cpu):.3f} to {max(cpu):.3f}); on disk "
               + ", ".join(f"{k['ratio']:.1f}:1 with {k['raw_blocks']} of {k['blocks']} blocks raw"
                           for k in (r["kept"] for r in found["sluiced"])))
